@@ -1,0 +1,1 @@
+"""Every other distillation method, one a file, on the contract of `methods`."""

@@ -1,0 +1,8 @@
+"""The contract of a knowledge-distillation method, and the registry that finds every method on disk.
+
+Importing this package does not import torch, so that the Snakefile can list methods cheaply.
+"""
+
+from methods.registry import available, create, defaults, describe, load, parts, skip, source_files
+
+__all__ = ["available", "create", "defaults", "describe", "load", "parts", "skip", "source_files"]

@@ -1,0 +1,188 @@
+"""What a knowledge-distillation method sees and what it returns.
+
+The training loop in `workflow.training` is the only caller. A method never sees the model, the optimizer or the
+dataset: it gets the student's and the teacher's signals on the same rows, and a `Batch` that describes those rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Objective = Literal["multiclass", "binary", "regression"]
+Kind = Literal["node", "heterogeneous", "graph"]
+Cached = TypeVar("Cached")
+
+UNLABELED = -1
+"""Class index of a row whose label the student may not see (validation and test rows of a transductive batch)."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Widths of a network: `hidden[l]` columns after layer l, and `out` logits (classes, or tasks of a graph)."""
+
+    hidden: tuple[int, ...]
+    out: int
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Widths of a layer-wise view: every hidden layer, then the pre-softmax output."""
+        return (*self.hidden, self.out)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What a network gives away on the rows of a batch.
+
+    Attributes:
+        logits: [n, C] pre-softmax outputs; [g, C] with one row a graph in graph-level tasks.
+        hidden: one [n, d_l] tensor a hidden layer, after its activation and BEFORE dropout; rows are nodes.
+    """
+
+    logits: Tensor
+    hidden: tuple[Tensor, ...]
+
+    @property
+    def last(self) -> Tensor:
+        """[n, d] output of the last hidden layer, the `h` of the representation losses."""
+        return self.hidden[-1]
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(tuple(layer.shape[1] for layer in self.hidden), self.logits.shape[1])
+
+    def at(self, rows: Tensor) -> Signals:
+        """The signals of some rows (node-level tasks only, where logits and hidden states share their rows)."""
+        return Signals(self.logits[rows], tuple(layer[rows] for layer in self.hidden))
+
+    def detached(self) -> Signals:
+        return Signals(self.logits.detach(), tuple(layer.detach() for layer in self.hidden))
+
+
+@dataclass
+class Batch:
+    """The distillation rows of one step.
+
+    On a static graph the loop hands over the same Batch object at every step, so that `memo` and the cached
+    properties below are computed once per training.
+
+    Attributes:
+        labels: [n] int64 classes, `UNLABELED` where the student may not see them; or [g, tasks] float, NaN where
+            unmeasured, in graph-level tasks.
+        edge_index: [2, E] int64, row 0 the source j and row 1 the target i of every edge j -> i AMONG the rows.
+        generator: the method's own seeded stream, on the device of the tensors; sampling draws from nothing else.
+        objective: how logits are read.
+        graph: [n] int64, the graph that each hidden row belongs to; None where a row is itself the unit of
+            prediction.
+    """
+
+    labels: Tensor
+    edge_index: Tensor
+    generator: torch.Generator
+    objective: Objective = "multiclass"
+    graph: Tensor | None = None
+    _memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def neighbours(self) -> tuple[Tensor, Tensor]:
+        """The edges grouped by target, as CSR: (pointers [n + 1], sources [E]), both int64.
+
+        n is the number of hidden rows, which `rows` states; the sources of target i are
+        `sources[pointers[i]:pointers[i + 1]]` in ascending order.
+        """
+        source, target = self.edge_index
+        order = torch.argsort(target * max(self.rows, 1) + source)
+        counts = torch.bincount(target, minlength=self.rows)
+        pointers = torch.zeros(self.rows + 1, dtype=torch.int64, device=target.device)
+        torch.cumsum(counts, 0, out=pointers[1:])
+        return pointers, source[order]
+
+    @property
+    def rows(self) -> int:
+        """Number of hidden rows n (nodes)."""
+        return len(self.labels) if self.graph is None else len(self.graph)
+
+    def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
+        """`compute()` once per Batch object, for what depends on the teacher and the edges alone.
+
+        The key must name the method INSTANCE as well as the quantity, e.g. `(id(self), "teacher")`.
+        """
+        if key not in self._memo:
+            self._memo[key] = compute()
+        return self._memo[key]
+
+    def pool(self, hidden: Tensor) -> Tensor:
+        """[n, d] node rows -> [g, d] means over each graph; the rows themselves where a row is its own unit."""
+        if self.graph is None:
+            return hidden
+        graphs = len(self.labels)
+        total = hidden.new_zeros(graphs, hidden.shape[1]).index_add(0, self.graph, hidden)
+        size = torch.bincount(self.graph, minlength=graphs).clamp(min=1).to(hidden.dtype)
+        return total / size[:, None]
+
+
+class TaskFacts(Protocol):
+    """What `Method.skip` may ask of a task."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def objective(self) -> Objective: ...
+    @property
+    def num_edges(self) -> int: ...
+
+
+class Method(nn.Module):
+    """A way to distil a teacher into a student.
+
+    A subclass lives alone in one file of `baselines/` or `abkd/`, whose name is the method's id (`_` reads as `-`).
+    Its hyperparameters are keyword-only arguments of `__init__` with the published defaults; its trainable heads are
+    ordinary submodules, which the loop always hands to the optimizer.
+
+    The training loss is `ce_weight * CE(labels) + sum(terms)`.
+    """
+
+    title: ClassVar[str]
+    """Name as printed in tables."""
+    year: ClassVar[int]
+    citation: ClassVar[str]
+    """Key in methods/references.bib."""
+    uses_hidden: ClassVar[bool] = False
+    """Whether a student and a teacher with at least one hidden layer are needed."""
+    uses_edges: ClassVar[bool] = False
+    """Whether `Batch.edge_index` is read."""
+    objectives: ClassVar[frozenset[Objective]] = frozenset({"multiclass", "binary", "regression"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"node", "heterogeneous", "graph"})
+
+    ce_weight: float = 1.0
+
+    def __init__(self, teacher: Shape, student: Shape) -> None:
+        super().__init__()
+        self.teacher_shape = teacher
+        self.student_shape = student
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
+        """The distillation terms, each a scalar that is already weighted; {} means plain supervised training."""
+        raise TypeError(f"{type(self).__name__} does not define its loss terms")
+
+    @classmethod
+    def skip(cls, task: TaskFacts, teacher: Shape, student: Shape) -> str | None:
+        """Why this method cannot be applied here, or None. The reason becomes a row with status "skipped"."""
+        if task.kind not in cls.kinds:
+            return f"not defined for {task.kind} tasks"
+        if task.objective not in cls.objectives:
+            return f"not defined for {task.objective} objectives"
+        if cls.uses_hidden and not (teacher.hidden and student.hidden):
+            return "needs a hidden layer in teacher and student"
+        if cls.uses_edges and task.num_edges == 0:
+            return "needs edges"
+        return None
+
+    def trace(self) -> Mapping[str, Tensor]:
+        """Small tensors worth plotting over training (attention maps); read by the loop after evaluations."""
+        return {}

@@ -1,0 +1,143 @@
+"""Finds methods by listing files: a method's id is its file's name. Called by the Snakefile and the training loop."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from methods.contract import Method, Shape
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("abkd", "baselines")
+COMPOSE = "+"
+
+
+@cache
+def _files() -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).glob("*.py")):
+            if path.stem.startswith("_"):
+                continue
+            name = path.stem.replace("_", "-")
+            if name in files:
+                raise ValueError(f"two files define the method '{name}': {files[name]} and {path}")
+            files[name] = path
+    return files
+
+
+def available() -> list[str]:
+    """Ids of all methods, sorted. Imports nothing."""
+    return sorted(_files())
+
+
+def parts(method: str) -> list[str]:
+    """The ids that a composed id such as `kd+gcrd` is made of.
+
+    Raises:
+        ValueError: an id is not known, or is named twice.
+    """
+    names = method.split(COMPOSE)
+    for name in names:
+        if name not in _files():
+            raise ValueError(f"unknown method '{name}'; allowed: {', '.join(available())}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"'{method}' names a method twice")
+    return names
+
+
+def source_files(method: str) -> list[str]:
+    """Paths (relative to the root) of the files that define a method, for Snakemake to watch."""
+    found = []
+    for name in parts(method):
+        path = _files()[name]
+        found += [path, *path.parent.glob("_*.py")] if path.parent.name == "abkd" else [path]
+    return sorted({str(path.relative_to(ROOT)) for path in found if path.name != "__init__.py"})
+
+
+def load(method: str) -> type[Method]:
+    """The class of one (not composed) method.
+
+    Raises:
+        ValueError: the id is not known, or its file defines no class or several.
+    """
+    from methods.contract import Method
+
+    (name,) = parts(method)
+    path = _files()[name]
+    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
+    classes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Method) and value.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        raise ValueError(f"{path} must define exactly one Method, found {len(classes)}")
+    return classes[0]
+
+
+def _hyperparameters(cls: type[Method]) -> dict[str, Any]:
+    signature = inspect.signature(cls.__init__)
+    return {p.name: p.default for p in signature.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def defaults(method: str) -> dict[str, Any]:
+    """Published default of every hyperparameter; those of a composed method are nested under the ids of its parts."""
+    names = parts(method)
+    if len(names) == 1:
+        return _hyperparameters(load(method))
+    return {name: _hyperparameters(load(name)) for name in names}
+
+
+def describe(method: str) -> dict[str, Any]:
+    """Title, year and citation keys of a method (composed ones too), for tables."""
+    classes = [load(name) for name in parts(method)]
+    return {
+        "title": " + ".join(cls.title for cls in classes),
+        "year": max(cls.year for cls in classes),
+        "citations": [cls.citation for cls in classes],
+    }
+
+
+def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: Any) -> Method:
+    """Builds a method, or a composition such as `kd+gcrd`, for a pair of networks.
+
+    Args:
+        method: an id of `available()`, or several joined by `+`.
+        teacher, student: widths of the two networks.
+        hyperparameters: of the method; for a composition one mapping an id, e.g. `gcrd={"beta": 0.01}`.
+
+    Raises:
+        ValueError: unknown id, unknown hyperparameter, or a value that the method refuses.
+    """
+    names = parts(method)
+    if len(names) > 1:
+        from methods.composition import Composition
+
+        for key, value in hyperparameters.items():
+            if key not in names or not isinstance(value, dict):
+                raise ValueError(f"{method}: '{key}' must be a mapping under one of: {', '.join(names)}")
+        return Composition(
+            teacher,
+            student,
+            {n: create(n, teacher=teacher, student=student, **hyperparameters.get(n, {})) for n in names},
+        )
+    cls = load(method)
+    allowed = _hyperparameters(cls)
+    for key in hyperparameters:
+        if key not in allowed:
+            raise ValueError(f"{method}: unknown hyperparameter '{key}'; allowed: {', '.join(allowed) or 'none'}")
+    return cls(teacher, student, **hyperparameters)
+
+
+def skip(method: str, task: Any, teacher: Shape, student: Shape) -> str | None:
+    """The first reason for which a part of the method cannot be applied, or None."""
+    for name in parts(method):
+        reason = load(name).skip(task, teacher, student)
+        if reason:
+            return f"{name}: {reason}"
+    return None

@@ -1,0 +1,76 @@
+"""Which datasets there are, and the facts that a config can be checked against before anything is downloaded.
+
+A loader is a module of this package with `NAMES: dict[str, Facts]` (or a function `facts(name)` for open families)
+and `build(name, settings) -> Task`. No torch here: the Snakefile imports this module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from workflow.errors import UserError
+from workflow.tasks.task import Kind, Metric, Objective, Task
+
+LOADERS = ("ace_sim",)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a dataset without its data; preparation fails where the data disagree.
+
+    Attributes:
+        outputs: classes, or tasks of a graph-level dataset.
+        features: columns of the (target type's) features; for graph tasks the encoders decide.
+        title: as printed in tables.
+        info: the part of `Task.info` that sizes a model (vocabularies; node counts of featureless types; relations).
+        embedded: needs no download beyond the installed packages.
+    """
+
+    kind: Kind
+    objective: Objective
+    metric: Metric
+    outputs: int
+    features: int
+    title: str
+    info: dict[str, Any] = field(default_factory=dict)
+    embedded: bool = False
+
+
+def _owners() -> dict[str, tuple[str, Facts]]:
+    return {
+        name: (loader, facts)
+        for loader in LOADERS
+        for name, facts in importlib.import_module(f"workflow.tasks.{loader}").NAMES.items()
+    }
+
+
+def available() -> list[str]:
+    return sorted(_owners())
+
+
+def facts(name: str) -> Facts:
+    """Raises UserError for an unknown name."""
+    owners = _owners()
+    if name not in owners:
+        raise UserError(f"unknown dataset '{name}'; allowed: {', '.join(sorted(owners))}")
+    return owners[name][1]
+
+
+def build(name: str, settings: dict[str, Any]) -> Task:
+    """Prepares a dataset from its raw files.
+
+    Args:
+        settings: the config's `data` section (where raw files may lie).
+
+    Raises:
+        UserError: raw files that are missing, broken, or disagree with the catalogue.
+    """
+    wanted = facts(name)
+    loader = importlib.import_module(f"workflow.tasks.{_owners()[name][0]}")
+    task: Task = loader.build(name, settings).finish()
+    found = (task.kind, task.objective, task.metric, task.outputs)
+    if found != (wanted.kind, wanted.objective, wanted.metric, wanted.outputs):
+        raise UserError(f"{name}: the data are {found}, the catalogue says otherwise")
+    return task
