@@ -13,7 +13,7 @@ from typing import Any
 from workflow.errors import UserError
 from workflow.tasks.task import Kind, Metric, Objective, Task
 
-LOADERS = ("ace_sim",)
+LOADERS = ("ace_sim", "ace_het", "ace_mol")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ def _owners() -> dict[str, tuple[str, Facts]]:
 
 def available() -> list[str]:
     return sorted(_owners())
+
+
+def loader(name: str) -> str:
+    """Module of this package that builds a dataset."""
+    return _owners()[name][0]
 
 
 def facts(name: str) -> Facts:

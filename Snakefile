@@ -1,0 +1,44 @@
+"""Distils graph neural networks and compares the methods. `snakemake` runs config/quick.yaml; another configuration
+is `snakemake --configfile config/NAME.yaml`. Results land in results/NAME/."""
+
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+if not workflow.configfiles:
+
+    configfile: "config/quick.yaml"
+
+
+from workflow.run import Run
+
+RUN = Run.of(config, workflow.configfiles[-1])
+RESULTS = RUN.results
+PYTHON = sys.executable
+
+
+wildcard_constraints:
+    dataset="[a-z0-9.-]+",
+    teacher="[a-z0-9.-]+",
+    student="[a-z0-9.~-]+",
+    method="[a-z0-9+.-]+",
+    seeds=r"\d+-\d+",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/teach.smk"
+include: "workflow/rules/distill.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/index.html",
+
+
+onsuccess:
+    shell("{PYTHON} -m workflow.steps.summary {RESULTS}")

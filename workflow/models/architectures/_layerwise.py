@@ -1,0 +1,42 @@
+"""The frame that the layer-wise networks share: convolution, batch norm, activation, then dropout."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from methods.contract import Shape, Signals
+from workflow.models.graph import Graph
+from workflow.models.model import Dropout, Model
+
+
+class Layerwise(Model):
+    """`layers` convolutions of `width` columns; the last one gives the logits.
+
+    A subclass builds `self.convolutions` and defines `convolve(layer, x, graph)`.
+    """
+
+    convolutions: nn.ModuleList
+
+    def __init__(self, features: int, outputs: int, *, layers: int, width: int, dropout: float, norm: str) -> None:
+        super().__init__()
+        if layers < 1 or width < 1:
+            raise ValueError("layers and width must be at least 1")
+        if norm not in ("batch", "none"):
+            raise ValueError(f"norm must be one of batch, none; not '{norm}'")
+        self.widths = (features, *[width] * (layers - 1), outputs)
+        self.shape = Shape(self.widths[1:-1], outputs)
+        self.dropout = dropout
+        self.norms = nn.ModuleList(nn.BatchNorm1d(d) if norm == "batch" else nn.Identity() for d in self.shape.hidden)
+
+    def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
+        raise TypeError(f"{type(self).__name__} does not define its convolution")
+
+    def forward(self, graph: Graph, dropout: Dropout) -> Signals:
+        """Signals of all nodes: hidden states after the activation and before dropout."""
+        x, hidden = graph.x, []
+        last = len(self.widths) - 2
+        for layer in range(last):
+            x = self.norms[layer](self.convolve(layer, x, graph, dropout)).relu()
+            hidden.append(x)
+            x = dropout(x, self.dropout)
+        return Signals(self.convolve(last, x, graph, dropout), tuple(hidden))

@@ -1,0 +1,33 @@
+"""Graph convolutional network."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from workflow.models.architectures._layerwise import Layerwise
+from workflow.models.graph import Graph
+from workflow.models.model import Dropout
+from workflow.tasks.catalog import Facts
+
+
+class GCN(Layerwise):
+    """X' = A_hat X W + b with the symmetrically normalised A_hat (Kipf and Welling, ICLR 2017).
+
+    The first product A_hat X is constant and computed once a graph; later ones run on the narrower side of W.
+    """
+
+    title = "GCN"
+
+    def __init__(
+        self, facts: Facts, *, layers: int = 2, width: int = 256, dropout: float = 0.5, norm: str = "batch"
+    ) -> None:
+        super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
+        self.convolutions = nn.ModuleList(nn.Linear(a, b) for a, b in zip(self.widths, self.widths[1:], strict=False))
+
+    def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
+        linear = self.convolutions[layer]
+        if layer == 0:
+            return linear(graph.memo("gcn x", lambda: graph.gcn @ graph.x))
+        if linear.out_features >= linear.in_features:
+            return linear(graph.gcn @ x)
+        return graph.gcn @ (x @ linear.weight.t()) + linear.bias

@@ -1,0 +1,25 @@
+"""Multi-layer perceptron: a student that needs no edges when it serves (GLNN, Zhang et al., ICLR 2022)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from workflow.models.architectures._layerwise import Layerwise
+from workflow.models.graph import Graph
+from workflow.models.model import Dropout
+from workflow.tasks.catalog import Facts
+
+
+class MLP(Layerwise):
+    """X' = X W + b."""
+
+    title = "MLP"
+
+    def __init__(
+        self, facts: Facts, *, layers: int = 2, width: int = 256, dropout: float = 0.5, norm: str = "batch"
+    ) -> None:
+        super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
+        self.convolutions = nn.ModuleList(nn.Linear(a, b) for a, b in zip(self.widths, self.widths[1:], strict=False))
+
+    def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
+        return self.convolutions[layer](x)

@@ -1,0 +1,82 @@
+"""A homogeneous graph on a device, with the propagation matrices that networks ask of it, each built once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import cached_property
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from workflow.models.sparse import Sparse, csr, from_edges, rows_of
+
+Cached = TypeVar("Cached")
+
+
+class Graph:
+    """Node features and CSR adjacency by target.
+
+    Args:
+        x: [n, f] features.
+        pointers, sources: [n + 1] and [E]: sources j of the edges j -> i of every node i, without self-loops.
+        transpose: the same of the reversed edges; None where the graph is symmetric.
+    """
+
+    def __init__(
+        self, x: Tensor, pointers: Tensor, sources: Tensor, transpose: tuple[Tensor, Tensor] | None = None
+    ) -> None:
+        self.x = x
+        self.pointers = pointers
+        self.sources = sources
+        self.transpose = transpose or (pointers, sources)
+        self.symmetric = transpose is None
+        self._memo: dict[Hashable, Any] = {}
+
+    @property
+    def nodes(self) -> int:
+        return len(self.pointers) - 1
+
+    def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
+        """`compute()` once a graph: for constants such as A X."""
+        if key not in self._memo:
+            self._memo[key] = compute()
+        return self._memo[key]
+
+    def forget(self) -> None:
+        """Drops the memoised constants; the propagation matrices stay, as a server would keep them."""
+        self._memo.clear()
+
+    @cached_property
+    def looped(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Adjacency with one self-loop a node, and its transpose, as (pointers, sources) each."""
+        with_loops = _add_loops(self.pointers, self.sources)
+        return with_loops, with_loops if self.symmetric else _add_loops(*self.transpose)
+
+    @cached_property
+    def gcn(self) -> Sparse:
+        """D^-1/2 (A + I) D^-1/2 with D the in-degree of A + I (Kipf and Welling, ICLR 2017, eq. 2)."""
+        (pointers, sources), (back_pointers, back_sources) = self.looped
+        scale = (pointers[1:] - pointers[:-1]).to(self.x.dtype).pow(-0.5)
+
+        def build(rows: Tensor, columns: Tensor) -> Tensor:
+            return csr(rows, columns, scale[rows_of(rows)] * scale[columns.long()], self.nodes)
+
+        forward = build(pointers, sources)
+        return Sparse(forward, forward if self.symmetric else build(back_pointers, back_sources))
+
+    @cached_property
+    def mean(self) -> Sparse:
+        """D^-1 A: the mean over in-neighbours, 0 for a node without any (Hamilton et al., NeurIPS 2017)."""
+        degree = (self.pointers[1:] - self.pointers[:-1]).to(self.x.dtype).clamp(min=1)
+        pointers, sources = self.transpose
+        return Sparse(
+            csr(self.pointers, self.sources, (1 / degree)[rows_of(self.pointers)], self.nodes),
+            csr(pointers, sources, (1 / degree)[sources.long()], self.nodes),
+        )
+
+
+def _add_loops(pointers: Tensor, sources: Tensor) -> tuple[Tensor, Tensor]:
+    nodes = len(pointers) - 1
+    every = torch.arange(nodes, device=pointers.device)
+    return from_edges(torch.cat([sources.long(), every]), torch.cat([rows_of(pointers), every]), nodes)

@@ -1,0 +1,102 @@
+"""What a network is to the training loop, and how one is found: its id is its file's name in `architectures/`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from functools import cache
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from methods.contract import Shape, Signals
+from workflow.errors import UserError
+from workflow.models.listing import available
+from workflow.tasks.catalog import Facts
+from workflow.tasks.task import Kind
+
+
+class Dropout:
+    """Inverted dropout from a random stream of its own.
+
+    The global random state is never used, so that a method with heads of its own, or one that samples, leaves the
+    student's masks as they are.
+    """
+
+    def __init__(self, generator: torch.Generator | None) -> None:
+        self.generator = generator
+
+    def __call__(self, x: Tensor, p: float) -> Tensor:
+        """x with every entry set to 0 with probability p and scaled by 1 / (1 - p); x itself if there is no stream."""
+        if self.generator is None or p == 0:
+            return x
+        return x * keep_mask(x, p, self.generator)
+
+
+def keep_mask(x: Tensor, p: float, generator: torch.Generator) -> Tensor:
+    """A mask of x's shape and type: 0 with probability p, else 1 / (1 - p)."""
+    mask = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    return mask.bernoulli_(1 - p, generator=generator).mul_(1 / (1 - p))
+
+
+class Model(nn.Module):
+    """A network that returns its logits and every hidden layer.
+
+    A subclass lives alone in one file of `workflow/models/architectures/`. Its options are keyword-only arguments of
+    `__init__`; every subclass takes `layers` and `width`.
+    """
+
+    title: ClassVar[str]
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"node"})
+
+    shape: Shape
+
+    def forward(self, graph: Any, dropout: Dropout) -> Signals:
+        raise TypeError(f"{type(self).__name__} does not define its forward pass")
+
+    def embedding_parameters(self) -> int:
+        """Number of parameters that are learned embeddings of featureless nodes."""
+        return 0
+
+    def parameter_count(self) -> int:
+        """Trainable parameters, learned embeddings of featureless nodes included."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+@cache
+def load(model: str) -> type[Model]:
+    """The class of a network id. Raises UserError for an unknown one."""
+    if model not in available():
+        raise UserError(f"unknown model '{model}'; allowed: {', '.join(available())}")
+    module = importlib.import_module(f"workflow.models.architectures.{model}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Model) and value.__module__ == module.__name__
+    )
+    return found
+
+
+def create(spec: dict[str, Any], facts: Facts) -> Model:
+    """Builds a network for a dataset.
+
+    Args:
+        spec: {"model": id, option: value, ...}.
+
+    Raises:
+        UserError: unknown model, unknown option, a value that the model refuses, or a kind of task it cannot serve.
+    """
+    options = {key: value for key, value in spec.items() if key != "model"}
+    cls = load(spec["model"])
+    if facts.kind not in cls.kinds:
+        raise UserError(f"model '{spec['model']}' serves {', '.join(sorted(cls.kinds))} tasks, not {facts.kind} tasks")
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    allowed = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for key in options:
+        if key not in allowed:
+            raise UserError(f"{key}: unknown option of model '{spec['model']}'; allowed: {', '.join(allowed)}")
+    try:
+        return cls(facts, **options)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"model '{spec['model']}': {error}") from error

@@ -1,0 +1,16 @@
+rule prepare:
+    output:
+        "data/tasks/{dataset}/task.json",
+    log:
+        "logs/prepare/{dataset}.log",
+    threads: workflow.cores
+    resources:
+        mem_mb=lambda wildcards: RUN.memory_mb("prepare", wildcards.dataset),
+    params:
+        settings=RUN.data_settings,
+        code=lambda wildcards: RUN.loader_code(wildcards.dataset),
+    message:
+        "preparing {wildcards.dataset}"
+    shell:
+        "{PYTHON} -m workflow.steps.prepare {wildcards.dataset} $(dirname {output}) "
+        "--settings {params.settings:q} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

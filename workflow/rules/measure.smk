@@ -1,0 +1,21 @@
+# All cores are asked for, so that nothing else runs while latencies are taken.
+rule measure:
+    input:
+        task="data/tasks/{dataset}/task.json",
+    output:
+        f"{RESULTS}/measurements/{{dataset}}.json",
+    log:
+        f"logs/{RUN.name}/measure/{{dataset}}.log",
+    threads: workflow.cores
+    resources:
+        gpu=RUN.gpus,
+        mem_mb=lambda wildcards: RUN.memory_mb("teach", wildcards.dataset),
+    params:
+        models=lambda wildcards: RUN.networks(wildcards.dataset),
+        machine=RUN.machine,
+        code=RUN.training_code,
+    message:
+        "measuring all networks on {wildcards.dataset}"
+    shell:
+        "{PYTHON} -m workflow.steps.measure --models {params.models:q} --task $(dirname {input.task}) "
+        "--output {output} {params.machine} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -1,0 +1,43 @@
+# Thousands of paths do not fit a command line: `collect` plans the run again and finds them itself.
+rule collect:
+    input:
+        rows=RUN.all_rows,
+        measurements=RUN.all_measurements,
+        tasks=RUN.all_tasks,
+    output:
+        runs=f"{RESULTS}/runs.parquet",
+        table=f"{RESULTS}/runs.csv",
+        curves=f"{RESULTS}/curves.parquet",
+        attention=f"{RESULTS}/attention.parquet",
+        measurements=f"{RESULTS}/measurements.csv",
+        provenance=f"{RESULTS}/provenance.json",
+    log:
+        f"logs/{RUN.name}/collect.log",
+    params:
+        config=RUN.config_json,
+        where=RUN.where,
+    message:
+        "collecting {RUN.name}"
+    shell:
+        "{PYTHON} -m workflow.steps.collect {params.where} --config {params.config:q} "
+        "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+
+
+rule report:
+    input:
+        rules.collect.output,
+    output:
+        page=report(f"{RESULTS}/index.html", category="Page"),
+        comparisons=f"{RESULTS}/comparisons.csv",
+        table=report(f"{RESULTS}/tables/main.csv", category="Tables"),
+        figures=directory(f"{RESULTS}/figures"),
+    log:
+        f"logs/{RUN.name}/report.log",
+    params:
+        settings=RUN.report_settings,
+        code=RUN.report_code,
+    message:
+        "writing tables, figures and {output.page}"
+    shell:
+        "{PYTHON} -m workflow.steps.report {RESULTS} --settings {params.settings:q} "
+        "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

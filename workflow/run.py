@@ -1,0 +1,185 @@
+"""What the rules ask: paths, specs and settings of one run. Used by the Snakefile alone; imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import methods
+from workflow import config as configuration
+from workflow import plan as planning
+from workflow.errors import UserError
+from workflow.tasks import catalog
+
+MEMORY_MB = 4096
+"""Asked of a cluster for one job; large datasets set their own in the catalogue's `info` under `memory_mb`."""
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+class Run:
+    """One configuration, planned.
+
+    Args:
+        config: complete, as `workflow.config.complete` gives it.
+        where: the configuration's file; its stem names the results folder.
+    """
+
+    def __init__(self, config: Mapping[str, Any], where: str) -> None:
+        self.config = config
+        self.where = where
+        self.name = Path(where).stem
+        self.results = f"results/{self.name}"
+        plan = planning.cached(config, where)
+        self.teachers: dict[str, Any] = plan["teachers"]
+        self.cells: dict[str, Any] = plan["cells"]
+        self.titles: dict[str, Any] = plan["methods"]
+
+    @staticmethod
+    def of(config: Mapping[str, Any], where: str) -> Run:
+        """The run of what Snakemake has read; a mistake in it ends Snakemake with one line."""
+        try:
+            return Run(configuration.complete(dict(config), where), where)
+        except UserError as error:
+            sys.exit(f"error: {error}")
+
+    # Settings of jobs.
+
+    @property
+    def threads(self) -> int:
+        return self.config["threads"]
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that a training job asks for; the local profile grants one at a time.
+
+        `auto` asks for one only where this machine has one, so that jobs on CPUs do not wait for each other.
+        """
+        present = Path("/dev/nvidiactl").exists()
+        return int(self.config["device"] == "cuda" or (self.config["device"] == "auto" and present))
+
+    @property
+    def machine(self) -> str:
+        return f"--device {self.config['device']} --threads {self.threads}"
+
+    @property
+    def data_settings(self) -> str:
+        return as_json(self.config["data"])
+
+    @property
+    def config_json(self) -> str:
+        return as_json(self.config)
+
+    def memory_mb(self, job: str, dataset: str) -> int:
+        return catalog.facts(dataset).info.get("memory_mb", {}).get(job, MEMORY_MB)
+
+    def teacher_spec(self, dataset: str, teacher: str) -> str:
+        return as_json(self.teachers[f"{dataset}/{teacher}"])
+
+    def cell_spec(self, wildcards: Any) -> str:
+        return as_json(self._cell(wildcards))
+
+    def _cell(self, wildcards: Any) -> dict[str, Any]:
+        return self.cells["/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method))]
+
+    def networks(self, dataset: str) -> str:
+        """Every network of a dataset once, for `measure`."""
+        found = {}
+        for spec in self.teachers.values():
+            if spec["dataset"] == dataset:
+                found[spec["teacher"], None] = {"name": spec["teacher"], "role": "teacher", "ratio_target": 1.0} | {
+                    "model": spec["model"]
+                }
+        for spec in self.cells.values():
+            if spec["dataset"] == dataset:
+                found[spec["student"], spec["ratio_target"]] = {
+                    "name": spec["student"],
+                    "role": "student",
+                    "ratio_target": spec["ratio_target"],
+                    "model": spec["model"],
+                }
+        return as_json(list(found.values()))
+
+    # Paths.
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        return sorted({spec["dataset"] for spec in self.teachers.values()})
+
+    @property
+    def all_tasks(self) -> list[str]:
+        return [f"data/tasks/{dataset}/task.json" for dataset in self.datasets]
+
+    @property
+    def all_measurements(self) -> list[str]:
+        return [f"{self.results}/measurements/{dataset}.json" for dataset in self.datasets]
+
+    @property
+    def all_rows(self) -> list[str]:
+        teach = configuration.seed_blocks(self.config, "teach")
+        distill = configuration.seed_blocks(self.config, "distill")
+        return [
+            f"{self.results}/teachers/{key}/seeds~{block}/rows.json" for key in self.teachers for block in teach
+        ] + [f"{self.results}/cells/{key}/seeds~{block}/rows.json" for key in self.cells for block in distill]
+
+    def teacher_rows(self, dataset: str, teacher: str, seeds: str) -> list[str]:
+        """The teacher's blocks that hold some of these seeds."""
+        wanted = set(configuration.parse_seeds(seeds))
+        blocks = configuration.seed_blocks(self.config, "teach")
+        return [
+            f"{self.results}/teachers/{dataset}/{teacher}/seeds~{block}/rows.json"
+            for block in blocks
+            if wanted & set(configuration.parse_seeds(block))
+        ]
+
+    # Digests of the code that a rule rests on, given as params: Snakemake runs a job anew when its digest changes.
+
+    def loader_code(self, dataset: str) -> str:
+        return code_digest(("workflow/tasks/task.py", f"workflow/tasks/{catalog.loader(dataset)}.py"))
+
+    @cached_property
+    def training_code(self) -> str:
+        return code_digest(("workflow/models", "workflow/training"))
+
+    def method_code(self, wildcards: Any) -> str:
+        return self._method_code(self._cell(wildcards)["method_id"])
+
+    @cache  # noqa: B019 (one Run lives as long as Snakemake)
+    def _method_code(self, identity: str) -> str:
+        shared = [str(path) for path in sorted(Path("methods").glob("*.py")) if path.stem != "testing"]
+        return self.training_code + code_digest((*shared, *methods.source_files(identity)))
+
+    @property
+    def report_code(self) -> str:
+        return code_digest(("reports", "workflow/steps/report.py"))
+
+    @property
+    def report_settings(self) -> str:
+        """What `reports.build.write` is told; the methods keep the order of the config."""
+        used = {spec["method"] for spec in self.cells.values()}
+        return json.dumps(
+            {
+                "title": self.config["title"],
+                "reference": self.config["reference"],
+                "alpha": self.config["alpha"],
+                "methods": {label: self.titles[label] for label in self.config["methods"] if label in used},
+                "datasets": {dataset: catalog.facts(dataset).title for dataset in self.datasets},
+            }
+        )
+
+
+def code_digest(places: tuple[str, ...]) -> str:
+    """Hash of files, and of all files below folders."""
+    total = hashlib.sha256()
+    for place in map(Path, places):
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and path.suffix != ".pyc":
+                total.update(path.read_bytes())
+    return total.hexdigest()[:16]

@@ -1,0 +1,31 @@
+"""Trains one cell of the table (student x method) for a block of seeds: one row a seed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from workflow.config import parse_seeds
+from workflow.errors import command
+
+
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", type=json.loads, required=True, help="the cell's entry of the plan, as JSON")
+    parser.add_argument("--seeds", type=parse_seeds, required=True, help="such as 0-9")
+    parser.add_argument("--task", type=Path, required=True, help="folder of the prepared task")
+    parser.add_argument("--teachers", type=Path, nargs="+", required=True, help="folders of the teacher's blocks")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the block")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    from workflow.training.block import Block
+
+    block = Block(arguments.spec, arguments.task, arguments.output, arguments.device, arguments.threads)
+    block.distill(arguments.seeds, arguments.teachers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Sizes and times every network of a dataset once: parameters, multiply-accumulates, latency, memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from workflow.errors import command
+from workflow.files import write_json
+
+
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=json.loads, required=True, help="networks, as JSON")
+    parser.add_argument("--task", type=Path, required=True, help="folder of the prepared task")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    from workflow.training.measuring import measure
+
+    rows = measure(arguments.models, arguments.task, arguments.device, arguments.threads)
+    write_json(arguments.output, rows)
+    for row in rows:
+        print(f"{row['model']}: {row['params']} parameters, {row['latency_ms_median']:.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Raw files -> one prepared Task on disk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from workflow.errors import command
+from workflow.tasks import catalog
+
+
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("folder", type=Path, help="where the task goes; replaced at one stroke")
+    parser.add_argument("--settings", type=json.loads, default={}, help="the config's `data` section as JSON")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    task = catalog.build(arguments.dataset, arguments.settings)
+    task.save(arguments.folder)
+    print(
+        f"{task.name}: {len(task.labels)} items, {task.num_edges} edges, {time.perf_counter() - started:.1f} s, "
+        f"fingerprint {task.fingerprint[:16]}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""`ace-het`: the molecules of `ace-sim` as a heterogeneous graph in the shape of ogbn-mag.
+
+Node types: molecules with features (128 dimensions, as in `ace-sim`); scaffolds and fragments without, for which a
+model learns embeddings, as it does for the authors, fields and institutions of ogbn-mag.
+
+scaffold
+    Bemis and Murcko's graph framework: rings and what links them, every atom a carbon, every bond single. The split
+    is by scaffolds WITH their atoms, which never join the parts; frameworks do.
+fragment
+    pieces between the bonds that BRICS would cut (Degen et al. 2008, doi:10.1002/cmdc.200800178), stereochemistry
+    and BRICS labels dropped.
+
+Only scaffolds and fragments of at least 3 molecules are nodes; the rest could pass no message worth having and would
+be most of the embeddings. Relations: molecule-similar-molecule (symmetrised nearest neighbours), molecule-has-
+scaffold, molecule-contains-fragment, and the reverses of the last two. Label = target, split as in `ace-sim`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from workflow.tasks import ace_sim, moleculeace
+from workflow.tasks.catalog import Facts
+from workflow.tasks.csr import csr
+from workflow.tasks.task import Task
+
+FEWEST_MOLECULES = 3
+RELATIONS = (
+    "fragment/rev_contains/molecule",
+    "molecule/contains/fragment",
+    "molecule/has/scaffold",
+    "molecule/similar/molecule",
+    "scaffold/rev_has/molecule",
+)
+
+
+def _facts(title: str, molecules: int, scaffolds: int, fragments: int) -> Facts:
+    info = {
+        "target": "molecule",
+        "counts": {"molecule": molecules, "scaffold": scaffolds, "fragment": fragments},
+        "features": {"molecule": ace_sim.DIMENSIONS},
+        "relations": list(RELATIONS),
+    }
+    outputs = len(moleculeace.TARGETS)
+    return Facts(
+        "heterogeneous", "multiclass", "accuracy", outputs, ace_sim.DIMENSIONS, title, info=info, embedded=True
+    )
+
+
+NAMES = {
+    "ace-het": _facts("ACE heterogeneous", 26_126, 0, 0),
+    "ace-het-mini": _facts("ACE heterogeneous (mini)", 8_012, 0, 0),
+}
+
+
+def build(name: str, settings: dict[str, Any]) -> Task:
+    """Raises UserError where the wheel is missing or not whole; `settings` are not used."""
+    smiles, labels = ace_sim.selection(name.endswith("-mini"))
+    bits, scaffolds = moleculeace.fingerprints_and_scaffolds(smiles)
+    pointers, sources = ace_sim.similarity_graph(bits)
+    has, num_scaffolds = incidence([[framework] if framework else [] for framework in frameworks(scaffolds)])
+    contains, num_fragments = incidence(fragments(smiles))
+    arrays = {
+        "labels": labels,
+        "features/molecule": ace_sim.principal_features(bits),
+        "relation/molecule/similar/molecule/pointers": pointers,
+        "relation/molecule/similar/molecule/sources": sources,
+        **_both_ways("molecule", "has", "scaffold", has, (len(smiles), num_scaffolds)),
+        **_both_ways("molecule", "contains", "fragment", contains, (len(smiles), num_fragments)),
+        **moleculeace.scaffold_split(scaffolds),
+    }
+    info = {
+        "target": "molecule",
+        "counts": {"molecule": len(smiles), "scaffold": num_scaffolds, "fragment": num_fragments},
+        "features": {"molecule": ace_sim.DIMENSIONS},
+        "relations": list(RELATIONS),
+    }
+    return Task(name, "heterogeneous", "multiclass", "accuracy", len(moleculeace.TARGETS), arrays, info)
+
+
+def _both_ways(
+    source: str, name: str, target: str, edges: np.ndarray, counts: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    forth = csr(edges[0], edges[1], counts[0], counts[1])
+    back = csr(edges[1], edges[0], counts[1], counts[0])
+    return {
+        f"relation/{source}/{name}/{target}/pointers": forth[0],
+        f"relation/{source}/{name}/{target}/sources": forth[1],
+        f"relation/{target}/rev_{name}/{source}/pointers": back[0],
+        f"relation/{target}/rev_{name}/{source}/sources": back[1],
+    }
+
+
+def incidence(parts: Iterable[Iterable[str]]) -> tuple[np.ndarray, int]:
+    """Edges [2, E] int64 from molecules to the parts that at least 3 molecules have, and the number of these parts.
+
+    Parts are numbered in the order of their first molecule and, within a molecule, of being listed.
+    """
+    members: dict[str, list[int]] = {}
+    for molecule, own in enumerate(parts):
+        for part in dict.fromkeys(own):
+            members.setdefault(part, []).append(molecule)
+    kept = [molecules for molecules in members.values() if len(molecules) >= FEWEST_MOLECULES]
+    edges = [(molecule, part) for part, molecules in enumerate(kept) for molecule in molecules]
+    return np.array(edges, np.int64).reshape(-1, 2).T, len(kept)
+
+
+def frameworks(scaffolds: Sequence[str]) -> list[str]:
+    """The graph framework of each Bemis-Murcko scaffold; empty where that is."""
+    from rdkit import Chem
+    from rdkit.Chem.Scaffolds.MurckoScaffold import MakeScaffoldGeneric
+
+    known = {"": ""}
+    with moleculeace.quiet_rdkit():
+        for scaffold in dict.fromkeys(scaffolds):
+            if scaffold:
+                generic = MakeScaffoldGeneric(Chem.MolFromSmiles(scaffold))
+                known[scaffold] = Chem.MolToSmiles(generic, isomericSmiles=False)
+    return [known[scaffold] for scaffold in scaffolds]
+
+
+def fragments(smiles: Sequence[str]) -> Iterator[list[str]]:
+    """For each molecule its BRICS pieces, in the order of their atoms in the molecule's SMILES, `*` where it was cut."""
+    from rdkit import Chem
+    from rdkit.Chem import BRICS
+
+    with moleculeace.quiet_rdkit():
+        for text in smiles:
+            pieces = Chem.GetMolFrags(BRICS.BreakBRICSBonds(Chem.MolFromSmiles(text)), asMols=True)
+            yield [Chem.MolToSmiles(piece, isomericSmiles=False) for piece in pieces]

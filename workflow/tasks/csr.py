@@ -1,0 +1,55 @@
+"""Compressed sparse rows from lists of edges, in numpy alone and in one sort."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def csr(sources: np.ndarray, targets: np.ndarray, num_sources: int, num_targets: int) -> tuple[np.ndarray, np.ndarray]:
+    """Adjacency by target of the edges sources[k] -> targets[k]; duplicates are dropped.
+
+    Returns:
+        pointers [num_targets + 1] int32; sources [E] int32, ascending within a target.
+
+    Raises:
+        ValueError: an edge beyond the node counts, or more edges than int32 can count.
+    """
+    if len(sources) and (
+        min(int(sources.min()), int(targets.min())) < 0
+        or int(sources.max()) >= num_sources
+        or int(targets.max()) >= num_targets
+    ):
+        raise ValueError(
+            f"an edge names node {max(int(sources.max()), int(targets.max()))} or a negative one, "
+            f"but there are {num_sources} sources and {num_targets} targets"
+        )
+    # One 8-byte key an edge: its sort gives the order by target and source at once.
+    keys = targets.astype(np.int64)
+    keys *= num_sources
+    keys += sources
+    keys.sort()
+    if len(keys):
+        first = np.empty(len(keys), bool)
+        first[0] = True
+        np.not_equal(keys[1:], keys[:-1], out=first[1:])
+        if not first.all():
+            keys = keys[first]
+    if len(keys) > np.iinfo(np.int32).max:
+        raise ValueError(f"{len(keys)} edges are more than int32 pointers can count")
+    bounds = np.arange(num_targets + 1, dtype=np.int64) * num_sources
+    pointers = np.searchsorted(keys, bounds).astype(np.int32)
+    keys %= max(num_sources, 1)
+    return pointers, keys.astype(np.int32)
+
+
+def symmetric_csr(ends: np.ndarray, others: np.ndarray, num_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `csr`, of an undirected graph: every edge in both directions, self-loops dropped."""
+    proper = ends != others
+    if not proper.all():
+        ends, others = ends[proper], others[proper]
+    return csr(np.concatenate([ends, others]), np.concatenate([others, ends]), num_nodes, num_nodes)
+
+
+def expand(pointers: np.ndarray) -> np.ndarray:
+    """The target [E] int64 of every edge of a CSR adjacency."""
+    return np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))

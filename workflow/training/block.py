@@ -1,0 +1,286 @@
+"""A block of seeds in one process: loads the task once, trains seed after seed, writes one row a seed.
+
+Files of a block's folder:
+    rows.json     one row a seed, the columns of runs.parquet; written last, so that its presence means "done".
+    history.json  learning curves and traces (attention maps) of every seed.
+    weights/seed~N.safetensors    the network at its best validation epoch.
+    knowledge/seed~N.safetensors  teachers only: logits and every hidden layer of all rows, with the fingerprint.
+    finished/seed~N.json          while the block is under way: what an interrupted job need not train again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import methods
+from methods.contract import Method, Shape, Signals
+from workflow.errors import UserError
+from workflow.files import read_json, replacing, write_json
+from workflow.models.model import Model, create
+from workflow.plan import digest
+from workflow.tasks import catalog
+from workflow.tasks.task import Task
+from workflow.training import device as devices
+from workflow.training import feeds
+from workflow.training.loop import Outcome, fit
+from workflow.training.progress import Progress
+from workflow.training.seeds import Streams
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = ("torch", "numpy", "safetensors")
+
+
+class Block:
+    """Everything that the seeds of one job share.
+
+    Args:
+        spec: a teacher's or cell's entry of the plan.
+        task: folder of the prepared task.
+        output: folder of the block.
+        device, threads: as in the config.
+
+    Raises:
+        UserError: the task is not prepared, or the device is not there.
+    """
+
+    def __init__(self, spec: dict[str, Any], task: Path, output: Path, device: str, threads: int) -> None:
+        self.spec = spec
+        self.output = output
+        self.device = devices.choose(device, threads)
+        self.task = Task.load(task)
+        self.facts = catalog.facts(spec["dataset"])
+        self.feed = feeds.create(self.task, self.device, spec.get("distill_on", "all"))
+        self.identity = digest([spec, self.task.fingerprint, str(self.device), threads, source_digest(spec)])
+        self.common = {
+            "dataset": spec["dataset"],
+            "task": self.task.kind,
+            "metric": self.task.metric,
+            "teacher": spec["teacher"],
+            "device": devices.describe(self.device),
+            "threads": threads,
+            "config_hash": digest(spec),
+            "commit": commit(),
+            "versions": versions(),
+        }
+
+    def teach(self, seeds: list[int]) -> None:
+        """Trains the teachers of these seeds; each leaves weights, knowledge and a row."""
+        size = {"params": self.spec["params"], "with": self.spec["params_with_embeddings"]}
+        row = {"student": self.spec["teacher"], "method": "teacher", "ratio_target": 1.0, **ratios(size, size)}
+
+        def train(seed: int) -> tuple[Outcome, Model | None]:
+            streams = Streams(seed, "teacher", self.device)
+            model = self._network(streams)
+            outcome = fit(model, self.feed, streams, self.spec["training"], progress=self._progress(seed))
+            if outcome.status == "ok":
+                self._keep_knowledge(model, seed)
+            return outcome, model
+
+        self._run(seeds, row, train)
+
+    def distill(self, seeds: list[int], teachers: list[Path]) -> None:
+        """Trains the students of these seeds, student s from teacher s.
+
+        Args:
+            teachers: folders of the teacher's blocks; together they cover the seeds.
+        """
+        spec = self.spec
+        small = {"params": spec["student_params"], "with": spec["student_params_with_embeddings"]}
+        large = {"params": spec["teacher_params"], "with": spec["teacher_params_with_embeddings"]}
+        named = {key: spec[key] for key in ("student", "method", "ratio_target")}
+
+        def train(seed: int) -> tuple[Outcome, Model | None]:
+            return self._distill_one(seed, teachers)
+
+        self._run(seeds, {**named, **ratios(large, small)}, train)
+
+    def _distill_one(self, seed: int, teachers: list[Path]) -> tuple[Outcome, Model | None]:
+        path = next((p for t in teachers if (p := t / "knowledge" / f"seed~{seed}.safetensors").exists()), None)
+        if path is None:
+            return Outcome(
+                "failed", f"teacher of seed {seed} has no knowledge: {teacher_trouble(teachers, seed)}"
+            ), None
+        knowledge = load_knowledge(path, self.task.fingerprint, self.device)
+        streams = Streams(seed, "student", self.device)
+        model = self._network(streams)
+        reason = methods.skip(self.spec["method_id"], self.task, knowledge.shape, model.shape)
+        if reason:
+            return Outcome("skipped", reason), None
+        method = self._method(streams, knowledge.shape, model.shape)
+        training = self.spec["training"]
+        return fit(model, self.feed, streams, training, method, knowledge, self._progress(seed)), model
+
+    def _network(self, streams: Streams) -> Model:
+        with streams.globally("network"):
+            return create(self.spec["model"], self.facts).to(self.device)
+
+    def _method(self, streams: Streams, teacher: Shape, student: Shape) -> Method:
+        with streams.globally("heads"):
+            hyperparameters = self.spec["hyperparameters"]
+            made = methods.create(self.spec["method_id"], teacher=teacher, student=student, **hyperparameters)
+        return made.to(self.device)
+
+    def _progress(self, seed: int) -> Progress:
+        what = f"{self.spec['dataset']} {self.spec.get('method', 'teacher')} seed {seed}"
+        return Progress(what, self.spec["training"]["epochs"], self.task.metric)
+
+    def _keep_knowledge(self, model: Model, seed: int) -> None:
+        model.eval()
+        with torch.no_grad():
+            signals = self.feed.knowledge(model)
+        tensors = {"logits": signals.logits, **{f"hidden.{i}": h for i, h in enumerate(signals.hidden)}}
+        save_tensors(
+            self.output / "knowledge" / f"seed~{seed}.safetensors",
+            tensors,
+            {"fingerprint": self.task.fingerprint, "seed": str(seed), "spec": digest(self.spec)},
+        )
+
+    def _run(self, seeds: list[int], row: dict[str, Any], train: Callable[[int], tuple[Outcome, Model | None]]) -> None:
+        finished = [self._finish(seed, row, train) for seed in seeds]
+        rows = [one["row"] for one in finished]
+        write_json(self.output / "history.json", [{"seed": one["row"]["seed"], **one["history"]} for one in finished])
+        write_json(self.output / "rows.json", rows)
+        shutil.rmtree(self.output / "finished", ignore_errors=True)
+
+    def _finish(
+        self, seed: int, row: dict[str, Any], train: Callable[[int], tuple[Outcome, Model | None]]
+    ) -> dict[str, Any]:
+        """The seed's row and history: from an interrupted run of the same job, or trained now."""
+        file = self.output / "finished" / f"seed~{seed}.json"
+        if file.exists() and (kept := read_json(file))["identity"] == self.identity:
+            return kept
+        devices.reset_peak_memory(self.device)
+        outcome, model = guarded(train, seed)
+        if outcome.status == "ok" and model is not None:
+            state = {name: value.contiguous() for name, value in model.state_dict().items()}
+            metadata = {"fingerprint": self.task.fingerprint, "spec": digest(self.spec)}
+            save_tensors(self.output / "weights" / f"seed~{seed}.safetensors", state, metadata)
+        scores = outcome.scores if outcome.status == "ok" else {}
+        result = {
+            "identity": self.identity,
+            "row": {
+                **self.common,
+                **row,
+                "seed": seed,
+                "status": outcome.status,
+                "reason": outcome.reason,
+                **{part: scores.get(part) for part in ("train", "valid", "test")},
+                "best_epoch": outcome.best_epoch,
+                "epochs": outcome.epochs,
+                "seconds": outcome.seconds,
+                "peak_memory_mb": devices.peak_memory_mb(self.device),
+            },
+            "history": {
+                "curve": [[e, finite(loss), finite(valid)] for e, loss, valid in outcome.curve],
+                "trace": [[epoch, {name: value.tolist() for name, value in t.items()}] for epoch, t in outcome.trace],
+            },
+        }
+        write_json(file, result)
+        return result
+
+
+def guarded(train: Callable[[int], tuple[Outcome, Model | None]], seed: int) -> tuple[Outcome, Model | None]:
+    """Runs a training; whatever goes wrong inside it becomes an outcome with a status, never a lost row."""
+    try:
+        return train(seed)
+    except UserError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        return Outcome("oom", one_line(error)), None
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        # The CPU allocator tells a lack of memory by a RuntimeError.
+        status = "oom" if "allocate memory" in str(error) else "failed"
+        return Outcome(status, one_line(error)), None
+
+
+def one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if value - value == 0 else None
+
+
+def ratios(teacher: dict[str, int], student: dict[str, int]) -> dict[str, float | int]:
+    """The size columns of a row."""
+    return {
+        "ratio": teacher["params"] / student["params"],
+        "ratio_with_embeddings": teacher["with"] / student["with"],
+        "teacher_params": teacher["params"],
+        "student_params": student["params"],
+    }
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    with replacing(path) as temporary:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
+
+
+def load_knowledge(path: Path, fingerprint: str, device: torch.device) -> Signals:
+    """A teacher's cached signals of all rows.
+
+    Raises:
+        UserError: they belong to other data (another fingerprint, so perhaps another order of nodes).
+    """
+    with safe_open(path, "pt") as file:
+        found = (file.metadata() or {}).get("fingerprint")
+    if found != fingerprint:
+        raise UserError(f"{path} belongs to data {str(found)[:16]}, not {fingerprint[:16]}; delete it and run again")
+    tensors = load_file(path, device=str(device))
+    hidden = [tensors[f"hidden.{layer}"] for layer in range(len(tensors) - 1)]
+    return Signals(tensors["logits"], tuple(hidden))
+
+
+def teacher_trouble(teachers: list[Path], seed: int) -> str:
+    for folder in teachers:
+        for row in read_json(folder / "rows.json"):
+            if row["seed"] == seed:
+                return f"{row['status']} ({row['reason']})"
+    return "it was not trained"
+
+
+def source_digest(spec: dict[str, Any]) -> str:
+    """Hash of the code that a training rests on, so that no seed of an older code is taken over."""
+    folders = (ROOT / "workflow" / "models", ROOT / "workflow" / "training", ROOT / "methods")
+    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    if "method_id" in spec:
+        files += [ROOT / name for name in methods.source_files(spec["method_id"])]
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def commit() -> str:
+    """Commit of the code, with `+` behind it where the working tree differs; "unknown" outside a git checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=True,
+        )
+        return answer.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def versions() -> str:
+    python = ".".join(map(str, sys.version_info[:3]))
+    return "; ".join([f"python {python}", *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)])

@@ -1,0 +1,179 @@
+"""The one training loop: teachers and students, every method, every kind of task."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from methods.contract import Method, Objective, Signals
+from workflow.models.model import Dropout, Model
+from workflow.tasks.task import SPLITS
+from workflow.training.feeds import Feed, Step
+from workflow.training.metrics import METRICS, better
+from workflow.training.seeds import Streams
+
+Status = Literal["ok", "diverged", "oom", "skipped", "failed"]
+
+
+@dataclass
+class Outcome:
+    """What one training gives.
+
+    Attributes:
+        scores: metric on train, valid and test at the best validation epoch.
+        best_epoch: that epoch, counted from 1; the model holds its weights.
+        epochs: epochs trained.
+        seconds: wall time of the training with its evaluations, without loading.
+        curve: (epoch, mean training loss, validation score) of every evaluation.
+        trace: (epoch, the method's small tensors) as its first and its last step saw them.
+    """
+
+    status: Status
+    reason: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    epochs: int = 0
+    seconds: float = 0.0
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
+    trace: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)
+
+
+def supervised_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+    """Mean loss on the labels: cross-entropy, or BCE or squared error over the measured (not NaN) entries."""
+    if objective == "multiclass":
+        return nn.functional.cross_entropy(logits, labels)
+    measured = ~torch.isnan(labels)
+    if objective == "binary":
+        return nn.functional.binary_cross_entropy_with_logits(logits[measured], labels[measured])
+    return nn.functional.mse_loss(logits[measured], labels[measured])
+
+
+def make_optimizer(parameters: list[nn.Parameter], training: dict[str, Any]) -> torch.optim.Optimizer:
+    rate, decay = training["learning_rate"], training["weight_decay"]
+    if training["optimizer"] == "adam":
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
+    if training["optimizer"] == "adamw":
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+    if training["optimizer"] == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
+
+
+def fit(
+    model: Model,
+    feed: Feed,
+    streams: Streams,
+    training: dict[str, Any],
+    method: Method | None = None,
+    teacher: Signals | None = None,
+    progress: Callable[[int, float], None] = lambda epoch, score: None,
+) -> Outcome:
+    """Trains a network and leaves the weights of its best validation epoch in it.
+
+    Args:
+        training: the `training` settings of a config, complete.
+        method, teacher: both None for a teacher; else the method and the cached signals that it distils.
+        progress: called after every evaluation with the epoch and the validation score.
+
+    A loss or validation score that is not finite ends the training as "diverged".
+    """
+    started = time.perf_counter()
+    objective, metric = feed.task.objective, feed.task.metric
+    parameters = [*model.parameters(), *(method.parameters() if method else ())]
+    optimizer = make_optimizer(parameters, training)
+    dropout = Dropout(streams.generator("dropout"))
+    outcome = Outcome("ok")
+    best: float | None = None
+    best_state: dict[str, Tensor] = {}
+    patience = training["patience"] or math.inf
+    stale = 0
+    for epoch, steps in enumerate(feed.steps(streams, teacher), start=1):
+        _set_rate(optimizer, training, epoch)
+        total = _epoch(model, method, steps, dropout, optimizer, objective)
+        outcome.epochs = epoch
+        if epoch == 1:
+            _record_trace(outcome, epoch, method)
+        finished = epoch == training["epochs"]
+        if epoch % training["evaluate_every"] and not finished:
+            continue
+        scores = evaluate(model, feed)
+        loss_value = float(total)
+        outcome.curve.append((epoch, loss_value, scores["valid"]))
+        progress(epoch, scores["valid"])
+        if not (math.isfinite(loss_value) and math.isfinite(scores["valid"])):
+            outcome.status = "diverged"
+            outcome.reason = f"loss {loss_value}, validation score {scores['valid']} at epoch {epoch}"
+            break
+        stale += 1
+        if better(metric, scores["valid"], best):
+            best, stale = scores["valid"], 0
+            outcome.best_epoch, outcome.scores = epoch, scores
+            best_state = {name: value.clone() for name, value in model.state_dict().items()}
+        if finished or stale >= patience:
+            break
+    _record_trace(outcome, outcome.epochs, method)
+    if best_state:
+        model.load_state_dict(best_state)
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
+def _epoch(
+    model: Model,
+    method: Method | None,
+    steps: Iterable[Step],
+    dropout: Dropout,
+    optimizer: torch.optim.Optimizer,
+    objective: Objective,
+) -> Tensor:
+    """One pass over the steps; the mean loss stays on the device, so that nothing waits for it."""
+    model.train()
+    if method:
+        method.train()
+    losses = []
+    for step in steps:
+        signals = model(step.inputs, dropout)
+        logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
+        loss = supervised_loss(logits, step.labels, objective)
+        if method and step.teacher is not None and step.batch is not None:
+            rows = signals if step.distilled is None else signals.at(step.distilled)
+            terms = method(rows, step.teacher, step.batch)
+            loss = sum(terms.values(), start=method.ce_weight * loss)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+    return torch.stack(losses).mean()
+
+
+@torch.no_grad()
+def evaluate(model: Model, feed: Feed) -> dict[str, float]:
+    """The metric on train, valid and test, from one forward pass without dropout."""
+    model.eval()
+    logits = feed.predict(model)
+    metric = METRICS[feed.task.metric]
+    scores = {}
+    for part in SPLITS:
+        rows, labels = feed.labels_of(part)
+        scores[part] = metric(logits[rows], labels)
+    return scores
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, training: dict[str, Any], epoch: int) -> None:
+    if training["schedule"] == "cosine":
+        share = (epoch - 1) / training["epochs"]
+        for group in optimizer.param_groups:
+            group["lr"] = training["learning_rate"] * (1 + math.cos(math.pi * share)) / 2
+
+
+def _record_trace(outcome: Outcome, epoch: int, method: Method | None) -> None:
+    if method:
+        traced = {name: value.detach().cpu().clone() for name, value in method.trace().items()}
+        if traced:
+            outcome.trace.append((epoch, traced))

@@ -1,0 +1,106 @@
+"""Size, work, latency and memory of a network that answers for the whole task."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from workflow.models import sizes
+from workflow.models.model import create
+from workflow.tasks import catalog
+from workflow.tasks.task import Task
+from workflow.training import device as devices
+from workflow.training import feeds
+from workflow.training.seeds import Streams
+
+WARM_UP = 5
+REPEATS = 30
+LONGEST_SECONDS = 20.0
+"""Repeats end early for a network that takes longer in all."""
+
+PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
+"""Matrix products by ATen name, and the position of their first factor."""
+
+
+class MacCounter(TorchDispatchMode):
+    """Counts multiply-accumulates of matrix products; a sparse factor counts its stored entries only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.macs = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        first = PRODUCTS.get(func.overloadpacket.__name__)
+        if first is not None:
+            left, right = args[first], args[first + 1]
+            entries = left._nnz() if left.layout != torch.strided else math.prod(left.shape)
+            self.macs += entries * right.shape[-1]
+        return func(*args, **(kwargs or {}))
+
+
+def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, threads: int) -> list[dict[str, Any]]:
+    """One row a network, the columns of measurements.csv.
+
+    Latency is that of answering for every node (or graph) of the task at once, from the features on: nothing of the
+    input is cached, so that the first propagation counts. It is warm and synchronised; median and interquartile
+    range. The weights are those of an untrained network, which changes no size and no time.
+    """
+    device = devices.choose(device_name, threads)
+    task = Task.load(folder)
+    facts = catalog.facts(task.name)
+    feed = feeds.create(task, device, "all")
+    rows = []
+    for network in networks:
+        size = sizes.measure(network["model"], facts)
+        with Streams(0, "student", device).globally("network"):
+            model = create(network["model"], facts).to(device).eval()
+        devices.reset_peak_memory(device)
+        counter = MacCounter()
+        with torch.no_grad(), counter:
+            feed.forget()
+            feed.predict(model)
+        times = 1000 * np.array(latencies(lambda m=model: answer(feed, m), device))
+        rows.append(
+            {
+                "dataset": task.name,
+                "model": network["name"],
+                "role": network["role"],
+                "ratio_target": network["ratio_target"],
+                "params": size.params,
+                "params_with_embeddings": size.params_with_embeddings,
+                "macs": counter.macs,
+                "latency_ms_median": float(np.median(times)),
+                "latency_ms_iqr": float(np.subtract(*np.percentile(times, [75, 25]))),
+                "peak_memory_mb": devices.peak_memory_mb(device),
+            }
+        )
+    return rows
+
+
+def answer(feed: feeds.Feed, model: Any) -> Tensor:
+    feed.forget()
+    with torch.no_grad():
+        return feed.predict(model)
+
+
+def latencies(call: Any, device: torch.device) -> list[float]:
+    """Seconds of every repeat, after a warm-up."""
+    for _ in range(WARM_UP):
+        call()
+    taken: list[float] = []
+    while len(taken) < REPEATS and sum(taken) < LONGEST_SECONDS:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        started = time.perf_counter()
+        call()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - started)
+    return taken
