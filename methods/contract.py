@@ -156,6 +156,9 @@ class Method(nn.Module):
     """Whether a student and a teacher with at least one hidden layer are needed."""
     uses_edges: ClassVar[bool] = False
     """Whether `Batch.edge_index` is read."""
+    depends_on_rows: ClassVar[bool] = False
+    """Whether the default terms change when every row of the batch is doubled, as contrastive terms (more negatives)
+    do; all other terms are means, whose weight need not be tuned again for another graph's size."""
     objectives: ClassVar[frozenset[Objective]] = frozenset({"multiclass", "binary", "regression"})
     kinds: ClassVar[frozenset[Kind]] = frozenset({"node", "heterogeneous", "graph"})
 

@@ -32,6 +32,7 @@ class Graph:
         self.transpose = transpose or (pointers, sources)
         self.symmetric = transpose is None
         self._memo: dict[Hashable, Any] = {}
+        self._structure: dict[Hashable, Any] = {}
 
     @property
     def nodes(self) -> int:
@@ -42,6 +43,12 @@ class Graph:
         if key not in self._memo:
             self._memo[key] = compute()
         return self._memo[key]
+
+    def memo_structure(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
+        """As `memo`, for what depends on the edges alone: `forget` keeps it."""
+        if key not in self._structure:
+            self._structure[key] = compute()
+        return self._structure[key]
 
     def forget(self) -> None:
         """Drops the memoised constants; the propagation matrices stay, as a server would keep them."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from workflow.tasks import ace_sim, moleculeace
 from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import csr
+from workflow.tasks.csr import both_ways, relation
 from workflow.tasks.task import Task
 
 FEWEST_MOLECULES = 3
@@ -37,13 +37,17 @@ RELATIONS = (
 )
 
 
-def _facts(title: str, molecules: int, scaffolds: int, fragments: int) -> Facts:
-    info = {
+def _info(molecules: int, scaffolds: int, fragments: int) -> dict[str, Any]:
+    return {
         "target": "molecule",
         "counts": {"molecule": molecules, "scaffold": scaffolds, "fragment": fragments},
         "features": {"molecule": ace_sim.DIMENSIONS},
         "relations": list(RELATIONS),
     }
+
+
+def _facts(title: str, molecules: int, scaffolds: int, fragments: int) -> Facts:
+    info = _info(molecules, scaffolds, fragments)
     outputs = len(moleculeace.TARGETS)
     return Facts(
         "heterogeneous", "multiclass", "accuracy", outputs, ace_sim.DIMENSIONS, title, info=info, embedded=True
@@ -51,8 +55,8 @@ def _facts(title: str, molecules: int, scaffolds: int, fragments: int) -> Facts:
 
 
 NAMES = {
-    "ace-het": _facts("ACE heterogeneous", 26_126, 0, 0),
-    "ace-het-mini": _facts("ACE heterogeneous (mini)", 8_012, 0, 0),
+    "ace-het": _facts("ACE heterogeneous", 26_126, 1_906, 2_376),
+    "ace-het-mini": _facts("ACE heterogeneous (mini)", 8_012, 740, 1_209),
 }
 
 
@@ -60,38 +64,18 @@ def build(name: str, settings: dict[str, Any]) -> Task:
     """Raises UserError where the wheel is missing or not whole; `settings` are not used."""
     smiles, labels = ace_sim.selection(name.endswith("-mini"))
     bits, scaffolds = moleculeace.fingerprints_and_scaffolds(smiles)
-    pointers, sources = ace_sim.similarity_graph(bits)
     has, num_scaffolds = incidence([[framework] if framework else [] for framework in frameworks(scaffolds)])
     contains, num_fragments = incidence(fragments(smiles))
     arrays = {
         "labels": labels,
         "features/molecule": ace_sim.principal_features(bits),
-        "relation/molecule/similar/molecule/pointers": pointers,
-        "relation/molecule/similar/molecule/sources": sources,
-        **_both_ways("molecule", "has", "scaffold", has, (len(smiles), num_scaffolds)),
-        **_both_ways("molecule", "contains", "fragment", contains, (len(smiles), num_fragments)),
+        **relation("molecule/similar/molecule", ace_sim.similarity_graph(bits)),
+        **both_ways("molecule", "has", "scaffold", has, (len(smiles), num_scaffolds)),
+        **both_ways("molecule", "contains", "fragment", contains, (len(smiles), num_fragments)),
         **moleculeace.scaffold_split(scaffolds),
     }
-    info = {
-        "target": "molecule",
-        "counts": {"molecule": len(smiles), "scaffold": num_scaffolds, "fragment": num_fragments},
-        "features": {"molecule": ace_sim.DIMENSIONS},
-        "relations": list(RELATIONS),
-    }
+    info = _info(len(smiles), num_scaffolds, num_fragments)
     return Task(name, "heterogeneous", "multiclass", "accuracy", len(moleculeace.TARGETS), arrays, info)
-
-
-def _both_ways(
-    source: str, name: str, target: str, edges: np.ndarray, counts: tuple[int, int]
-) -> dict[str, np.ndarray]:
-    forth = csr(edges[0], edges[1], counts[0], counts[1])
-    back = csr(edges[1], edges[0], counts[1], counts[0])
-    return {
-        f"relation/{source}/{name}/{target}/pointers": forth[0],
-        f"relation/{source}/{name}/{target}/sources": forth[1],
-        f"relation/{target}/rev_{name}/{source}/pointers": back[0],
-        f"relation/{target}/rev_{name}/{source}/sources": back[1],
-    }
 
 
 def incidence(parts: Iterable[Iterable[str]]) -> tuple[np.ndarray, int]:
@@ -123,7 +107,7 @@ def frameworks(scaffolds: Sequence[str]) -> list[str]:
 
 
 def fragments(smiles: Sequence[str]) -> Iterator[list[str]]:
-    """For each molecule its BRICS pieces, in the order of their atoms in the molecule's SMILES, `*` where it was cut."""
+    """For each molecule its BRICS pieces, in the order of their atoms in its SMILES, with `*` where it was cut."""
     from rdkit import Chem
     from rdkit.Chem import BRICS
 

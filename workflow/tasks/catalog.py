@@ -13,7 +13,7 @@ from typing import Any
 from workflow.errors import UserError
 from workflow.tasks.task import Kind, Metric, Objective, Task
 
-LOADERS = ("ace_sim", "ace_het", "ace_mol")
+LOADERS = ("ace_sim", "ace_het", "ace_mol", "ogb_node", "ogb_graph", "planetoid")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,11 @@ def build(name: str, settings: dict[str, Any]) -> Task:
     wanted = facts(name)
     loader = importlib.import_module(f"workflow.tasks.{_owners()[name][0]}")
     task: Task = loader.build(name, settings).finish()
-    found = (task.kind, task.objective, task.metric, task.outputs)
-    if found != (wanted.kind, wanted.objective, wanted.metric, wanted.outputs):
-        raise UserError(f"{name}: the data are {found}, the catalogue says otherwise")
+    target = f"/{task.info['target']}" if task.kind == "heterogeneous" else ""
+    columns = task.arrays[f"features{target}"].shape[1]
+    found = (task.kind, task.objective, task.metric, task.outputs, columns, task.info)
+    known = (wanted.kind, wanted.objective, wanted.metric, wanted.outputs, wanted.features, wanted.info)
+    for there, should in zip(found, known, strict=True):
+        if there != should:
+            raise UserError(f"{name}: the raw files hold {there}, but {should} belongs there")
     return task

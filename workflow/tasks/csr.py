@@ -50,6 +50,29 @@ def symmetric_csr(ends: np.ndarray, others: np.ndarray, num_nodes: int) -> tuple
     return csr(np.concatenate([ends, others]), np.concatenate([others, ends]), num_nodes, num_nodes)
 
 
+def both_ways(source: str, name: str, target: str, edges: np.ndarray, counts: tuple[int, int]) -> dict[str, np.ndarray]:
+    """The arrays of a heterogeneous Task of a relation and of its reverse, which is a relation `rev_NAME` of its own.
+
+    Args:
+        edges: [2, E], from nodes of type `source` to nodes of type `target`.
+        counts: nodes of the two types.
+
+    Raises:
+        ValueError: see `csr`.
+    """
+    forth = csr(edges[0], edges[1], counts[0], counts[1])
+    back = csr(edges[1], edges[0], counts[1], counts[0])
+    return {
+        **relation(f"{source}/{name}/{target}", forth),
+        **relation(f"{target}/rev_{name}/{source}", back),
+    }
+
+
+def relation(name: str, adjacency: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of a heterogeneous Task of one relation "SOURCE/NAME/TARGET"."""
+    return {f"relation/{name}/pointers": adjacency[0], f"relation/{name}/sources": adjacency[1]}
+
+
 def expand(pointers: np.ndarray) -> np.ndarray:
     """The target [E] int64 of every edge of a CSR adjacency."""
     return np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))

@@ -50,15 +50,15 @@ class Measurements:
 
     Attributes:
         smiles: [molecules], in the order of their SHA-256.
-        potency: [molecules, 30] float64, -log10 of the Ki or EC50 in mol/l (pKi, pEC50); NaN where unmeasured.
+        nanomolar: [molecules, 30] float64, Ki or EC50 at each of TARGETS in nmol/l; NaN where unmeasured.
     """
 
     smiles: tuple[str, ...]
-    potency: np.ndarray
+    nanomolar: np.ndarray
 
     def of_one_target(self) -> tuple[tuple[str, ...], np.ndarray]:
         """The molecules measured on one target only and, as labels [n] int64, the positions of these targets."""
-        measured = ~np.isnan(self.potency)
+        measured = ~np.isnan(self.nanomolar)
         chosen = np.flatnonzero(measured.sum(axis=1) == 1)
         return tuple(self.smiles[i] for i in chosen), measured[chosen].argmax(axis=1).astype(np.int64)
 
@@ -69,27 +69,27 @@ def read() -> Measurements:
     Raises:
         UserError: the wheel is absent, another version, or not whole.
     """
-    nanomolar: dict[str, dict[int, float]] = {}
+    measured: dict[str, dict[int, float]] = {}
     rows = 0
     for target, path in enumerate(_files()):
         try:
             with path.open(newline="") as lines:
                 for row in csv.DictReader(lines):
-                    nanomolar.setdefault(row["smiles"], {})[target] = float(row["exp_mean [nM]"])
+                    measured.setdefault(row["smiles"], {})[target] = float(row["exp_mean [nM]"])
                     rows += 1
         except (OSError, KeyError, ValueError) as error:
             raise UserError(f"{path}: not a MoleculeACE file ({error}); reinstall {PACKAGE}=={VERSION}") from error
-    if (rows, len(nanomolar)) != (MEASUREMENTS, MOLECULES):
+    if (rows, len(measured)) != (MEASUREMENTS, MOLECULES):
         raise UserError(
-            f"{PACKAGE} holds {rows} measurements of {len(nanomolar)} molecules, not {MEASUREMENTS} of {MOLECULES}; "
+            f"{PACKAGE} holds {rows} measurements of {len(measured)} molecules, not {MEASUREMENTS} of {MOLECULES}; "
             f"reinstall {PACKAGE}=={VERSION}"
         )
-    smiles = tuple(sorted(nanomolar, key=_digest))
-    potency = np.full((len(smiles), len(TARGETS)), np.nan)
+    smiles = tuple(sorted(measured, key=_digest))
+    nanomolar = np.full((len(smiles), len(TARGETS)), np.nan)
     for i, molecule in enumerate(smiles):
-        for target, value in nanomolar[molecule].items():
-            potency[i, target] = 9.0 - np.log10(value)  # 1 nM = 1e-9 mol/l
-    return Measurements(smiles, potency)
+        for target, value in measured[molecule].items():
+            nanomolar[i, target] = value
+    return Measurements(smiles, nanomolar)
 
 
 def _files() -> list[Path]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from methods.contract import Method, Objective, Signals
 from workflow.models.model import Dropout, Model
 from workflow.tasks.task import SPLITS
+from workflow.training import optimizers
 from workflow.training.feeds import Feed, Step
 from workflow.training.metrics import METRICS, better
 from workflow.training.seeds import Streams
@@ -54,17 +55,6 @@ def supervised_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Ten
     return nn.functional.mse_loss(logits[measured], labels[measured])
 
 
-def make_optimizer(parameters: list[nn.Parameter], training: dict[str, Any]) -> torch.optim.Optimizer:
-    rate, decay = training["learning_rate"], training["weight_decay"]
-    if training["optimizer"] == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
-    if training["optimizer"] == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
-    if training["optimizer"] == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9)
-
-
 def fit(
     model: Model,
     feed: Feed,
@@ -86,7 +76,7 @@ def fit(
     started = time.perf_counter()
     objective, metric = feed.task.objective, feed.task.metric
     parameters = [*model.parameters(), *(method.parameters() if method else ())]
-    optimizer = make_optimizer(parameters, training)
+    optimizer = optimizers.create(parameters, training)
     dropout = Dropout(streams.generator("dropout"))
     outcome = Outcome("ok")
     best: float | None = None
@@ -102,18 +92,20 @@ def fit(
         finished = epoch == training["epochs"]
         if epoch % training["evaluate_every"] and not finished:
             continue
-        scores = evaluate(model, feed)
+        logits = predict(model, feed)
+        valid = score(logits, feed, "valid")
         loss_value = float(total)
-        outcome.curve.append((epoch, loss_value, scores["valid"]))
-        progress(epoch, scores["valid"])
-        if not (math.isfinite(loss_value) and math.isfinite(scores["valid"])):
+        outcome.curve.append((epoch, loss_value, valid))
+        progress(epoch, valid)
+        if not (math.isfinite(loss_value) and math.isfinite(valid)):
             outcome.status = "diverged"
-            outcome.reason = f"loss {loss_value}, validation score {scores['valid']} at epoch {epoch}"
+            outcome.reason = f"loss {loss_value}, validation score {valid} at epoch {epoch}"
             break
         stale += 1
-        if better(metric, scores["valid"], best):
-            best, stale = scores["valid"], 0
-            outcome.best_epoch, outcome.scores = epoch, scores
+        if better(metric, valid, best):
+            best, stale = valid, 0
+            outcome.best_epoch = epoch
+            outcome.scores = {"valid": valid, **{part: score(logits, feed, part) for part in ("train", "test")}}
             best_state = {name: value.clone() for name, value in model.state_dict().items()}
         if finished or stale >= patience:
             break
@@ -129,7 +121,7 @@ def _epoch(
     method: Method | None,
     steps: Iterable[Step],
     dropout: Dropout,
-    optimizer: torch.optim.Optimizer,
+    optimizer: optimizers.Optimizer,
     objective: Objective,
 ) -> Tensor:
     """One pass over the steps; the mean loss stays on the device, so that nothing waits for it."""
@@ -145,7 +137,7 @@ def _epoch(
             rows = signals if step.distilled is None else signals.at(step.distilled)
             terms = method(rows, step.teacher, step.batch)
             loss = sum(terms.values(), start=method.ce_weight * loss)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())
@@ -153,23 +145,28 @@ def _epoch(
 
 
 @torch.no_grad()
-def evaluate(model: Model, feed: Feed) -> dict[str, float]:
-    """The metric on train, valid and test, from one forward pass without dropout."""
+def predict(model: Model, feed: Feed) -> Tensor:
+    """Logits of all units, from one forward pass without dropout."""
     model.eval()
-    logits = feed.predict(model)
-    metric = METRICS[feed.task.metric]
-    scores = {}
-    for part in SPLITS:
-        rows, labels = feed.labels_of(part)
-        scores[part] = metric(logits[rows], labels)
-    return scores
+    return feed.predict(model)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, training: dict[str, Any], epoch: int) -> None:
+def score(logits: Tensor, feed: Feed, part: str) -> float:
+    """The metric on one part of the split."""
+    rows, labels = feed.labels_of(part)
+    return METRICS[feed.task.metric](logits[rows], labels)
+
+
+def evaluate(model: Model, feed: Feed) -> dict[str, float]:
+    """The metric on train, valid and test."""
+    logits = predict(model, feed)
+    return {part: score(logits, feed, part) for part in SPLITS}
+
+
+def _set_rate(optimizer: optimizers.Optimizer, training: dict[str, Any], epoch: int) -> None:
     if training["schedule"] == "cosine":
         share = (epoch - 1) / training["epochs"]
-        for group in optimizer.param_groups:
-            group["lr"] = training["learning_rate"] * (1 + math.cos(math.pi * share)) / 2
+        optimizer.set_rate(training["learning_rate"] * (1 + math.cos(math.pi * share)) / 2)
 
 
 def _record_trace(outcome: Outcome, epoch: int, method: Method | None) -> None:

@@ -1,0 +1,56 @@
+"""Hint regression: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from methods.contract import Batch, Method, Shape, Signals
+from methods.kernels import unit_rows
+from methods.pairing import at_least, last_of, one_of
+
+
+class FitNet(Method):
+    """beta * mean_n || r(h_S)[n] / ||r(h_S)[n]|| - h_T[n] / ||h_T[n]|| ||^2 (Romero et al. eq. 3, on unit rows).
+
+    The regressor r: d_S -> d_T is linear and stands on the student's side only: a trainable teacher side could lower
+    the loss by collapsing. `heads: both` is the variant of the published graph benchmark, where each side is projected
+    to `projection` columns.
+
+    Args:
+        beta: weight. The published 1000 (Joshi et al. 2022) multiplies an error averaged over nodes AND the 256
+            projected columns; here columns are summed, so the same weight is 1000 / 256 = 3.9, the default.
+        heads: student | both.
+        projection: columns of both projections with `heads: both` (published: 256).
+    """
+
+    title = "FitNet"
+    year = 2015
+    citation = "romero2015fitnets"
+    uses_hidden = True
+
+    def __init__(
+        self,
+        teacher: Shape,
+        student: Shape,
+        *,
+        beta: float = 1000 / 256,
+        heads: str = "student",
+        projection: int = 256,
+    ) -> None:
+        super().__init__(teacher, student)
+        at_least(self, 0, beta=beta)
+        at_least(self, 1, projection=projection)
+        one_of(self, "heads", heads, ("student", "both"))
+        self.beta = beta
+        width = projection if heads == "both" else teacher.hidden[-1]
+        self.student_head = nn.Linear(student.hidden[-1], width)
+        self.teacher_head = nn.Linear(teacher.hidden[-1], width) if heads == "both" else None
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
+        h, target = last_of(self, student, teacher, batch)
+        if self.teacher_head is None:
+            goal = batch.memo((id(self), "teacher"), lambda: unit_rows(target))
+        else:
+            goal = unit_rows(self.teacher_head(target))
+        error = (unit_rows(self.student_head(h)) - goal).square().sum()
+        return {"fitnet": error * (self.beta / max(len(h), 1))}

@@ -1,0 +1,76 @@
+"""Graph contrastive representation distillation: Joshi et al., TNNLS 2022."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from methods.contract import Batch, Method, Shape, Signals
+from methods.heads import ProjectionHead
+from methods.kernels import unit_rows
+from methods.pairing import at_least, last_of, sample
+from methods.streaming import blocks, streamed_sum
+
+
+class ContrastiveRepresentation(Method):
+    """beta * mean_i of -log( exp(f_i . g_i / tau2) / sum_j exp(f_i . g_j / tau2) ).
+
+    f, g are the unit rows of the student's and the teacher's projections (linear + batch norm + ReLU, both trained):
+    a student row must recognise its own teacher row among those of all sampled nodes, by cross-entropy. The m x m
+    logits are walked by blocks of rows.
+
+    Args:
+        beta: weight. Default 0.1 (Joshi et al. 2022; .01 to .05 beside kd).
+        tau2: temperature > 0. Default 0.075 (the same; grid .05, .075, .1).
+        projection: columns of both projections. Default 256.
+        max_samples: nodes drawn at each step where the batch has more. Default 16384.
+        block: rows of a block; None fits the block to what methods/streaming.py allows the device.
+    """
+
+    title = "G-CRD"
+    year = 2022
+    citation = "joshi2022representation"
+    uses_hidden = True
+    depends_on_rows = True
+
+    def __init__(
+        self,
+        teacher: Shape,
+        student: Shape,
+        *,
+        beta: float = 0.1,
+        tau2: float = 0.075,
+        projection: int = 256,
+        max_samples: int = 16384,
+        block: int | None = None,
+    ) -> None:
+        super().__init__(teacher, student)
+        at_least(self, 0, beta=beta)
+        at_least(self, 0, above=True, tau2=tau2)
+        at_least(self, 1, projection=projection, max_samples=max_samples, block=block or 1)
+        self.beta = beta
+        self.tau2 = tau2
+        self.max_samples = max_samples
+        self.block = block
+        self.student_head = ProjectionHead(student.hidden[-1], projection)
+        self.teacher_head = ProjectionHead(teacher.hidden[-1], projection)
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
+        h, target = last_of(self, student, teacher, batch)
+        if len(h) < 2:  # no negatives, and no variance for the batch norm
+            return {"gcrd": h.sum() * 0}
+        chosen = sample(batch, len(h), self.max_samples)
+        if chosen is not None:
+            h, target = h.index_select(0, chosen), target.index_select(0, chosen)
+        f = unit_rows(self.student_head(h)) / self.tau2
+        g = unit_rows(self.teacher_head(target))
+        m = len(h)
+        own = torch.arange(m, device=h.device)
+
+        def cross_entropy(rows: slice, f: Tensor, own: Tensor, g: Tensor) -> Tensor:
+            return functional.cross_entropy(f @ g.T, own, reduction="sum")
+
+        return {
+            "gcrd": streamed_sum(cross_entropy, blocks(m, m, h.device, self.block), [f, own], [g]) * (self.beta / m)
+        }

@@ -1,0 +1,158 @@
+"""Similarity kernels between rows: all pairs by blocks, or the pairs of a list of edges.
+
+k(a, b):  cosine  cos(a, b)        poly  cos(a, b)^2
+          l2      ||a - b||        rbf   exp(-||a - b||^2 / 2)
+
+Distances come from inner products, ||a - b||^2 = ||a||^2 + ||b||^2 - 2 a.b, so no tensor holds a pair's d columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from methods.contract import Batch
+
+KERNELS = ("cosine", "poly", "l2", "rbf")
+ANGULAR = ("cosine", "poly")
+
+TINY = 1e-12
+"""Added to squared norms below a root: far below any squared norm that carries information."""
+
+ROUNDING = 16
+"""Squared distances below this many machine epsilons of ||a||^2 + ||b||^2 are rounding noise and count as zero."""
+
+
+def unit_rows(h: Tensor) -> Tensor:
+    """[n, d] -> rows of length one. A zero row stays zero, and its gradient stays finite (TINY)."""
+    return h * torch.rsqrt(h.square().sum(1, keepdim=True) + TINY)
+
+
+def prepare(h: Tensor, kernel: str) -> Tensor:
+    """What is done once per row before values are taken: unit length (angular kernels), or the mean row removed.
+
+    Distances do not change when every row moves alike, and the inner products of centred rows cancel less.
+    """
+    return unit_rows(h) if kernel in ANGULAR else h - h.mean(0, keepdim=True)
+
+
+def _angular(cosines: Tensor, kernel: str) -> Tensor:
+    return cosines if kernel == "cosine" else cosines.square()
+
+
+def _distant(squares: Tensor, distance: Tensor, kernel: str) -> Tensor:
+    """Distance kernels from ||a||^2 + ||b||^2 and ||a - b||^2 of each pair."""
+    if kernel == "rbf":
+        return torch.exp(distance.clamp(min=0) * -0.5)
+    # The root's slope is infinite at zero: rows that coincide get distance 0 and no gradient.
+    apart = distance.detach() > ROUNDING * torch.finfo(distance.dtype).eps * squares.detach()
+    return torch.where(apart, distance, 1).sqrt() * apart
+
+
+def pairwise(a: Tensor, b: Tensor, kernel: str) -> Tensor:
+    """Values [p, q] between PREPARED rows a [p, d] and b [q, d]."""
+    if kernel in ANGULAR:
+        return _angular(a @ b.T, kernel)
+    squares = a.square().sum(1)[:, None] + b.square().sum(1)
+    return _distant(squares, torch.addmm(squares, a, b.T, alpha=-2), kernel)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The edges of a batch in the order of `Batch.neighbours`, prepared for edge-wise products.
+
+    Attributes:
+        pointers [n + 1], sources [E]: CSR by target. targets [E]: the target of each entry.
+        both_pointers [n + 1], both_columns [2E], both_order [2E]: every edge in both directions, by row;
+            entry k belongs to edge `both_order[k] mod E`.
+    """
+
+    pointers: Tensor
+    sources: Tensor
+    targets: Tensor
+    both_pointers: Tensor
+    both_columns: Tensor
+    both_order: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> Edges:
+        """Once per Batch object, whatever the number of methods that ask."""
+        return batch.memo("methods.kernels.Edges", lambda: cls._build(batch))
+
+    @classmethod
+    def _build(cls, batch: Batch) -> Edges:
+        pointers, sources = batch.neighbours
+        nodes = torch.arange(batch.rows, device=sources.device)
+        targets = torch.repeat_interleave(nodes, pointers.diff(), output_size=len(sources))
+        rows, columns = torch.cat([targets, sources]), torch.cat([sources, targets])
+        order = torch.argsort(rows * max(batch.rows, 1) + columns)
+        both = torch.zeros_like(pointers)
+        torch.cumsum(torch.bincount(rows, minlength=batch.rows), 0, out=both[1:])
+        return cls(pointers, sources, targets, both, columns[order], order % max(len(sources), 1))
+
+
+class _EdgeProducts(torch.autograd.Function):
+    """h_i . h_j of every edge: a sampled dense-dense product forward, one sparse product backward."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, edges: Edges) -> Tensor:
+        ctx.edges = edges
+        ctx.save_for_backward(h)
+        n = len(h)
+        pattern = torch.sparse_csr_tensor(
+            edges.pointers, edges.sources, h.new_zeros(len(edges.sources)), (n, n), check_invariants=False
+        )
+        return torch.sparse.sampled_addmm(pattern, h, h.T, beta=0.0).values()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        (h,), edges = ctx.saved_tensors, ctx.edges
+        n = len(h)
+        # Both ends of an edge receive the other end's row: (G + G') h, with G the sparse matrix of gradients.
+        weights = torch.sparse_csr_tensor(
+            edges.both_pointers, edges.both_columns, upstream[0][edges.both_order], (n, n), check_invariants=False
+        )
+        return weights @ h, None
+
+
+def edgewise(h: Tensor, edges: Edges, kernel: str) -> Tensor:
+    """Values k(h_i, h_j) [E] of the edges j -> i, in the order of `edges`, for raw rows h [n, d]."""
+    if len(edges.sources) == 0:
+        return h.new_zeros(0)
+    h = prepare(h, kernel)
+    products = _EdgeProducts.apply(h, edges)
+    if kernel in ANGULAR:
+        return _angular(products, kernel)
+    norms = h.square().sum(1)
+    squares = norms.index_select(0, edges.targets) + norms.index_select(0, edges.sources)
+    return _distant(squares, squares - 2 * products, kernel)
+
+
+class _LogSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, edges: Edges) -> Tensor:
+        # `initial` only pads nodes without neighbours, whose value nobody reads.
+        top = torch.segment_reduce(values, "max", offsets=edges.pointers, unsafe=True)
+        shifted = values - top.index_select(0, edges.targets)
+        total = torch.segment_reduce(shifted.exp(), "sum", offsets=edges.pointers, unsafe=True)
+        result = shifted - total.log().index_select(0, edges.targets)
+        ctx.edges = edges
+        ctx.save_for_backward(result)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        (result,), edges = ctx.saved_tensors, ctx.edges
+        total = torch.segment_reduce(upstream[0].contiguous(), "sum", offsets=edges.pointers, unsafe=True)
+        return upstream[0] - result.exp() * total.index_select(0, edges.targets), None
+
+
+def neighbour_log_softmax(values: Tensor, edges: Edges) -> Tensor:
+    """log softmax [E] of edge values over the neighbours j of each target i."""
+    return _LogSoftmax.apply(values, edges) if len(values) else values

@@ -1,0 +1,112 @@
+"""Checked access to a pair of signals, for every method's first line: nothing broadcasts silently.
+
+Teacher tensors come back detached: a method cannot train the teacher, whatever the caller hands over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from methods.contract import Batch, Method, Signals
+
+
+def identifier(method: Method) -> str:
+    """The id of a method, for messages."""
+    return type(method).__module__.rsplit(".", 1)[-1].replace("_", "-")
+
+
+def one_of(method: Method, name: str, value: object, allowed: Iterable[object]) -> None:
+    """Refuses a hyperparameter outside a list.
+
+    Raises:
+        ValueError: naming the allowed values.
+    """
+    allowed = list(allowed)
+    if value not in allowed:
+        raise ValueError(f"{identifier(method)}: {name}={value!r}; allowed: {', '.join(map(str, allowed))}")
+
+
+def at_least(method: Method, lowest: float, *, above: bool = False, **values: float) -> None:
+    """Refuses hyperparameters below `lowest` (or equal to it, with `above`).
+
+    Raises:
+        ValueError: naming the allowed range.
+    """
+    for name, value in values.items():
+        if not (value > lowest if above else value >= lowest):
+            raise ValueError(f"{identifier(method)}: {name}={value!r}; allowed: {'>' if above else '>='} {lowest}")
+
+
+def _refuse(method: Method, student: Tensor, teacher: Tensor, why: str) -> None:
+    shapes = f"student {list(student.shape)}, teacher {list(teacher.shape)}"
+    raise ValueError(f"{identifier(method)}: {why}: {shapes}")
+
+
+def logits_of(method: Method, student: Signals, teacher: Signals) -> tuple[Tensor, Tensor]:
+    """Both logits, [n, C] each.
+
+    Raises:
+        ValueError: naming the method and both shapes, where they are not two matrices of the same shape.
+    """
+    s, t = student.logits, teacher.logits.detach()
+    if s.dim() != 2 or s.shape != t.shape:
+        _refuse(method, s, t, "logits must be two [n, C] of one shape")
+    return s, t
+
+
+def last_of(method: Method, student: Signals, teacher: Signals, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Both last hidden outputs, [n, d_S] and [n, d_T], of the widths that the method was built for.
+
+    Raises:
+        ValueError: naming the method and both shapes, where rows or widths do not fit.
+    """
+    s, t = student.last, teacher.last.detach()
+    _check_rows(method, s, t, batch.rows)
+    if s.shape[1] != method.student_shape.hidden[-1] or t.shape[1] != method.teacher_shape.hidden[-1]:
+        _refuse(method, s, t, "last hidden layers do not have the widths that the method was built for")
+    return s, t
+
+
+def layers_of(
+    method: Method, student: Signals, teacher: Signals, batch: Batch
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The layer-wise views ([n, d_j] of the student, [n, d_i] of the teacher), the logits last.
+
+    In graph-level tasks every hidden layer is averaged to one row a graph, so that all layers share the logits' rows.
+    The teacher's view is computed once per Batch object.
+
+    Raises:
+        ValueError: naming the method and both shapes, where rows or widths do not fit.
+    """
+    teacher = teacher.detached()
+    for who, signals, shape in (("student", student, method.student_shape), ("teacher", teacher, method.teacher_shape)):
+        if signals.shape != shape:
+            raise ValueError(f"{identifier(method)}: {who} has layers {signals.shape}, the method expects {shape}")
+    for s in student.hidden:
+        for t in teacher.hidden[:1]:
+            _check_rows(method, s, t, batch.rows)
+    for t in teacher.hidden:
+        _check_rows(method, student.hidden[0] if student.hidden else t, t, batch.rows)
+    _check_rows(method, student.logits, teacher.logits, len(batch.labels))
+
+    def view(signals: Signals) -> tuple[Tensor, ...]:
+        return (*(batch.pool(layer) for layer in signals.hidden), signals.logits)
+
+    return view(student), batch.memo((id(method), "teacher layers"), lambda: view(teacher))
+
+
+def _check_rows(method: Method, student: Tensor, teacher: Tensor, rows: int) -> None:
+    if student.dim() != 2 or teacher.dim() != 2 or not student.shape[0] == teacher.shape[0] == rows:
+        _refuse(method, student, teacher, f"both need the {rows} rows of the batch")
+
+
+def sample(batch: Batch, rows: int, limit: int) -> Tensor | None:
+    """Indices [limit] of a random subset of rows, drawn from the batch's generator; None where all rows fit."""
+    if rows <= limit:
+        return None
+    import torch
+
+    device = batch.generator.device
+    return torch.randperm(rows, generator=batch.generator, device=device)[:limit]

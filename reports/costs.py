@@ -1,0 +1,84 @@
+"""What each method and each network costs: training seconds, parameters, operations, latency, memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from reports import metrics
+from reports.cells import ABSENT
+from reports.results import FAMILY, Results
+from reports.settings import Settings
+
+
+def training(results: Results, settings: Settings) -> list[dict[str, str]]:
+    """One row a method: median training seconds over its scored runs, and how often that is the floor's.
+
+    The factor is the median over families of (median seconds of the method) / (median seconds of the floor), so that
+    a method run only on the large student is compared on the large student.
+    """
+    students = results.runs[results.runs["usable"] & (results.runs["method"] != settings.ceiling)]
+    medians = students.groupby([*FAMILY, "method"], dropna=False)["seconds"].median().unstack("method")
+    memory = students.groupby("method")["peak_memory_mb"].median()
+    rows = []
+    for label in settings.method_order(medians.columns):
+        factor = (medians[label] / medians[settings.floor]).median() if settings.floor in medians else np.nan
+        seconds = float(students.loc[students["method"] == label, "seconds"].median())
+        rows.append(
+            {
+                "Method": settings.method_title(label),
+                "Median seconds of a run": _seconds(seconds),
+                "Times the floor's": ABSENT if np.isnan(factor) else f"{factor:.2f}×",
+                "Median peak memory, MB": _number(memory[label]),
+            }
+        )
+    return rows
+
+
+def models(results: Results, settings: Settings) -> list[dict[str, str]]:
+    """One row a measured network, teachers first, with the compression that its two parameter counts give."""
+    frame = results.measurements
+    if frame.empty:
+        return []
+    ratios = results.runs.groupby(["dataset", "student"])[["ratio", "ratio_with_embeddings"]].median()
+    place = {dataset: number for number, dataset in enumerate(settings.dataset_order(frame["dataset"]))}
+    order = sorted(
+        frame.to_dict("records"),
+        key=lambda row: (place[row["dataset"]], row["role"] != "teacher", -float(row["params"]), str(row["model"])),
+    )
+    rows = []
+    for row in order:
+        key = (row["dataset"], row["model"])
+        compression = (
+            ratios.loc[key] if key in ratios.index else pd.Series({"ratio": np.nan, "ratio_with_embeddings": np.nan})
+        )
+        rows.append(
+            {
+                "Dataset": settings.dataset_title(row["dataset"]),
+                "Network": f"{row['model']} ({row['role']})",
+                "Parameters": _number(row["params"]),
+                "Ratio": metrics.ratio(float(compression["ratio"])),
+                "With embeddings": _number(row["params_with_embeddings"]),
+                "Ratio with embeddings": metrics.ratio(float(compression["ratio_with_embeddings"])),
+                "MACs": _number(row["macs"]),
+                "Latency, ms (IQR)": f"{row['latency_ms_median']:.3g} ({row['latency_ms_iqr']:.2g})",
+                "Peak memory, MB": _number(row["peak_memory_mb"]),
+            }
+        )
+    return rows
+
+
+def total_seconds(results: Results) -> float:
+    """Seconds of every run that took any, failed ones included: they were paid for too."""
+    return float(results.runs["seconds"].fillna(0).sum())
+
+
+def _number(value: float) -> str:
+    """A count with a thin space at every third digit; one decimal below ten."""
+    if pd.isna(value):
+        return ABSENT
+    return f"{value:.1f}" if abs(value) < 10 and value % 1 else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def _seconds(value: float) -> str:
+    return ABSENT if np.isnan(value) else f"{value:.2f}" if value < 10 else f"{value:.0f}"

@@ -1,0 +1,176 @@
+"""Score against compression ratio, one line a method, the teacher as a level."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from reports import metrics, statistics
+from reports.comparisons import Outcome, outcome, outcomes, pairs
+from reports.figures.style import GREY, PALE, TEXT_SIZE, Drawing, Look, canvas, finish, label_ends, looks
+from reports.results import Family, Results, architecture, slug
+from reports.settings import Settings
+
+KIND = "scores"
+Points = dict[str, list[tuple[float, float, float, float]]]
+"""Label -> (ratio, mean, low, high) at each compression where all of its runs gave a score; printed units."""
+
+
+def groups(results: Results) -> dict[tuple[str, str, str], list[Family]]:
+    """(dataset, teacher, architecture of the student) -> families in growing compression."""
+    found: dict[tuple[str, str, str], list[Family]] = {}
+    for family in results.families:
+        found.setdefault((family.dataset, family.teacher, architecture(family.student)), []).append(family)
+    return found
+
+
+def points(results: Results, families: list[Family], settings: Settings) -> Points:
+    """Mean scores with the interval of each mean."""
+    scale = results.metric(families[0].dataset).scale
+    found: Points = {}
+    for family in families:
+        for label, own in outcomes(results, family, settings).items():
+            if label != settings.ceiling and own.scores and not own.complaint:
+                found.setdefault(label, []).append((results.ratio(family), *_interval(own, scale, settings)))
+    return {label: found[label] for label in settings.method_order(found)}
+
+
+def gains(results: Results, families: list[Family], base: str, settings: Settings) -> Points:
+    """Mean paired differences to `base` with their intervals, positive is better."""
+    metric = results.metric(families[0].dataset)
+    found: Points = {}
+    for family in families:
+        own = outcomes(results, family, settings)
+        for label, other in own.items():
+            if label == settings.ceiling or base not in own or other.complaint or own[base].complaint:
+                continue
+            test = statistics.paired_t(*pairs(other, own[base], metric.sign), settings.alpha)
+            if test.n:
+                low, high = (test.low, test.high) if np.isfinite(test.low) else (test.difference, test.difference)
+                mean, low, high = (float(metric.scale * value) for value in (test.difference, low, high))
+                found.setdefault(label, []).append((results.ratio(family), mean, low, high))
+    return {label: found[label] for label in settings.method_order(found)}
+
+
+def best(series: Points, metric: metrics.Metric, settings: Settings) -> str | None:
+    """The leader at the strongest compression, the floor and the reference aside."""
+    others = {label: line for label, line in series.items() if label not in (settings.floor, settings.reference)}
+    if not others:
+        return None
+    last = max(line[-1][0] for line in others.values())
+    at_last = {label: line[-1][1] for label, line in others.items() if line[-1][0] == last}
+    return max(at_last, key=lambda label: metric.sign * at_last[label])
+
+
+def _interval(own: Outcome, scale: float, settings: Settings) -> tuple[float, float, float]:
+    values = own.values() * scale
+    low, high = statistics.mean_interval(values, settings.alpha)
+    mean = float(np.mean(values))
+    return (mean, low, high) if np.isfinite(low) else (mean, mean, mean)
+
+
+def draw(results: Results, folder: Path, settings: Settings) -> list[Drawing]:
+    """One figure a dataset, teacher and student architecture that was run at two ratios or more."""
+    drawings = []
+    for (dataset, teacher, kind), families in groups(results).items():
+        series = points(results, families, settings)
+        if series and len(families) > 1:
+            title = f"{settings.dataset_title(dataset)}: {teacher} → {kind} students"
+            name = f"scores-{slug(dataset)}-{slug(teacher)}-{slug(kind)}"
+            drawings.append(_figure(results, folder, settings, families, series, title, name))
+    return drawings
+
+
+def _figure(
+    results: Results, folder: Path, settings: Settings, families: list[Family], series: Points, title: str, name: str
+) -> Drawing:
+    """Scores with the teacher on the left; on the right the gains over the floor, where methods can be told apart."""
+    dataset, teacher = families[0].dataset, families[0].teacher
+    metric = results.metric(dataset)
+    base = settings.floor if settings.floor in series else settings.reference
+    differences = gains(results, families, base, settings)
+    leader = best(series, metric, settings)
+    styles = looks(series, leader, settings)
+    ratios = [results.ratio(family) for family in families]
+    with canvas(name):
+        height = max(3.4, 0.165 * len(series) + 0.8)
+        figure = Figure(figsize=(8.6, height))
+        left = figure.add_axes((0.06, 0.55 / height, 0.32, 1 - 1.05 / height))
+        right = figure.add_axes((0.46, 0.55 / height, 0.36, 1 - 1.05 / height))
+        _lines(left, {label: series[label] for label in series if styles[label].strong}, styles)
+        _teacher(left, outcome(results.teacher_runs(dataset, teacher, settings.ceiling)), metric.scale, settings)
+        _lines(right, differences, styles)
+        right.axhline(0, color="#333333", linewidth=0.8, zorder=0)
+        left.set_title(metric.title)
+        right.set_title(f"Gain over {settings.method_title(base)}, {metric.unit}")
+        for axes in (left, right):
+            _ratio_axis(axes, ratios, [family.student for family in families])
+        ends = {label: (line[-1][0], line[-1][1]) for label, line in differences.items()}
+        label_ends(right, ends, styles, {label: settings.method_title(label) for label in differences})
+        figure.text(0.0, 1 - 0.1 / height, title, weight="bold", va="center", size=TEXT_SIZE + 1)
+        caption = (
+            "Left: mean test score at each ratio; dotted, the teacher. Right: the same as mean paired gain over "
+            f"{settings.method_title(base)}, every method named. Coloured, with {100 * (1 - settings.alpha):g} % "
+            "t-intervals over seeds: the floor, the reference, the spotlit methods, and the best at the strongest "
+            "compression. A point is left out where a run of that method failed."
+        )
+        alt = f"Line charts of {metric.title}, and of its gain, against compression: {len(series)} methods, {title}."
+        if leader:
+            alt += f" At {metrics.ratio(ratios[-1])} the highest is {settings.method_title(leader)}."
+        return finish(figure, folder, KIND, name, title, caption, alt)
+
+
+def _ratio_axis(axes: Axes, ratios: list[float], students: list[str]) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(min(ratios) * 0.9, max(ratios) * 1.1)
+    axes.xaxis.set_major_locator(FixedLocator(ratios))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([f"{metrics.ratio(r)}\n{student}" for r, student in zip(ratios, students, strict=True)])
+    axes.set_xlabel("Compression (parameters of teacher / student)")
+    axes.grid(axis="y", color="#e8e8e8", linewidth=0.6)
+
+
+def _lines(axes: Axes, series: Points, styles: dict[str, Look]) -> None:
+    strong = [label for label in series if styles[label].strong]
+    for label, line in series.items():
+        look = styles[label]
+        x, mean, low, high = (np.array(column) for column in zip(*line, strict=True))
+        if not look.strong:
+            axes.plot(x, mean, color=PALE, linewidth=1, marker=".", markersize=3, zorder=1)
+            continue
+        # A small sideways step a method keeps intervals at one ratio from covering each other.
+        x = x * 1.012 ** (strong.index(label) - (len(strong) - 1) / 2)
+        axes.errorbar(
+            x,
+            mean,
+            yerr=(mean - low, high - mean),
+            color=look.colour,
+            linestyle=look.line,
+            linewidth=1.3,
+            marker=look.marker,
+            markersize=4.5,
+            elinewidth=0.9,
+            capsize=2,
+            zorder=3,
+        )
+
+
+def _teacher(axes: Axes, own: Outcome, scale: float, settings: Settings) -> None:
+    if not own.scores:
+        return
+    mean, low, high = _interval(own, scale, settings)
+    axes.axhspan(low, high, color="#eeeeee", zorder=0)
+    axes.axhline(mean, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
+    axes.annotate(
+        f"teacher {mean:.4g}",
+        xy=(0.01, mean),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -3),
+        textcoords="offset points",
+        va="top",
+        color="#555555",
+    )

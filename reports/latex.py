@@ -1,0 +1,101 @@
+"""LaTeX fragments that compile with `\\usepackage{booktabs}` and nothing else."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.cells import ABSENT, Block, Cell, Column
+from reports.settings import Settings
+
+COLUMNS_A_TABLE = 3
+"""Families side by side: with the method's name, what fits the text width of `article` in footnote size."""
+
+_SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"$<$",
+        ">": r"$>$",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "→": r"$\rightarrow$",
+        "−": r"$-$",
+        "—": "---",
+        "–": "--",
+        "≥": r"$\geq$",
+    }
+)
+
+PREAMBLE = "% Needs \\usepackage{booktabs} in the preamble. Built by reports/; do not edit.\n"
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX source; every character that LaTeX reads as a command is spelt out."""
+    return text.translate(_SPECIAL)
+
+
+def cell(value: Cell | None) -> str:
+    """A cell of the main table, its arrow as mathematics."""
+    if value is None:
+        return escape(ABSENT)
+    text = escape(value.text)
+    if value.bold:
+        text = rf"\textbf{{{text}}}"
+    return text + {"up": r" $\uparrow$", "down": r" $\downarrow$", "": ""}[value.arrow]
+
+
+def table(
+    frame: pd.DataFrame, caption: str, label: str, notes: list[str], indexed: bool = True, size: str = "footnotesize"
+) -> str:
+    """A table environment around a frame whose cells and headings are already LaTeX."""
+    numbers = "r" * len(frame.columns)
+    text = str(
+        (frame.style if indexed else frame.style.hide(axis="index")).to_latex(
+            hrules=True,
+            position="htbp",
+            position_float="centering",
+            caption=escape(caption),
+            label=f"tab:{label}",
+            column_format="l" + numbers if indexed else "l" + numbers[2:] + "l",
+            multicol_align="c",
+        )
+    )
+    text = text.replace("\\centering\n", f"\\centering\\{size}\\setlength{{\\tabcolsep}}{{4pt}}\n", 1)
+    below = "".join(rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize {escape(note)}}}" + "\n" for note in notes)
+    return text.replace("\\end{tabular}\n", "\\end{tabular}\n" + below, 1)
+
+
+def main_table(blocks: list[Block], settings: Settings, legend: str) -> str:
+    """Every dataset as one or more tables of at most COLUMNS_A_TABLE families."""
+    parts = [PREAMBLE]
+    for block in blocks:
+        pieces = chunks(block.columns, COLUMNS_A_TABLE)
+        for number, columns in enumerate(pieces, start=1):
+            more = f", part {number} of {len(pieces)}" if len(pieces) > 1 else ""
+            frame = pd.DataFrame(
+                [[cell(each.cells.get(label)) for each in columns] for label in block.methods],
+                index=[escape(settings.method_title(label)) for label in block.methods],
+                columns=pd.MultiIndex.from_tuples(
+                    [
+                        (escape(f"{each.family.teacher} →"), escape(each.family.student), escape(each.size))
+                        for each in columns
+                    ]
+                ),
+            )
+            caption = f"{block.title}: {block.metric}{more}. {legend}"
+            parts.append(table(frame, caption, f"{block.dataset}-{number}", block.notes))
+    return "\n".join(parts)
+
+
+def chunks(columns: list[Column], size: int) -> list[list[Column]]:
+    """Columns in pieces of at most `size`, as equal as possible."""
+    pieces = -(-len(columns) // size)
+    return [columns[len(columns) * i // pieces : len(columns) * (i + 1) // pieces] for i in range(pieces)]

@@ -1,0 +1,140 @@
+"""The tests behind every verdict, as functions of plain arrays. No data frames, no names of methods.
+
+Throughout, arrays hold one score a seed, larger is better (callers turn errors round), and paired arrays have the
+same seed at the same place.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+Scores = NDArray[np.float64]
+
+RELATIVE_ZERO = 1e-12
+"""Differences whose spread is below this share of the scores' size are rounding, not variance."""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Paired comparison of a method with a reference.
+
+    Attributes:
+        n: number of pairs.
+        difference: mean of method - reference.
+        low, high: t-interval of that mean.
+        t: Student's statistic with n - 1 degrees of freedom.
+        p: its two-sided p-value.
+    """
+
+    n: int
+    difference: float
+    low: float
+    high: float
+    t: float
+    p: float
+
+
+def mean_and_std(values: Scores) -> tuple[float, float]:
+    """Mean and sample standard deviation (ddof 1); NaN where there are too few values for either."""
+    mean = float(np.mean(values)) if len(values) else np.nan
+    return mean, float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+
+
+def mean_interval(values: Scores, alpha: float = 0.05) -> tuple[float, float]:
+    """t-interval of a mean with coverage 1 - alpha; NaN below two values."""
+    mean, std = mean_and_std(values)
+    if len(values) < 2:
+        return np.nan, np.nan
+    half = float(stats.t.ppf(1 - alpha / 2, len(values) - 1)) * std / np.sqrt(len(values))
+    return mean - half, mean + half
+
+
+def paired_t(method: Scores, reference: Scores, alpha: float = 0.05) -> Paired:
+    """Paired t-test with its interval.
+
+    Degenerate cases, decided here and nowhere else: below two pairs there is no test (p and interval NaN). If every
+    difference is zero, p = 1 (the data show no difference whatever). If all differences are the same non-zero value,
+    the statistic is infinite and p = 0, the limit of the test; the interval has no width.
+
+    Raises ValueError if the arrays differ in length.
+    """
+    if len(method) != len(reference):
+        raise ValueError(f"paired arrays differ in length: {len(method)} and {len(reference)}")
+    differences = np.asarray(method, float) - np.asarray(reference, float)
+    n = len(differences)
+    if n < 2:
+        return Paired(n, float(differences.mean()) if n else np.nan, np.nan, np.nan, np.nan, np.nan)
+    scale = max(float(np.abs(method).max()), float(np.abs(reference).max()))
+    mean = float(differences.mean())
+    if np.ptp(differences) <= RELATIVE_ZERO * scale:
+        if abs(mean) <= RELATIVE_ZERO * scale:
+            return Paired(n, 0.0, 0.0, 0.0, 0.0, 1.0)
+        return Paired(n, mean, mean, mean, float(np.copysign(np.inf, mean)), 0.0)
+    result = stats.ttest_rel(method, reference)
+    interval = result.confidence_interval(1 - alpha)
+    return Paired(n, mean, float(interval.low), float(interval.high), float(result.statistic), float(result.pvalue))
+
+
+def wilcoxon(method: Scores, reference: Scores) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test, zero differences ranked and then dropped (Pratt 1959).
+
+    NaN below two pairs; 1 where every difference is zero. It cannot fall below 2 / 2^n, .0625 at five seeds.
+    """
+    differences = np.asarray(method, float) - np.asarray(reference, float)
+    if len(differences) < 2:
+        return np.nan
+    scale = max(float(np.abs(method).max()), float(np.abs(reference).max()))
+    # Differences that are equal on paper must tie, or rounding in the 17th digit would order them.
+    differences = np.where(np.abs(differences) <= RELATIVE_ZERO * scale, 0.0, differences)
+    if not differences.any():
+        return 1.0
+    rounded = np.round(differences / scale, 12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy's remark that ties make it use the normal approximation
+        return float(stats.wilcoxon(rounded, zero_method="pratt").pvalue)
+
+
+def holm(p_values: Sequence[float]) -> Scores:
+    """Holm's step-down adjusted p-values, at the places of the raw ones.
+
+    A NaN marks a test of the family that could not be made (its runs failed). It stays NaN, but it counts as a
+    member: a failure must not make the other methods more significant.
+    """
+    raw = np.asarray(p_values, float)
+    if not len(raw):
+        return raw
+    adjusted = multipletests(np.where(np.isnan(raw), 1.0, raw), method="holm")[1]
+    return np.where(np.isnan(raw), np.nan, adjusted)
+
+
+def probability_of_improvement(method: Scores, reference: Scores) -> float:
+    """P(a run of the method scores higher than a run of the reference).
+
+    Agarwal et al. 2021 (Deep RL at the edge of the statistical precipice), for one task: the mean over all
+    N x K pairs of runs of 1 if x > y, 1/2 if x = y, 0 otherwise, the Mann-Whitney U / (N K). Runs are not paired
+    here: it answers which of two FRESH runs would win, which the paired test does not. NaN without runs.
+    """
+    if not len(method) or not len(reference):
+        return np.nan
+    x, y = np.asarray(method, float)[:, None], np.asarray(reference, float)[None, :]
+    return float(((x > y) + 0.5 * (x == y)).mean())
+
+
+def gap_closed(method: Scores, floor: Scores, ceiling: Scores, alpha: float = 0.05) -> float:
+    """Share of the way from the plain student to the teacher: (method - floor) / (ceiling - floor), of means.
+
+    Guard: NaN unless the ceiling beats the floor by more than noise, that is unless the lower end of the paired
+    t-interval of ceiling - floor lies above zero. With a denominator that could be zero the share means nothing.
+    All three arrays hold the same seeds.
+    """
+    gap = paired_t(ceiling, floor, alpha)
+    if not gap.low > 0:
+        return np.nan
+    return float((np.mean(method) - np.mean(floor)) / gap.difference)

@@ -1,0 +1,194 @@
+"""The road itself: every shipped configuration is planned and linted, and `config/smoke.yaml` runs to its tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from workflow.config import load
+from workflow.steps.collect import COLUMNS, MEASUREMENT
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+CODE = ["Snakefile", "abkd", "baselines", "config", "methods", "profiles", "reports", "workflow"]
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code alone in an empty folder: no results, no prepared data."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in CODE:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def jobs(answer: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Jobs by rule, as a dry run lists them."""
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+)\s+(\d+)$", answer.stdout + answer.stderr, flags=re.M)}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_dry_run(checkout, name):
+    config = load(ROOT / "config" / name)
+    found = jobs(snakemake(checkout, "-n", "--configfile", f"config/{name}"))
+    pairs = {(e["dataset"], t) for e in config["experiments"] for t in e["teachers"]}
+    assert found["prepare"] == found["measure"] == len({dataset for dataset, _ in pairs})
+    assert found["teach"] == len(pairs) * -(-config["seeds"] // config["seeds_per_job"]["teach"])
+    blocks = -(-config["seeds"] // config["seeds_per_job"]["distill"])
+    cells = sum(
+        len(e["teachers"]) * len(e.get("methods", config["methods"])) * len(s.get("ratios", s.get("widths")))
+        for e in config["experiments"]
+        for s in e["students"]
+    )
+    assert found["distill"] == cells * blocks
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_lint(checkout, name):
+    answer = snakemake(checkout, "--lint", "--configfile", f"config/{name}")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_bare_snakemake_plans_the_default(checkout):
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    command = [sys.executable, "-m", "snakemake", "-n", "--nocolor"]
+    answer = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    assert jobs(answer) == jobs(snakemake(checkout, "-n", "--configfile", "config/quick.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("seeds=many", "config/smoke.yaml: seeds: 'many' is not of type 'integer'"),
+        ("sedes=3", "config/smoke.yaml: sedes: unknown key (did you mean 'seeds'?)"),
+        ("reference=abc", "config/smoke.yaml: reference: unknown method 'abc'"),
+    ],
+)
+def test_a_mistake_in_the_config_is_one_line(checkout, change, message):
+    answer = snakemake(checkout, "-n", "--configfile", "config/smoke.yaml", "--config", change)
+    assert answer.returncode != 0
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.fixture(scope="session")
+def smoke(checkout: Path) -> Path:
+    """A finished run of config/smoke.yaml."""
+    answer = snakemake(checkout, "--configfile", "config/smoke.yaml")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "results/smoke/index.html" in answer.stdout
+    return checkout / "results" / "smoke"
+
+
+def test_every_cell_has_its_rows(smoke):
+    config = load(ROOT / "config" / "smoke.yaml")
+    runs = pd.read_parquet(smoke / "runs.parquet")
+    assert list(runs.columns) == list(pd.read_csv(smoke / "runs.csv").columns) == COLUMNS
+    assert set(runs["method"]) == {"teacher", *config["methods"]}
+    assert (runs.groupby(["dataset", "teacher", "student", "method"])["seed"].nunique() == config["seeds"]).all()
+    assert runs["status"].isin(["ok", "skipped"]).all(), runs[["method", "status", "reason"]]
+    trained = runs[runs["status"] == "ok"]
+    assert trained[["train", "valid", "test"]].stack().between(0, 1).all()
+    assert (runs["teacher_params"] >= runs["student_params"]).all()
+
+
+def test_teachers_learn(smoke):
+    """Far above the share of the largest class (10 %): a broken loop or split would show."""
+    runs = pd.read_parquet(smoke / "runs.parquet")
+    teachers = runs[(runs["method"] == "teacher") & (runs["metric"] == "accuracy")]
+    assert (teachers["test"] > 0.5).all()
+
+
+def test_tables_hold_what_the_rows_say(smoke):
+    runs = pd.read_parquet(smoke / "runs.parquet")
+    comparisons = pd.read_csv(smoke / "comparisons.csv")
+    for row in comparisons[comparisons["n"] > 0].itertuples():
+        cell = runs[
+            (runs["dataset"] == row.dataset)
+            & (runs["teacher"] == row.teacher)
+            & (runs["student"] == row.student)
+            & (runs["method"] == row.method)
+            & (runs["status"] == "ok")
+        ]
+        assert row.mean == pytest.approx(cell["test"].mean())
+        assert row.std == pytest.approx(cell["test"].std(ddof=1))
+    assert set(comparisons["method"]) >= set(runs["method"]) - {"teacher"}
+
+
+def test_measurements_name_every_network(smoke):
+    measured = pd.read_csv(smoke / "measurements.csv")
+    runs = pd.read_parquet(smoke / "runs.parquet")
+    assert list(measured.columns) == MEASUREMENT
+    assert set(measured["model"]) == set(runs["student"])
+    sizes = runs.set_index("student")["student_params"].to_dict()
+    assert all(sizes[row.model] == row.params for row in measured.itertuples())
+    assert (measured["latency_ms_median"] > 0).all()
+    assert (measured["macs"] > 0).all()
+
+
+def test_all_files_are_there(smoke):
+    for name in ("main.md", "main.tex", "main.csv"):
+        assert (smoke / "tables" / name).stat().st_size > 100
+    figures = list((smoke / "figures").iterdir())
+    assert {path.suffix for path in figures} >= {".svg", ".pdf"}
+    page = (smoke / "index.html").read_text()
+    assert not re.search(r"""(src|href)=["']https?:""", page), "the page must be self-contained"
+    provenance = json.loads((smoke / "provenance.json").read_text())
+    assert {"commit", "versions", "machine", "config", "fingerprints", "threads_per_training"} <= set(provenance)
+
+
+def test_a_second_run_has_nothing_to_do(smoke):
+    answer = snakemake(smoke.parents[1], "-n", "--configfile", "config/smoke.yaml")
+    assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def test_more_seeds_and_methods_run_only_what_is_new(smoke):
+    folder = smoke.parents[1]
+    config = load(ROOT / "config" / "smoke.yaml")
+    cells = jobs(snakemake(folder, "-n", "--forceall", "--configfile", "config/smoke.yaml"))["distill"]
+    size = config["seeds_per_job"]["distill"]
+    more = snakemake(folder, "-n", "--configfile", "config/smoke.yaml", "--config", f"seeds={config['seeds'] + size}")
+    assert jobs(more)["distill"] == cells
+    text = (folder / "config" / "smoke.yaml").read_text()
+    changed = folder / "other" / "smoke.yaml"
+    changed.parent.mkdir(exist_ok=True)
+    changed.write_text(text.replace("methods:\n", "methods:\n  kd-hot: {method: kd, temperature: 8}\n", 1))
+    added = jobs(snakemake(folder, "-n", "--configfile", "other/smoke.yaml"))
+    datasets = len({e["dataset"] for e in config["experiments"]})
+    assert "teach" not in added
+    assert "prepare" not in added
+    assert 0 < added["distill"] < cells / 2
+    assert added["distill"] >= datasets
+
+
+def test_changed_method_code_runs_only_that_method(smoke):
+    folder = smoke.parents[1]
+    file = folder / "baselines" / "kd.py"
+    text = file.read_text()
+    try:
+        file.write_text(text + "\n# changed\n")
+        found = jobs(snakemake(folder, "-n", "--configfile", "config/smoke.yaml"))
+    finally:
+        file.write_text(text)
+    assert "teach" not in found
+    everything = jobs(snakemake(folder, "-n", "--forceall", "--configfile", "config/smoke.yaml"))["distill"]
+    assert 0 < found["distill"] < everything

@@ -1,0 +1,208 @@
+"""The configuration: every mistake is one line with the key and what is allowed, before any job."""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow import plan as planning
+from workflow.config import complete, load, parse_seeds, schema, seed_blocks
+from workflow.errors import UserError
+from workflow.run import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
+
+GOOD = {
+    "title": "A test",
+    "seeds": 2,
+    "models": {"big": {"model": "gcn", "layers": 3, "width": 64}, "small": {"model": "gcn"}},
+    "methods": {"supervised": None, "kd": None, "gcrd-cold": {"method": "gcrd", "tau2": 0.05}},
+    "experiments": [
+        {"dataset": "ace-sim-mini", "teachers": ["big"], "students": [{"model": "small", "ratios": [4, 8]}]}
+    ],
+}
+
+
+def change(path: str, value):
+    config = copy.deepcopy(GOOD)
+    *parents, last = [int(p) if p.isdigit() else p for p in path.split("/")]
+    place = config
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    return config
+
+
+def test_good_config_is_planned():
+    plan = planning.build(complete(GOOD, "x.yaml"), "x.yaml")
+    assert sorted(plan["teachers"]) == ["ace-sim-mini/big"]
+    assert len(plan["cells"]) == 6
+    cell = next(spec for key, spec in plan["cells"].items() if "~4x" in key and key.endswith("gcrd-cold"))
+    assert cell["hyperparameters"] == {"tau2": 0.05}
+    assert cell["teacher_params"] / cell["student_params"] == pytest.approx(4, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("seed", 3, r"x.yaml: seed: unknown key \(did you mean 'seeds'\?\); allowed: "),
+        ("seeds", "ten", r"x.yaml: seeds: 'ten' is not of type 'integer'"),
+        ("seeds", 0, r"x.yaml: seeds: 0 is less than the minimum of 1"),
+        ("device", "gpu", r"x.yaml: device: 'gpu' is not one of \['auto', 'cpu', 'cuda'\]"),
+        ("reference", "gcrd", r"x.yaml: reference: unknown method 'gcrd'.*; allowed: gcrd-cold, kd, supervised"),
+        ("methods/kdd", None, r"x.yaml: methods.kdd: unknown method 'kdd' \(did you mean 'kd'\?\); allowed: "),
+        ("methods/teacher", None, r"x.yaml: methods.teacher: this label is kept"),
+        ("methods/kd", {"alhpa": 1}, r"x.yaml: methods.kd: kd: unknown hyperparameter 'alhpa'; allowed: alpha"),
+        ("methods/kd", {"temperature": -1}, r"x.yaml: methods.kd: kd: temperature"),
+        ("methods/kd+fitnet", {"beta": 1}, r"x.yaml: methods.kd\+fitnet: .*must be a mapping under one of: kd, fitnet"),
+        ("models/small/model", "gnc", r"x.yaml: models.small.model: unknown model 'gnc' \(did you mean 'gcn'\?\)"),
+        ("models/big/layesr", 3, r"x.yaml: models.big: layesr: unknown option of model 'gcn'; allowed: layers"),
+        ("models/big/training", {"epoch": 3}, r"x.yaml: models.big.training.epoch: unknown key .*'epochs'"),
+        ("training", {"epochs": 0}, r"x.yaml: training.epochs: 0 is less than the minimum of 1"),
+        ("experiments/0/dataset", "ace", r"x.yaml: experiments\[0\].dataset: unknown dataset 'ace'.*ace-sim"),
+        ("experiments/0/teachers", ["bigg"], r"x.yaml: experiments\[0\].teachers: unknown model 'bigg'"),
+        ("experiments/0/methods", ["supervised"], r"x.yaml: experiments\[0\].methods: must hold the reference 'kd'"),
+        ("experiments/0/students/0/ratios", [1], r"students\[0\].ratios\[0\]: 1 is less than or equal to"),
+        ("experiments/0/students/0/ratios", [900], r"students\[0\].ratios: ratio 900 cannot be reached within 5%"),
+        ("experiments/0/students/0", {"model": "small", "widths": [500]}, r"widths: width 500 has .* its teacher only"),
+        ("experiments/0/students/0", {"model": "small"}, r"students\[0\]"),
+        ("experiments/0/students/0/widths", [3], r"students\[0\]: give either ratios or widths"),
+    ],
+)
+def test_mistakes_are_one_line(path, value, message):
+    with pytest.raises(UserError, match=message) as caught:
+        planning.build(complete(change(path, value), "x.yaml"), "x.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_key_is_named():
+    config = copy.deepcopy(GOOD)
+    del config["methods"]
+    with pytest.raises(UserError, match=r"x.yaml: methods: is missing"):
+        complete(config, "x.yaml")
+
+
+def test_a_cell_that_is_listed_twice_is_refused():
+    config = copy.deepcopy(GOOD)
+    config["experiments"] *= 2
+    with pytest.raises(UserError, match="listed twice"):
+        planning.build(complete(config, "x.yaml"), "x.yaml")
+
+
+def test_broken_yaml_and_missing_file(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: [1\n")
+    with pytest.raises(UserError, match="not valid YAML"):
+        load(tmp_path / "x.yaml")
+    with pytest.raises(UserError, match="No such file"):
+        load(tmp_path / "y.yaml")
+
+
+def test_order_of_methods_changes_no_spec():
+    """Same specs, so the same jobs with the same numbers."""
+    shuffled = copy.deepcopy(GOOD)
+    shuffled["methods"] = dict(random.Random(0).sample(list(GOOD["methods"].items()), 3))
+    assert list(shuffled["methods"]) != list(GOOD["methods"])
+    one, two = (planning.build(complete(c, "x.yaml"), "x.yaml") for c in (GOOD, shuffled))
+    assert one["cells"] == two["cells"]
+
+
+def test_experiment_overrides_hyperparameters_and_training():
+    config = copy.deepcopy(GOOD)
+    config["training"] = {"epochs": 5, "weight_decay": 0.1}
+    config["models"]["small"]["training"] = {"learning_rate": 0.5}
+    config["experiments"][0] |= {"methods": {"kd": {"alpha": 0.5}, "supervised": None}, "training": {"epochs": 9}}
+    plan = planning.build(complete(config, "x.yaml"), "x.yaml")
+    assert {key.rsplit("/", 1)[1] for key in plan["cells"]} == {"kd", "supervised"}
+    cell = next(spec for spec in plan["cells"].values() if spec["method"] == "kd")
+    assert cell["hyperparameters"] == {"alpha": 0.5}
+    settings = cell["training"]
+    assert (settings["epochs"], settings["weight_decay"], settings["learning_rate"]) == (9, 0.1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("first", "seeds", "blocks"),
+    [(0, 10, ["0-4", "5-9"]), (0, 7, ["0-4", "5-6"]), (0, 3, ["0-2"]), (3, 4, ["3-4", "5-6"]), (100, 5, ["100-104"])],
+)
+def test_seed_blocks(first, seeds, blocks):
+    config = {"first_seed": first, "seeds": seeds, "seeds_per_job": {"teach": 5}}
+    assert seed_blocks(config, "teach") == blocks
+    assert [s for block in blocks for s in parse_seeds(block)] == list(range(first, first + seeds))
+
+
+def test_more_seeds_only_add_blocks():
+    few, many = ({"first_seed": 0, "seeds": n, "seeds_per_job": {"teach": 5}} for n in (10, 20))
+    assert seed_blocks(many, "teach")[:2] == seed_blocks(few, "teach")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_configs_can_be_planned(path):
+    config = load(path)
+    plan = planning.build(config, path.name)
+    assert plan["cells"]
+    if path.stem not in ("smoke",):
+        assert config["seeds"] >= 10, "p-values need 10 paired seeds"
+
+
+def test_plan_is_cached_until_the_config_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = planning.cached(complete(GOOD, "x.yaml"), "x.yaml")
+    monkeypatch.setattr(planning.subprocess, "run", lambda *a, **k: pytest.fail("planned again"))
+    assert planning.cached(complete(GOOD, "x.yaml"), "x.yaml") == first
+
+
+def test_run_without_torch():
+    """Snakemake itself must start quickly."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from workflow.run import Run; from workflow.config import load;"
+        "r = Run(load('config/smoke.yaml'), 'config/smoke.yaml'); r.all_rows; r.report_settings;"
+        "heavy = {'torch', 'ogb', 'torch_geometric', 'pandas', 'rdkit', 'scipy'};"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_every_key_is_documented():
+    """config/README.md lists exactly the keys of the schema."""
+    table = (ROOT / "config" / "README.md").read_text().split("## Keys")[1]
+    documented = set(re.findall(r"^\| `([a-z_.\[\]]+)`", table, flags=re.M))
+
+    def keys(part, prefix=""):
+        for name, sub in part.get("properties", {}).items():
+            if "$ref" in sub:
+                yield prefix + name
+            else:
+                yield prefix + name
+                yield from keys(sub, f"{prefix}{name}.")
+                inner = sub.get("items", sub.get("additionalProperties"))
+                if isinstance(inner, dict):
+                    yield from keys(inner, f"{prefix}{name}[].")
+
+    wanted = set(keys(schema())) | {f"training.{name}" for name in schema()["$defs"]["training"]["properties"]}
+    assert documented == wanted
+
+
+def test_data_settings_are_complete_for_every_loader():
+    assert set(complete(GOOD, "x")["data"]) == set(schema()["properties"]["data"]["properties"])
+
+
+def test_titles_tell_variants_apart():
+    run = Run(complete(GOOD, "x.yaml"), "x.yaml")
+    assert run.titles["gcrd-cold"]["title"] == run.titles["gcrd-cold"]["title"].split(" (")[0] + " (cold)"
+
+
+def test_schema_is_valid():
+    import jsonschema
+
+    jsonschema.Draft202012Validator.check_schema(
+        yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    )

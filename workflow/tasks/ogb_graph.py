@@ -1,0 +1,99 @@
+"""OGB's graph-level datasets of molecules (every `ogbg-mol*` of OGB's `master.csv`), official files and splits.
+
+Labels of a classification are 0, 1 or, where unmeasured, NaN. Metrics are OGB's: rocauc, ap or rmse, as listed there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workflow.errors import UserError
+from workflow.tasks import graphs, ogb_raw
+from workflow.tasks.catalog import Facts
+from workflow.tasks.task import Metric, Objective, Task
+
+PREFIX = "ogbg-mol"
+OBJECTIVES: dict[str, Objective] = {"binary classification": "binary", "regression": "regression"}
+METRICS: dict[str, Metric] = {"rocauc": "rocauc", "ap": "ap", "rmse": "rmse"}
+RAW_FILES = ("edge", "edge-feat", "node-feat", "graph-label", "num-node-list", "num-edge-list")
+
+
+def _facts(name: str, meta: dict[str, str]) -> Facts:
+    return Facts(
+        "graph",
+        OBJECTIVES[meta["task type"]],
+        METRICS[meta["eval metric"]],
+        int(meta["num tasks"]),
+        len(graphs.VOCABULARY),
+        name,
+        graphs.molecule_info(),
+    )
+
+
+NAMES = {name: _facts(name, meta) for name, meta in ogb_raw.master("graphproppred").items() if name.startswith(PREFIX)}
+
+
+def build(name: str, settings: dict[str, Any]) -> Task:
+    """Raises UserError naming the file that is missing or broken; for `settings` see `ogb_raw.folder`."""
+    from ogb.io.read_graph_raw import read_csv_graph_raw
+
+    meta = ogb_raw.master("graphproppred")[name]
+    facts = NAMES[name]
+    parts = f"split/{meta['split']}"
+    files = [f"raw/{file}.csv.gz" for file in RAW_FILES]
+    files += [f"{parts}/{part}.csv.gz" for part in ("train", "valid", "test")]
+    path = ogb_raw.folder(name, meta, files, settings)
+    raw = path / "raw"
+    inverse = meta["add_inverse_edge"] == "True"
+    found = ogb_raw.read(lambda: read_csv_graph_raw(str(raw), add_inverse_edge=inverse), path, files)
+    arrays = graphs.join_graphs(found)
+    _check_edges(arrays, raw, 2 if inverse else 1)
+    _check_columns(arrays["features"], raw / "node-feat.csv.gz", int(arrays["node_pointers"][-1]), graphs.VOCABULARY)
+    edges = arrays["edge_index"].shape[1]
+    _check_columns(arrays["edge_features"], raw / "edge-feat.csv.gz", edges, graphs.EDGE_VOCABULARY)
+    arrays["labels"] = _labels(raw / "graph-label.csv.gz", len(found), facts)
+    arrays |= ogb_raw.split(path / parts, len(found))
+    return Task(name, "graph", facts.objective, facts.metric, facts.outputs, arrays, graphs.molecule_info())
+
+
+def _check_edges(arrays: dict[str, np.ndarray], raw: Path, directions: int) -> None:
+    """Raises UserError where an edge leaves its graph, or there are fewer edges than listed."""
+    edge_index, nodes = arrays["edge_index"], arrays["node_pointers"]
+    expected = directions * int(ogb_raw.table(raw / "num-edge-list.csv.gz").sum())
+    if edge_index.shape[1] != expected:
+        raise UserError(
+            f"{raw / 'edge.csv.gz'}: has {edge_index.shape[1] // directions} edges, "
+            f"but num-edge-list.csv.gz says {expected // directions}"
+        )
+    edges = np.diff(arrays["edge_pointers"])
+    outside = (edge_index < np.repeat(nodes[:-1], edges)) | (edge_index >= np.repeat(nodes[1:], edges))
+    if outside.any():
+        edge = int(np.flatnonzero(outside.any(axis=0))[0])
+        graph = int(np.searchsorted(arrays["edge_pointers"], edge, side="right")) - 1
+        raise UserError(
+            f"{raw / 'edge.csv.gz'}: row {edge // directions} names a node beyond the "
+            f"{nodes[graph + 1] - nodes[graph]} of graph {graph}"
+        )
+
+
+def _check_columns(values: np.ndarray, file: Path, rows: int, vocabulary: tuple[int, ...]) -> None:
+    """Raises UserError where categorical columns have other rows, columns or values than they should."""
+    if values.shape != (rows, len(vocabulary)):
+        raise UserError(f"{file}: has {values.shape} rows and columns, but ({rows}, {len(vocabulary)}) belong there")
+    if values.dtype.kind != "i" or (len(values) and (values.min() < 0 or (values.max(axis=0) >= vocabulary).any())):
+        raise UserError(f"{file}: categories must be whole numbers from 0 to below {', '.join(map(str, vocabulary))}")
+
+
+def _labels(file: Path, units: int, facts: Facts) -> np.ndarray:
+    """Labels [G, tasks] float32; raises UserError for another shape or labels other than 0, 1 and NaN."""
+    labels = ogb_raw.table(file).astype(np.float32)
+    if labels.shape != (units, facts.outputs):
+        raise UserError(f"{file}: has {labels.shape} rows and columns, but ({units}, {facts.outputs}) belong there")
+    if facts.objective == "binary" and not np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all():
+        raise UserError(f"{file}: labels must be 0, 1 or empty")
+    if np.isinf(labels).any():
+        raise UserError(f"{file}: labels must be finite or empty")
+    return labels

@@ -1,0 +1,113 @@
+"""OGB's datasets for node classification, from official raw files and with official splits.
+
+ogbn-arxiv, ogbn-products
+    one graph, made undirected (citations are directed in the raw files), self-loops and duplicates dropped.
+ogbn-mag
+    four relations, the reverses of three as relations of their own, and `cites` made undirected: seven in all. Only
+    papers have features; the other types' embeddings are learned, for which `Task.info` holds their counts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workflow.errors import UserError
+from workflow.tasks import ogb_raw
+from workflow.tasks.catalog import Facts
+from workflow.tasks.csr import both_ways, relation, symmetric_csr
+from workflow.tasks.task import Task
+
+TARGET = "paper"
+MAG_RELATIONS = (
+    ("author", "affiliated_with", "institution"),
+    ("author", "writes", "paper"),
+    ("paper", "cites", "paper"),
+    ("paper", "has_topic", "field_of_study"),
+)
+MAG_COUNTS = {"author": 1_134_649, "field_of_study": 59_965, "institution": 8_740, "paper": 736_389}
+
+NODE_FILES = ("edge", "node-feat", "node-label", "num-node-list", "num-edge-list")
+MAG_FILES = (
+    *("num-node-dict", "triplet-type-list", "nodetype-has-label"),
+    *(f"node-feat/{TARGET}/node-feat", f"node-label/{TARGET}/node-label"),
+    *(f"relations/{'___'.join(r)}/{file}" for r in MAG_RELATIONS for file in ("edge", "num-edge-list")),
+)
+
+
+def _mag_info(counts: dict[str, int], features: int) -> dict[str, Any]:
+    names = {"/".join(r) for r in MAG_RELATIONS}
+    names |= {f"{target}/rev_{name}/{source}" for source, name, target in MAG_RELATIONS if source != target}
+    return {"target": TARGET, "counts": counts, "features": {TARGET: features}, "relations": sorted(names)}
+
+
+NAMES = {
+    "ogbn-arxiv": Facts("node", "multiclass", "accuracy", 40, 128, "ogbn-arxiv", {"symmetric": True}),
+    "ogbn-products": Facts("node", "multiclass", "accuracy", 47, 100, "ogbn-products", {"symmetric": True}),
+    "ogbn-mag": Facts("heterogeneous", "multiclass", "accuracy", 349, 128, "ogbn-mag", _mag_info(MAG_COUNTS, 128)),
+}
+
+
+def build(name: str, settings: dict[str, Any]) -> Task:
+    """Raises UserError naming the file that is missing or broken; for `settings` see `ogb_raw.folder`."""
+    meta = ogb_raw.master("nodeproppred")[name]
+    heterogeneous = meta["is hetero"] == "True"
+    parts = f"split/{meta['split']}{f'/{TARGET}' if heterogeneous else ''}"
+    files = [f"raw/{file}.csv.gz" for file in (MAG_FILES if heterogeneous else NODE_FILES)]
+    files += [f"{parts}/{part}.csv.gz" for part in ("train", "valid", "test")]
+    path = ogb_raw.folder(name, meta, files, settings)
+    load = _load_heterogeneous if heterogeneous else _load_homogeneous
+    arrays, info = load(path, files, int(meta["num classes"]))
+    arrays |= ogb_raw.split(path / parts, len(arrays["labels"]))
+    kind = "heterogeneous" if heterogeneous else "node"
+    return Task(name, kind, "multiclass", "accuracy", int(meta["num classes"]), arrays, info)
+
+
+Loaded = tuple[dict[str, np.ndarray], dict[str, Any]]
+
+
+def _load_homogeneous(path: Path, files: list[str], classes: int) -> Loaded:
+    from ogb.io.read_graph_raw import read_csv_graph_raw
+
+    raw = path / "raw"
+    graph = ogb_raw.read(lambda: read_csv_graph_raw(str(raw)), path, files)[0]
+    nodes = graph["num_nodes"]
+    # Each part is dropped once it is used: ogbn-products has 62 million edges.
+    edges = ogb_raw.check_edges(graph.pop("edge_index"), raw / "edge.csv.gz", (nodes, nodes)).astype(np.int32)
+    features = ogb_raw.check_features(graph.pop("node_feat"), raw / "node-feat.csv.gz", nodes)
+    pointers, sources = symmetric_csr(edges[0], edges[1], nodes)
+    arrays = {
+        "features": np.ascontiguousarray(features, np.float32),
+        "labels": ogb_raw.class_labels(raw / "node-label.csv.gz", nodes, classes),
+        "pointers": pointers,
+        "sources": sources,
+    }
+    return arrays, {"symmetric": True}
+
+
+def _load_heterogeneous(path: Path, files: list[str], classes: int) -> Loaded:
+    from ogb.io.read_graph_raw import read_csv_heterograph_raw
+
+    raw = path / "raw"
+    graph = ogb_raw.read(lambda: read_csv_heterograph_raw(str(raw)), path, files)[0]
+    counts = {kind: int(number) for kind, number in graph["num_nodes_dict"].items()}
+    found = graph.pop("edge_index_dict")
+    if set(found) != set(MAG_RELATIONS):
+        raise UserError(f"{raw / 'triplet-type-list.csv.gz'}: must list {', '.join(map('___'.join, MAG_RELATIONS))}")
+    arrays: dict[str, np.ndarray] = {}
+    for triplet in MAG_RELATIONS:
+        source, name, target = triplet
+        file = raw / "relations" / "___".join(triplet) / "edge.csv.gz"
+        edges = ogb_raw.check_edges(found.pop(triplet), file, (counts[source], counts[target])).astype(np.int32)
+        if source == target:
+            arrays |= relation("/".join(triplet), symmetric_csr(edges[0], edges[1], counts[source]))
+        else:
+            arrays |= both_ways(source, name, target, edges, (counts[source], counts[target]))
+    papers = counts[TARGET]
+    file = raw / "node-feat" / TARGET / "node-feat.csv.gz"
+    features = ogb_raw.check_features(graph.pop("node_feat_dict")[TARGET], file, papers)
+    arrays[f"features/{TARGET}"] = np.ascontiguousarray(features, np.float32)
+    arrays["labels"] = ogb_raw.class_labels(raw / "node-label" / TARGET / "node-label.csv.gz", papers, classes)
+    return arrays, _mag_info(counts, features.shape[1])

@@ -1,0 +1,177 @@
+"""Cora, CiteSeer and PubMed with the public split of Planetoid (Yang et al. 2016, arXiv:1603.08861).
+
+As in PyTorch Geometric: bag-of-words features as they are stored (not normalised), the graph undirected without
+self-loops and duplicates, 20 training nodes a class, 500 for validation, 1,000 for testing; the nodes that CiteSeer's
+files leave out get features of zero and class 0 and are in no part.
+
+The raw files are old pickles of scipy and numpy objects. A pickle can run any code, so they are read by an unpickler
+that admits the handful of names that these files use and refuses the rest. They are looked for as `NAME/raw/ind.NAME.*`
+under `settings["planetoid_root"]`, which is only ever read, or else under `data/raw`, into which they are downloaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workflow.errors import UserError
+from workflow.tasks.catalog import Facts
+from workflow.tasks.csr import symmetric_csr
+from workflow.tasks.task import Task
+
+DEFAULT_ROOT = Path("data/raw")
+DOWNLOAD_ATTEMPTS = 3
+VALID_NODES = 500
+MATRICES = ("x", "y", "tx", "ty", "allx", "ally")
+FILES = (*MATRICES, "graph", "test.index")
+# What the files name, and where it lives today.
+ADMITTED = {
+    ("numpy", "ndarray"): ("numpy", "ndarray"),
+    ("numpy", "dtype"): ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"): ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"): ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"): ("numpy._core.multiarray", "scalar"),
+    ("scipy.sparse.csr", "csr_matrix"): ("scipy.sparse", "csr_matrix"),
+    ("scipy.sparse._csr", "csr_matrix"): ("scipy.sparse", "csr_matrix"),
+    ("collections", "defaultdict"): ("collections", "defaultdict"),
+    ("__builtin__", "list"): ("builtins", "list"),
+    ("builtins", "list"): ("builtins", "list"),
+}
+
+_INFO = {"symmetric": True}
+NAMES = {
+    "cora": Facts("node", "multiclass", "accuracy", 7, 1433, "Cora", _INFO),
+    "citeseer": Facts("node", "multiclass", "accuracy", 6, 3703, "CiteSeer", _INFO),
+    "pubmed": Facts("node", "multiclass", "accuracy", 3, 500, "PubMed", _INFO),
+}
+
+
+def build(name: str, settings: dict[str, Any]) -> Task:
+    """Raises UserError naming the file that is missing or broken.
+
+    Args:
+        settings: `planetoid_root` (optional): an existing root, never written to.
+    """
+    raw = _folder(name, settings)
+    content = read_raw(raw, name)
+    x, y = _in_order(content, raw / f"ind.{name}.test.index")
+    edges = [(node, other) for node, others in content["graph"].items() for other in others]
+    ends = np.array(edges, np.int64).reshape(-1, 2).T
+    if ends.min() < 0 or ends.max() >= len(y):
+        raise UserError(f"{raw / f'ind.{name}.graph'}: an edge names node {ends.max()}, but there are {len(y)}")
+    pointers, sources = symmetric_csr(ends[0], ends[1], len(y))
+    train = len(content["y"])
+    arrays = {
+        "features": x.astype(np.float32),
+        "labels": y.argmax(axis=1).astype(np.int64),
+        "pointers": pointers,
+        "sources": sources,
+        "split/train": np.arange(train),
+        "split/valid": np.arange(train, train + VALID_NODES),
+        "split/test": np.sort(content["test.index"]),
+    }
+    return Task(name, "node", "multiclass", "accuracy", y.shape[1], arrays, dict(_INFO))
+
+
+def _in_order(content: dict[str, Any], index_file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Features [n, f] and one-hot labels [n, C] of all nodes; the files list test nodes in an order of their own."""
+    index = content["test.index"]
+    begin, end = len(content["allx"]), int(index.max()) + 1
+    if index.min() < begin or len(np.unique(index)) != len(content["tx"]):
+        raise UserError(f"{index_file}: must name {len(content['tx'])} different nodes from {begin} on")
+    joined = []
+    for known, test in (("allx", "tx"), ("ally", "ty")):
+        rows = np.zeros((end, content[known].shape[1]), content[known].dtype)
+        rows[:begin] = content[known]
+        rows[index] = content[test]
+        joined.append(rows)
+    return joined[0], joined[1]
+
+
+def _folder(name: str, settings: dict[str, Any]) -> Path:
+    given = settings.get("planetoid_root")
+    raw = Path(given or DEFAULT_ROOT).expanduser() / name / "raw"
+    missing = [file for file in FILES if not (raw / f"ind.{name}.{file}").is_file()]
+    if missing and given:
+        path = raw / f"ind.{name}.{missing[0]}"
+        raise UserError(f"{path} is missing; `planetoid_root` must hold NAME/raw/ind.NAME.* (unset: download)")
+    if missing:
+        _download(name, raw)
+    return raw
+
+
+def _download(name: str, raw: Path) -> None:
+    """Fetches the files with PyTorch Geometric's own function; the folder appears once all of them can be read."""
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    reason: object = None
+    for _ in range(DOWNLOAD_ATTEMPTS):
+        with tempfile.TemporaryDirectory(dir=raw.parent, prefix=".raw.") as temporary:
+            try:
+                for file in FILES:
+                    fetch(f"ind.{name}.{file}", Path(temporary))
+                read_raw(Path(temporary), name)
+            except (OSError, RuntimeError, ValueError, UserError) as error:
+                reason = " ".join(str(error).split())
+                continue
+            raw.mkdir(exist_ok=True)
+            for file in FILES:
+                (Path(temporary) / f"ind.{name}.{file}").replace(raw / f"ind.{name}.{file}")
+            return
+    raise UserError(f"could not download {name} ({reason}); put its files into {raw}, or set `planetoid_root`")
+
+
+def fetch(file: str, folder: Path) -> None:
+    """Downloads one file from where PyTorch Geometric does."""
+    from torch_geometric.datasets import Planetoid
+    from torch_geometric.io import fs
+
+    fs.cp(f"{Planetoid.url}/{file}", str(folder))
+
+
+def read_raw(raw: Path, name: str) -> dict[str, Any]:
+    """The content of the eight files: dense matrices, the graph {node: others}, and test ids [k] int64.
+
+    Raises:
+        UserError: a file is missing, broken, of another content, or a pickle with names that do not belong there.
+    """
+    content: dict[str, Any] = {}
+    for file in FILES:
+        path = raw / f"ind.{name}.{file}"
+        try:
+            content[file] = np.loadtxt(path, np.int64) if file == "test.index" else _load(path)
+        except Exception as error:  # a broken pickle can raise anything
+            raise UserError(f"{path}: {' '.join(str(error).split()) or type(error).__name__}") from error
+    for features, labels in (("x", "y"), ("tx", "ty"), ("allx", "ally")):
+        if len(content[features]) != len(content[labels]):
+            raise UserError(f"{raw / f'ind.{name}.{features}'} and .{labels} differ in their numbers of rows")
+        if not np.isfinite(content[features]).all():
+            raise UserError(f"{raw / f'ind.{name}.{features}'}: has values that are not finite")
+    return content
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ADMITTED:
+            raise pickle.UnpicklingError(f"refused: the pickle names {module}.{name}, which no Planetoid file needs")
+        home, known_as = ADMITTED[module, name]
+        return getattr(importlib.import_module(home), known_as)
+
+
+def _load(path: Path) -> Any:
+    with path.open("rb") as file:
+        value = _Unpickler(file, encoding="latin1").load()
+    if path.name.endswith(".graph"):
+        if not isinstance(value, dict):
+            raise ValueError("not a graph: must be a dictionary of lists")
+        return value
+    if not isinstance(value, np.ndarray):
+        value.check_format(full_check=True)  # its index arrays come from the file, unchecked
+        value = value.toarray()
+    if value.ndim != 2 or value.dtype.kind not in "iuf":
+        raise ValueError("not a matrix of numbers")
+    return value

@@ -1,0 +1,93 @@
+"""The optimizers of the training loop.
+
+Adam and AdamW call torch's fused kernel themselves: `torch.optim` pulls in the whole compiler on its first step, which
+takes longer than the training of a small student. The numbers are those of `torch.optim` (a test compares them).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+
+class Optimizer(Protocol):
+    def set_rate(self, rate: float) -> None: ...
+    def zero_grad(self) -> None: ...
+    def step(self) -> None: ...
+
+
+class Adam:
+    """Adam (Kingma and Ba, ICLR 2015); with `decoupled` decay AdamW (Loshchilov and Hutter, ICLR 2019)."""
+
+    BETAS = (0.9, 0.999)
+    EPSILON = 1e-8
+
+    def __init__(self, parameters: list[nn.Parameter], rate: float, decay: float, decoupled: bool = False) -> None:
+        self.parameters = parameters
+        self.rate = rate
+        self.decay = decay
+        self.kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+        self.first = [torch.zeros_like(p) for p in parameters]
+        self.second = [torch.zeros_like(p) for p in parameters]
+        self.steps = [torch.zeros((), dtype=torch.float32, device=p.device) for p in parameters]
+
+    def set_rate(self, rate: float) -> None:
+        self.rate = rate
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        moved = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+        groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+        for i in moved:
+            groups.setdefault((self.parameters[i].device, self.parameters[i].dtype), []).append(i)
+        for members in groups.values():
+            steps = [self.steps[i] for i in members]
+            torch._foreach_add_(steps, 1)
+            self.kernel(
+                [self.parameters[i] for i in members],
+                [self.parameters[i].grad for i in members],
+                [self.first[i] for i in members],
+                [self.second[i] for i in members],
+                [],
+                steps,
+                lr=self.rate,
+                beta1=self.BETAS[0],
+                beta2=self.BETAS[1],
+                weight_decay=self.decay,
+                eps=self.EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
+
+
+class Library:
+    """One of `torch.optim`'s optimizers."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def zero_grad(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        self.optimizer.step()
+
+
+def create(parameters: list[nn.Parameter], training: dict[str, Any]) -> Optimizer:
+    """The optimizer of a `training` section."""
+    name, rate, decay = training["optimizer"], training["learning_rate"], training["weight_decay"]
+    if name in ("adam", "adamw"):
+        return Adam(parameters, rate, decay, decoupled=name == "adamw")
+    if name == "rmsprop":
+        return Library(torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay))
+    return Library(torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9))
