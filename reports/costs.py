@@ -61,7 +61,7 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
                 "With embeddings": _number(row["params_with_embeddings"]),
                 "Ratio with embeddings": metrics.ratio(float(compression["ratio_with_embeddings"])),
                 "MACs": _number(row["macs"]),
-                "Latency, ms (IQR)": f"{row['latency_ms_median']:.3g} ({row['latency_ms_iqr']:.2g})",
+                "Latency, ms (IQR)": _latency(row["latency_ms_median"], row["latency_ms_iqr"]),
                 "Peak memory, MB": _number(row["peak_memory_mb"]),
             }
         )
@@ -78,6 +78,10 @@ def _number(value: float) -> str:
     if pd.isna(value):
         return ABSENT
     return f"{value:.1f}" if abs(value) < 10 and value % 1 else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def _latency(median: float, spread: float) -> str:
+    return ABSENT if pd.isna(median) else f"{median:.3g}" + ("" if pd.isna(spread) else f" ({spread:.2g})")
 
 
 def _seconds(value: float) -> str:

@@ -53,9 +53,18 @@ def cell(value: Cell | None) -> str:
 
 
 def table(
-    frame: pd.DataFrame, caption: str, label: str, notes: list[str], indexed: bool = True, size: str = "footnotesize"
+    frame: pd.DataFrame,
+    caption: str,
+    label: str,
+    notes: list[str],
+    indexed: bool = True,
+    size: str = "footnotesize",
+    gap: float = 4.0,
 ) -> str:
-    """A table environment around a frame whose cells and headings are already LaTeX."""
+    """A table environment around a frame whose cells and headings are already LaTeX.
+
+    `gap`: points on each side of a column.
+    """
     numbers = "r" * len(frame.columns)
     text = str(
         (frame.style if indexed else frame.style.hide(axis="index")).to_latex(
@@ -64,11 +73,11 @@ def table(
             position_float="centering",
             caption=escape(caption),
             label=f"tab:{label}",
-            column_format="l" + numbers if indexed else "l" + numbers[2:] + "l",
+            column_format="@{}l" + (numbers if indexed else numbers[2:] + "l") + "@{}",
             multicol_align="c",
         )
     )
-    text = text.replace("\\centering\n", f"\\centering\\{size}\\setlength{{\\tabcolsep}}{{4pt}}\n", 1)
+    text = text.replace("\\centering\n", f"\\centering\\{size}\\setlength{{\\tabcolsep}}{{{gap:g}pt}}\n", 1)
     below = "".join(rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize {escape(note)}}}" + "\n" for note in notes)
     return text.replace("\\end{tabular}\n", "\\end{tabular}\n" + below, 1)
 

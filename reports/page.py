@@ -33,6 +33,7 @@ FIGURES = {
 FOLDED = {"curves", "attention"}
 """Kinds that are folded away on screen once there are more than FOLD_ABOVE of them; paper shows all."""
 FOLD_ABOVE = 2
+WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
 
 
 def render(
@@ -58,13 +59,14 @@ def render(
         duration=sentences.duration(costs.total_seconds(results)),
         verdicts=_verdicts(results, blocks, comparisons, settings),
         blocks=_blocks(blocks),
+        wide_figure=WIDE_FIGURE,
         legend=tables.legend(settings),
         needs_seeds=tables.needs_seeds(settings),
         arrow_words={"up": "better than", "down": "worse than"},
         arrow_signs=tables.ARROWS,
         arrow_reference=settings.method_title(settings.arrows),
         reference=settings.method_title(settings.reference),
-        headings=[heading.replace("95", f"{100 * (1 - settings.alpha):g}") for heading in tables.COMPARISON_HEADINGS],
+        headings=tables.headings(settings),
         comparisons=_comparisons(results, comparisons, settings),
         ranking=ranking,
         ranking_rows=[

@@ -16,18 +16,22 @@ from reports.results import Results
 from reports.settings import Settings
 
 ARROWS = {"up": " ↑", "down": " ↓", "": ""}
-COMPARISON_HEADINGS = [
-    "Method",
-    "n",
-    "Mean ± std",
-    "Difference",
-    "95 % interval",
-    "p (Holm)",
-    "p (Wilcoxon)",
-    "P(improvement)",
-    "Gap closed",
-    "Verdict",
-]
+
+
+def headings(settings: Settings) -> list[str]:
+    """Of the table of comparisons."""
+    return [
+        "Method",
+        "n",
+        "Mean ± std",
+        "Difference",
+        f"{100 * (1 - settings.alpha):g} % interval",
+        "p (Holm)",
+        "p (Wilcoxon)",
+        "P(improvement)",
+        "Gap closed",
+        "Verdict",
+    ]
 
 
 def legend(settings: Settings) -> str:
@@ -112,12 +116,22 @@ def comparison_rows(rows: pd.DataFrame, metric: metrics.Metric, settings: Settin
                     "" if is_reference else p_holm,
                     "" if is_reference else metrics.p_value(row["wilcoxon_p"]),
                     "" if is_reference else _plain_number(row["probability_of_improvement"], 2),
-                    ABSENT if np.isnan(row["gap_closed"]) else f"{100 * row['gap_closed']:.0f} %".replace("-", "−"),
+                    _percent(row["gap_closed"]),
                     str(row["verdict"]),
                 ],
             }
         )
     return printed
+
+
+def _percent(share: float) -> str:
+    """A share as whole percent, through an integer so that a small loss is not printed as -0."""
+    return ABSENT if np.isnan(share) else f"{round(100 * share):d} %".replace("-", metrics.MINUS)
+
+
+def _p(text: str) -> str:
+    """A printed p for a narrow column, where the verdict already says that the seeds are too few."""
+    return ABSENT if text.startswith("needs") else text
 
 
 def _plain_number(value: float, decimals: int) -> str:
@@ -139,15 +153,24 @@ def _comparisons(results: Results, comparisons: pd.DataFrame, settings: Settings
         title = comparison_title(results, family, settings)
         escaped = [[markdown_escape(value) for value in row] for row in rows]
         markdown.append(f"### {markdown_escape(title)}: {markdown_escape(metric.title)}, against {reference}")
-        markdown.append(tabulate(escaped, COMPARISON_HEADINGS, tablefmt="pipe", disable_numparse=True))
+        markdown.append(tabulate(escaped, headings(settings), tablefmt="pipe", disable_numparse=True))
         # A page of paper holds eight of the ten: Wilcoxon and P(improvement) stay in Markdown, CSV and on the page.
-        headings = ("Method", "n", "Mean ± std", "Difference", "95 % interval", "p (Holm)", "Gap", "Verdict")
+        short = (
+            "Method",
+            "n",
+            "Mean ± std",
+            "Diff.",
+            f"{100 * (1 - settings.alpha):g} % interval",
+            "p (Holm)",
+            "Gap",
+            "Verdict",
+        )
         frame = pd.DataFrame(
-            [[latex.escape(text) for text in (*row[:6], row[8], row[9].split(":")[0])] for row in rows],
-            columns=[latex.escape(text) for text in headings],
+            [[latex.escape(text) for text in (*row[:5], _p(row[5]), row[8], row[9].split(":")[0])] for row in rows],
+            columns=[latex.escape(text) for text in short],
         )
         caption = f"{title}: {metric.title}, against {reference}; positive differences are better."
-        tex.append(latex.table(frame, caption, f"comparisons-{family.slug}", [], False, "scriptsize"))
+        tex.append(latex.table(frame, caption, f"comparisons-{family.slug}", [], False, "scriptsize", 2.5))
     return "\n\n".join(markdown) + "\n", "\n".join(tex)
 
 

@@ -19,6 +19,7 @@ def draw(
     results: Results, comparisons: pd.DataFrame, ranking: Ranking, folder: Path, settings: Settings
 ) -> list[Drawing]:
     """Draws what the results hold and removes figures of an earlier build that no longer belong."""
+    folder.mkdir(parents=True, exist_ok=True)  # promised even where there is nothing to draw
     drawings = [
         *scores.draw(results, folder, settings),
         *differences.draw(results, comparisons, folder, settings),

@@ -22,7 +22,8 @@ def draw(ranking: Ranking, folder: Path, settings: Settings) -> list[Drawing]:
     titles = {label: settings.method_title(label) for label in ranking.ranks.index}
     with canvas(name):
         figure = Figure(figsize=(WIDTH, 0.13 * len(titles) + 1.2))
-        axes = figure.add_axes((0.05, 0.05, 0.9, 0.8))
+        axes = figure.add_axes((0.05, 0.05, 0.9, 0.75))
+        axes.set_title(title)
         scikit_posthocs.critical_difference_diagram(
             ranking.ranks.rename(titles),
             ranking.nemenyi.rename(index=titles, columns=titles),
@@ -31,6 +32,7 @@ def draw(ranking: Ranking, folder: Path, settings: Settings) -> list[Drawing]:
             label_fmt_left="{label} ({rank:.2f})",
             label_fmt_right="({rank:.2f}) {label}",
             color_palette=dict.fromkeys(titles.values(), "#222222"),
+            text_h_margin=0.02,
             marker_props={"s": 14},
             elbow_props={"linewidth": 0.8},
         )

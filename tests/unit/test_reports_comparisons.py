@@ -246,6 +246,16 @@ def test_ranks_use_one_row_a_dataset():
     assert many.nemenyi.loc["kd", "at"] < 0.05
 
 
+def test_more_ratios_do_not_make_more_datasets():
+    runs = many_datasets(6)
+    # At the second ratio the order of kd and abkd is reversed: their mean ranks tie, and at stays last.
+    other = runs.assign(student="gcn-2x8", ratio_target=80.0, ratio=79.0)
+    other["test"] += 0.1 * (other["method"] == "abkd")
+    found = ranking.rank(prepare(pd.concat([runs, other])), Settings.parse(samples.settings()))
+    assert found.datasets == 6
+    assert found.ranks.to_dict() == {"kd": 1.5, "abkd": 1.5, "at": 3}
+
+
 def test_an_incomplete_method_is_not_ranked():
     runs = many_datasets(5)
     runs.loc[(runs["method"] == "at") & (runs["dataset"] == "data-03") & (runs["seed"] == 4), "status"] = "diverged"
