@@ -2,6 +2,7 @@
 is `snakemake --configfile config/NAME.yaml`. Results land in results/NAME/."""
 
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
@@ -16,7 +17,8 @@ from workflow.run import Run
 
 RUN = Run.of(config, workflow.configfiles[-1])
 RESULTS = RUN.results
-PYTHON = sys.executable
+# Jobs run in the Python that runs Snakemake, whether or not its environment is activated.
+shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
 
 
 wildcard_constraints:
@@ -41,4 +43,4 @@ rule all:
 
 
 onsuccess:
-    shell("{PYTHON} -m workflow.steps.summary {RESULTS}")
+    shell("python -m workflow.steps.summary {RESULTS}")

@@ -154,3 +154,29 @@ def test_wrong_specs_give_one_line(spec, message):
     with pytest.raises(UserError, match=message) as caught:
         create(spec, FACTS)
     assert "\n" not in str(caught.value)
+
+
+def test_constant_linear_follows_its_weights():
+    """Every optimizer must be noticed, or the cached product would be an old one."""
+    from workflow.config import training_defaults
+    from workflow.models.constant import ConstantLinear
+    from workflow.training import optimizers
+
+    x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
+    for name in ("adam", "adamw", "rmsprop", "sgd"):
+        linear = ConstantLinear(4, 3)
+        optimizer = optimizers.create(list(linear.parameters()), training_defaults() | {"optimizer": name})
+        for _ in range(3):
+            with torch.no_grad():
+                assert torch.equal(linear.constant(x), linear(x))
+            out = linear.constant(x)
+            assert torch.equal(out, linear(x)), name
+            optimizer.zero_grad()
+            out.square().sum().backward()
+            cached = [p.grad.clone() for p in linear.parameters()]
+            optimizer.zero_grad()
+            linear(x).square().sum().backward()
+            torch.testing.assert_close(cached, [p.grad for p in linear.parameters()])
+            optimizer.step()
+        linear.load_state_dict({"weight": torch.zeros(3, 4), "bias": torch.ones(3)})
+        assert torch.equal(linear.constant(x), torch.ones(9, 3))

@@ -165,15 +165,22 @@ def test_better(metric, new, old, answer):
     assert better(metric, new, old) is answer
 
 
-def test_dropout_draws_from_its_own_stream():
-    x = torch.ones(1000, 10)
+@pytest.mark.parametrize("p", [0.1, 0.25, 0.3, 0.5, 0.95])
+def test_dropout_draws_from_its_own_stream(p):
+    x = torch.ones(1001, 31)
     state = torch.random.get_rng_state()
-    first = Dropout(torch.Generator().manual_seed(1))(x, 0.3)
+    first = Dropout(torch.Generator().manual_seed(1))(x, p)
     assert torch.equal(torch.random.get_rng_state(), state)
     torch.rand(3)
-    assert torch.equal(first, Dropout(torch.Generator().manual_seed(1))(x, 0.3))
-    assert float((first == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
-    assert float(first.mean()) == pytest.approx(1, abs=0.03)
+    assert torch.equal(first, Dropout(torch.Generator().manual_seed(1))(x, p))
+    assert not torch.equal(first, Dropout(torch.Generator().manual_seed(2))(x, p))
+    five_sigma = 5 * (p * (1 - p) / x.numel()) ** 0.5
+    assert float((first == 0).float().mean()) == pytest.approx(p, abs=five_sigma)
+    assert float(first.max()) == pytest.approx(1 / (1 - p), rel=1e-3)
+    # No entry follows from its neighbour, nor from the one 8 further on (the next 64-bit number).
+    zero = (first == 0).flatten().float() - p
+    for distance in (1, 4, 8, 31):
+        assert abs(float((zero[distance:] * zero[:-distance]).mean())) < 5 * p * (1 - p) / x.numel() ** 0.5
 
 
 def test_streams_differ_by_seed_role_and_name():

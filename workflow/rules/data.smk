@@ -3,6 +3,8 @@ rule prepare:
         "data/tasks/{dataset}/task.json",
     log:
         "logs/prepare/{dataset}.log",
+    conda:
+        "../envs/python.yaml"
     threads: workflow.cores
     resources:
         mem_mb=lambda wildcards: RUN.memory_mb("prepare", wildcards.dataset),
@@ -12,5 +14,5 @@ rule prepare:
     message:
         "preparing {wildcards.dataset}"
     shell:
-        "{PYTHON} -m workflow.steps.prepare {wildcards.dataset} $(dirname {output}) "
+        "python -m workflow.steps.prepare {wildcards.dataset} $(dirname {output}) "
         "--settings {params.settings:q} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -6,6 +6,8 @@ rule distill:
         rows=f"{RESULTS}/cells/{{dataset}}/{{teacher}}/{{student}}/{{method}}/seeds~{{seeds}}/rows.json",
     log:
         f"logs/{RUN.name}/distill/{{dataset}}/{{teacher}}/{{student}}/{{method}}/seeds~{{seeds}}.log",
+    conda:
+        "../envs/python.yaml"
     threads: RUN.threads
     resources:
         gpu=RUN.gpus,
@@ -18,6 +20,6 @@ rule distill:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "
         "seeds {wildcards.seeds}"
     shell:
-        "{PYTHON} -m workflow.steps.distill --spec {params.spec:q} --seeds {wildcards.seeds} "
+        "python -m workflow.steps.distill --spec {params.spec:q} --seeds {wildcards.seeds} "
         "--task $(dirname {input.task}) --teachers $(dirname {input.teachers}) --output $(dirname {output.rows}) "
         "{params.machine} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

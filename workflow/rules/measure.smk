@@ -6,6 +6,8 @@ rule measure:
         f"{RESULTS}/measurements/{{dataset}}.json",
     log:
         f"logs/{RUN.name}/measure/{{dataset}}.log",
+    conda:
+        "../envs/python.yaml"
     threads: workflow.cores
     resources:
         gpu=RUN.gpus,
@@ -17,5 +19,5 @@ rule measure:
     message:
         "measuring all networks on {wildcards.dataset}"
     shell:
-        "{PYTHON} -m workflow.steps.measure --models {params.models:q} --task $(dirname {input.task}) "
+        "python -m workflow.steps.measure --models {params.models:q} --task $(dirname {input.task}) "
         "--output {output} {params.machine} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

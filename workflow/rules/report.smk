@@ -13,13 +13,15 @@ rule collect:
         provenance=f"{RESULTS}/provenance.json",
     log:
         f"logs/{RUN.name}/collect.log",
+    conda:
+        "../envs/python.yaml"
     params:
         config=RUN.config_json,
         where=RUN.where,
     message:
         "collecting {RUN.name}"
     shell:
-        "{PYTHON} -m workflow.steps.collect {params.where} --config {params.config:q} "
+        "python -m workflow.steps.collect {params.where} --config {params.config:q} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
@@ -33,11 +35,13 @@ rule report:
         figures=directory(f"{RESULTS}/figures"),
     log:
         f"logs/{RUN.name}/report.log",
+    conda:
+        "../envs/python.yaml"
     params:
         settings=RUN.report_settings,
         code=RUN.report_code,
     message:
         "writing tables, figures and {output.page}"
     shell:
-        "{PYTHON} -m workflow.steps.report {RESULTS} --settings {params.settings:q} "
+        "python -m workflow.steps.report $(dirname {output.page}) --settings {params.settings:q} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

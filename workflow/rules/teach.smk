@@ -5,6 +5,8 @@ rule teach:
         rows=f"{RESULTS}/teachers/{{dataset}}/{{teacher}}/seeds~{{seeds}}/rows.json",
     log:
         f"logs/{RUN.name}/teach/{{dataset}}/{{teacher}}/seeds~{{seeds}}.log",
+    conda:
+        "../envs/python.yaml"
     threads: RUN.threads
     resources:
         gpu=RUN.gpus,
@@ -16,6 +18,6 @@ rule teach:
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
     shell:
-        "{PYTHON} -m workflow.steps.teach --spec {params.spec:q} --seeds {wildcards.seeds} "
+        "python -m workflow.steps.teach --spec {params.spec:q} --seeds {wildcards.seeds} "
         "--task $(dirname {input.task}) --output $(dirname {output.rows}) {params.machine} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

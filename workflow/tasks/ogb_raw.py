@@ -17,6 +17,7 @@ import io
 import shutil
 import socket
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,15 +36,9 @@ DOWNLOAD_ATTEMPTS = 3
 SILENCE_SECONDS = 60
 REMEDY = "delete the dataset's folder to fetch it again, or restore the file"
 # What reading a file that is cut short, garbled or of another shape raises.
-BROKEN = (OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError, AssertionError, zlib.error)
-# Files without names in them.
-NUMERIC = frozenset(
-    f"{name}.csv.gz"
-    for name in (
-        *("edge", "edge-feat", "node-feat", "node-label", "graph-label", "num-node-list", "num-edge-list"),
-        *SPLITS,
-    )
-)
+BROKEN = (OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError, RuntimeWarning, AssertionError, zlib.error)
+WHOLE_NUMBERS = frozenset({"edge", "node-label", "num-node-list", "num-edge-list", *SPLITS})
+NUMBERS = frozenset({"node-feat", "edge-feat", "graph-label"})
 
 Result = TypeVar("Result")
 
@@ -136,7 +131,8 @@ def read(reader: Callable[[], Result], path: Path, files: list[str]) -> Result:
         UserError: it failed; names the file that is to blame.
     """
     try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # an empty entry cast to an integer, of whatever value
             return reader()
     except BROKEN as error:
         for file in files:
@@ -157,8 +153,10 @@ def _check_file(path: Path) -> None:
         frame = pd.read_csv(path, header=None)
     except BROKEN as error:
         raise UserError(f"{path}: cut short or not a .csv.gz file ({_one_line(error)}); {REMEDY}") from error
-    if path.name in NUMERIC and not all(kind.kind in "iuf" for kind in frame.dtypes):
-        raise UserError(f"{path}: has entries that are not numbers; {REMEDY}")
+    kinds = {"iu": WHOLE_NUMBERS, "iuf": NUMBERS}
+    for allowed, names in kinds.items():
+        if path.name.removesuffix(".csv.gz") in names and not all(kind.kind in allowed for kind in frame.dtypes):
+            raise UserError(f"{path}: has entries that are not {'whole ' * (allowed == 'iu')}numbers; {REMEDY}")
 
 
 def _one_line(error: BaseException) -> str:

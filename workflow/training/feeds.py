@@ -82,8 +82,10 @@ class FullGraph:
         transpose = None if task.info["symmetric"] else (load("transpose/pointers"), load("transpose/sources"))
         self.graph = Graph(load("features"), load("pointers"), load("sources"), transpose)
         self.labels = load("labels").long()
-        self.split = {part: load(f"split/{part}").long() for part in SPLITS}
-        self.distilled = self.split["train"].sort().values if distill_on == "train" else None
+        self.split = {part: load(f"split/{part}").long().sort().values for part in SPLITS}
+        self.parts = {part: (rows, self.labels[rows]) for part, rows in self.split.items()}
+        # The same tensor as the labeled rows, so that the loop gathers them once.
+        self.distilled = self.split["train"] if distill_on == "train" else None
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[list[Step]]:
         """One list a epoch, the same object every time.
@@ -91,15 +93,13 @@ class FullGraph:
         Args:
             teacher: signals of ALL nodes; None where a teacher is trained.
         """
-        train = self.split["train"]
+        train, labels = self.parts["train"]
         if teacher is None:
-            step = Step(self.graph, train, self.labels[train])
+            step = Step(self.graph, train, labels, train)
         else:
             rows = self.distilled
             batch = Batch(*self._among(rows), generator=streams.generator("sampling"))
-            step = Step(
-                self.graph, train, self.labels[train], rows, teacher if rows is None else teacher.at(rows), batch
-            )
+            step = Step(self.graph, train, labels, rows, teacher if rows is None else teacher.at(rows), batch)
         while True:
             yield [step]
 
@@ -120,8 +120,7 @@ class FullGraph:
 
     def labels_of(self, part: str) -> tuple[Tensor, Tensor]:
         """Rows of `predict` that belong to a part of the split, and their labels."""
-        rows = self.split[part]
-        return rows, self.labels[rows]
+        return self.parts[part]
 
     def predict(self, model: Model) -> Tensor:
         """[n, C] logits of all nodes, dropout off."""

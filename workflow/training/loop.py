@@ -131,10 +131,13 @@ def _epoch(
     losses = []
     for step in steps:
         signals = model(step.inputs, dropout)
-        logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
+        rows = signals if step.distilled is None else signals.at(step.distilled)
+        if step.labeled is step.distilled:
+            logits = rows.logits
+        else:
+            logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
         loss = supervised_loss(logits, step.labels, objective)
         if method and step.teacher is not None and step.batch is not None:
-            rows = signals if step.distilled is None else signals.at(step.distilled)
             terms = method(rows, step.teacher, step.batch)
             loss = sum(terms.values(), start=method.ce_weight * loss)
         optimizer.zero_grad()

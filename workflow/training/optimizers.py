@@ -46,6 +46,8 @@ class Adam:
         groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
         for i in moved:
             groups.setdefault((self.parameters[i].device, self.parameters[i].dtype), []).append(i)
+        # The fused kernel does not tell that it wrote to its arguments; caches of products of the weights rely on it.
+        torch.autograd.graph.increment_version([self.parameters[i] for i in moved])
         for members in groups.values():
             steps = [self.steps[i] for i in members]
             torch._foreach_add_(steps, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from workflow.models.architectures._layerwise import Layerwise
+from workflow.models.constant import ConstantLinear
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout
 from workflow.tasks.catalog import Facts
@@ -22,12 +23,14 @@ class GCN(Layerwise):
         self, facts: Facts, *, layers: int = 2, width: int = 256, dropout: float = 0.5, norm: str = "batch"
     ) -> None:
         super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
-        self.convolutions = nn.ModuleList(nn.Linear(a, b) for a, b in zip(self.widths, self.widths[1:], strict=False))
+        self.convolutions = nn.ModuleList(
+            ConstantLinear(a, b) for a, b in zip(self.widths, self.widths[1:], strict=False)
+        )
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]
         if layer == 0:
-            return linear(graph.memo("gcn x", lambda: graph.gcn @ graph.x))
+            return linear.constant(graph.memo("gcn x", lambda: graph.gcn @ graph.x))
         if linear.out_features >= linear.in_features:
             return linear(graph.gcn @ x)
         return graph.gcn @ (x @ linear.weight.t()) + linear.bias

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from workflow.models.architectures._layerwise import Layerwise
+from workflow.models.constant import ConstantLinear
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout
 from workflow.tasks.catalog import Facts
@@ -20,13 +21,13 @@ class SAGE(Layerwise):
     ) -> None:
         super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
         pairs = list(zip(self.widths, self.widths[1:], strict=False))
-        self.convolutions = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
-        self.roots = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)
+        self.convolutions = nn.ModuleList(ConstantLinear(a, b) for a, b in pairs)
+        self.roots = nn.ModuleList(ConstantLinear(a, b, bias=False) for a, b in pairs)
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear, root = self.convolutions[layer], self.roots[layer]
         if layer == 0:
-            return linear(graph.memo("mean x", lambda: graph.mean @ graph.x)) + root(x)
+            return linear.constant(graph.memo("mean x", lambda: graph.mean @ graph.x)) + root.constant(x)
         if linear.out_features >= linear.in_features:
             return linear(graph.mean @ x) + root(x)
         return graph.mean @ (x @ linear.weight.t()) + linear.bias + root(x)

@@ -1,0 +1,72 @@
+"""Picks the hyperparameters of every method after a tuning run, by mean validation score.
+
+In a tuning configuration the labels `METHOD.1`, `METHOD.2`, ... are the candidates of METHOD; its seeds are others than
+those that are reported. Test scores are not read.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from workflow import config as configuration
+from workflow.errors import UserError, command
+
+
+def candidates(config: dict[str, Any]) -> dict[str, list[str]]:
+    """Labels of the candidates by method."""
+    found: dict[str, list[str]] = {}
+    for label in config["methods"]:
+        name, dot, _ = label.rpartition(".")
+        if dot:
+            found.setdefault(name, []).append(label)
+    return found
+
+
+def choose(runs: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
+    """One row a candidate: its mean validation score over all students and seeds, and whether it is chosen.
+
+    A candidate with a training that is not "ok" cannot be chosen.
+
+    Raises:
+        UserError: no candidate of a method has finished all its trainings.
+    """
+    lower_is_better = set(runs["metric"]) == {"rmse"}
+    rows = []
+    for name, labels in candidates(config).items():
+        for label in labels:
+            cell = runs[runs["method"] == label]
+            whole = len(cell) > 0 and (cell["status"] == "ok").all()
+            score = cell["valid"].mean() if whole else float("nan")
+            rows.append((name, label, configuration.hyperparameters(config["methods"][label]), score))
+    table = pd.DataFrame(rows, columns=["method", "candidate", "hyperparameters", "valid"])
+    signed = table["valid"] * (-1 if lower_is_better else 1)
+    finished = table[signed.notna()]
+    missing = set(table["method"]) - set(finished["method"])
+    if missing:
+        raise UserError(f"no candidate of {', '.join(sorted(missing))} has finished all its trainings")
+    best = signed[finished.index].groupby(finished["method"]).idxmax()
+    return table.assign(chosen=table.index.isin(best))
+
+
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path, help="the tuning configuration, after its run")
+    arguments = parser.parse_args()
+    config = configuration.load(arguments.config)
+    path = Path("results") / arguments.config.stem / "runs.parquet"
+    if not path.exists():
+        raise UserError(f"{path} is missing; first run snakemake --configfile {arguments.config}")
+    table = choose(pd.read_parquet(path), config)
+    print(table.to_string(index=False, formatters={"valid": "{:.4f}".format}))
+    chosen = {row.method: row.hyperparameters or None for row in table[table["chosen"]].itertuples()}
+    print("\n" + yaml.safe_dump({"methods": chosen}, sort_keys=False))
+
+
+if __name__ == "__main__":
+    main()
