@@ -8,6 +8,7 @@ Distances come from inner products, ||a - b||^2 = ||a||^2 + ||b||^2 - 2 a.b, so 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from methods.contract import Batch
+
+# torch warns once a process that its CSR type may still grow; nothing used here has changed for years.
+warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
 
 KERNELS = ("cosine", "poly", "l2", "rbf")
 ANGULAR = ("cosine", "poly")
@@ -123,7 +127,7 @@ class _EdgeProducts(torch.autograd.Function):
 def edgewise(h: Tensor, edges: Edges, kernel: str) -> Tensor:
     """Values k(h_i, h_j) [E] of the edges j -> i, in the order of `edges`, for raw rows h [n, d]."""
     if len(edges.sources) == 0:
-        return h.new_zeros(0)
+        return h.sum(1)[:0]
     h = prepare(h, kernel)
     products = _EdgeProducts.apply(h, edges)
     if kernel in ANGULAR:

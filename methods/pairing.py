@@ -6,7 +6,9 @@ Teacher tensors come back detached: a method cannot train the teacher, whatever 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
+import torch
 from torch import Tensor
 
 from methods.contract import Batch, Method, Signals
@@ -84,11 +86,9 @@ def layers_of(
     for who, signals, shape in (("student", student, method.student_shape), ("teacher", teacher, method.teacher_shape)):
         if signals.shape != shape:
             raise ValueError(f"{identifier(method)}: {who} has layers {signals.shape}, the method expects {shape}")
-    for s in student.hidden:
-        for t in teacher.hidden[:1]:
-            _check_rows(method, s, t, batch.rows)
-    for t in teacher.hidden:
-        _check_rows(method, student.hidden[0] if student.hidden else t, t, batch.rows)
+    for s, t in zip_longest(student.hidden, teacher.hidden):
+        # The shorter network has run out of layers: the other's is checked alone.
+        _check_rows(method, t if s is None else s, s if t is None else t, batch.rows)
     _check_rows(method, student.logits, teacher.logits, len(batch.labels))
 
     def view(signals: Signals) -> tuple[Tensor, ...]:
@@ -106,7 +106,5 @@ def sample(batch: Batch, rows: int, limit: int) -> Tensor | None:
     """Indices [limit] of a random subset of rows, drawn from the batch's generator; None where all rows fit."""
     if rows <= limit:
         return None
-    import torch
-
     device = batch.generator.device
     return torch.randperm(rows, generator=batch.generator, device=device)[:limit]

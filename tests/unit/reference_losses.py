@@ -181,6 +181,103 @@ def contrast(teacher: Array, student: Array, tau2: float) -> float:
     return total / len(student)
 
 
+def pair_rows(h: Array) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(len(h)) for j in range(len(h))]
+
+
+def huber(x: float) -> float:
+    return x * x / 2 if abs(x) < 1 else abs(x) - 0.5
+
+
+def rkd(method: nn.Module, v: View) -> dict[str, float]:
+    n = len(v.hs[-1])
+    relative, cosines = [], []
+    for h in (v.hs[-1], v.ht[-1]):
+        distance = {(i, j): kernel("l2", h[i], h[j]) for i, j in pair_rows(h)}
+        positive = [d for d in distance.values() if d > 0]
+        mean = sum(positive) / len(positive)
+        relative.append({pair: d / mean for pair, d in distance.items()})
+        cosines.append(
+            {(i, j, k): float(sum(unit(h[i] - h[j]) * unit(h[k] - h[j]))) for i, j in pair_rows(h) for k in range(n)}
+        )
+    return {
+        "distance": 25 * sum(huber(relative[0][p] - relative[1][p]) for p in relative[0]) / n**2,
+        "angle": 50 * sum(huber(cosines[0][t] - cosines[1][t]) for t in cosines[0]) / n**3,
+    }
+
+
+def sp(method: nn.Module, v: View) -> dict[str, float]:
+    rows = [np.array([unit(row) for row in h[-1] @ h[-1].T]) for h in (v.hs, v.ht)]
+    return {"sp": 20 * sum(sum((a - b) ** 2) for a, b in zip(*rows, strict=True)) / len(rows[0])}
+
+
+def pkt(method: nn.Module, v: View) -> dict[str, float]:
+    total, n = 0.0, len(v.hs[-1])
+    for i in range(n):
+        k = [np.array([(kernel("cosine", h[-1][i], row) + 1) / 2 for row in h[-1]]) for h in (v.hs, v.ht)]
+        total += divergence(k[1] / sum(k[1]), k[0] / sum(k[0]))
+    return {"pkt": 100 * total / n}
+
+
+def nst(method: nn.Module, v: View) -> dict[str, float]:
+    s, t = ([unit(column) for column in h[-1].T] for h in (v.hs, v.ht))
+
+    def mean(a: list[Array], b: list[Array]) -> float:
+        return sum(sum(x * y) ** 2 for x in a for y in b) / (len(a) * len(b))
+
+    return {"nst": 25 * (mean(t, t) + mean(s, s) - 2 * mean(s, t))}
+
+
+def vid(method: nn.Module, v: View) -> dict[str, float]:
+    total, (n, c) = 0.0, v.ht[-1].shape
+    for s, t in zip(v.hs[-1], v.ht[-1], strict=True):
+        hidden = np.maximum(weight(method, "mean.0.weight") @ s + weight(method, "mean.0.bias"), 0)
+        mean = weight(method, "mean.2.weight") @ hidden + weight(method, "mean.2.bias")
+        for k in range(c):
+            sigma = math.sqrt(math.log1p(math.exp(weight(method, "rho")[k])) + 1e-5)
+            total += math.log(sigma) + (t[k] - mean[k]) ** 2 / (2 * sigma**2)
+    return {"vid": total / (n * c)}
+
+
+def dkd(method: nn.Module, v: View) -> dict[str, float]:
+    of_target = of_others = 0.0
+    labelled = [i for i, label in enumerate(v.labels) if label >= 0]
+    for i in labelled:
+        p, q = softmax(v.zt[i] / 4), softmax(v.zs[i] / 4)
+        y = int(v.labels[i])
+        of_target += divergence(np.array([p[y], 1 - p[y]]), np.array([q[y], 1 - q[y]]))
+        of_others += divergence(np.delete(p, y) / (1 - p[y]), np.delete(q, y) / (1 - q[y]))
+    return {"target": 16 * of_target / len(labelled), "others": 8 * 16 * of_others / len(labelled)}
+
+
+def dist(tau: float) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        s, t = (np.array([softmax(row / tau) for row in z]) for z in (v.zs, v.zt))
+        rows = [1 - np.corrcoef(a, b)[0, 1] for a, b in zip(s, t, strict=True)]
+        columns = [1 - np.corrcoef(a, b)[0, 1] for a, b in zip(s.T, t.T, strict=True)]
+        return {"inter": 2 * tau**2 * sum(rows) / len(rows), "intra": 2 * tau**2 * sum(columns) / len(columns)}
+
+    return loss
+
+
+def kd_standardised(method: nn.Module, v: View) -> dict[str, float]:
+    total = 0.0
+    for s, t in zip(v.zs, v.zt, strict=True):
+        q, p = (softmax((z - z.mean()) / z.std() / 2) for z in (s, t))
+        total += divergence(p, q)
+    return {"kd": 9 * 4 * total / len(v.zs)}
+
+
+def cka(method: nn.Module, v: View) -> dict[str, float]:
+    def hsic(a: Array, b: Array) -> float:
+        n = len(a)
+        centre = np.eye(n) - 1 / n
+        return float(np.trace(a @ a.T @ centre @ b @ b.T @ centre))
+
+    s, t = v.hs[-1], v.ht[-1]
+    return {"cka": 1 - hsic(s, t) / math.sqrt(hsic(s, s) * hsic(t, t))}
+
+
 # ABKD and STRIDE -----------------------------------------------------------------------------------------------------
 
 
@@ -309,6 +406,15 @@ CASES: dict[str, list[Case]] = {
         for block in (None, 1, 7)
     ],
     "gcrd": [case(gcrd(), projection=16), case(gcrd(2.0, 0.5), beta=2.0, tau2=0.5, projection=9, block=7)],
+    "rkd": [case(rkd)],
+    "sp": [case(sp)],
+    "pkt": [case(pkt), case(pkt, block=5)],
+    "nst": [case(nst)],
+    "vid": [case(vid)],
+    "dkd": [case(dkd)],
+    "dist": [case(dist(1.0)), case(dist(3.0), temperature=3.0)],
+    "kd-standardised": [case(kd_standardised)],
+    "cka": [case(cka)],
     "abkd": [
         case(layer_alignment()),
         case(layer_alignment(3.0, 0.5, "student"), dim=3, beta=3.0, gamma=0.5, axis="student"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 import methods
 from methods.contract import Method, Shape, Signals
 from methods.testing import check_contract, make_batch, make_signals
@@ -44,6 +45,14 @@ def test_layers_of_any_number(method: str, layers: tuple[tuple[int, ...], tuple[
     terms = made(make_signals(9, student, 1, True), make_signals(9, teacher, 2), batch)
     assert all(term.isfinite() for term in terms.values())
     assert made.trace()["attention"].shape == (len(teacher.layers), len(student.layers))
+
+
+@pytest.mark.parametrize("method", [m for m in methods.available() if not methods.load(m).uses_hidden])
+def test_methods_on_logits_work_without_hidden_layers(method: str) -> None:
+    bare = Shape((), 5)
+    made = methods.create(method, teacher=bare, student=bare)
+    terms = made(make_signals(9, bare, 1), make_signals(9, bare, 2), make_batch(labels=[0] * 9))
+    assert all(term.isfinite() for term in terms.values())
 
 
 def test_methods_of_the_design_exist() -> None:

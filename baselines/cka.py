@@ -1,0 +1,41 @@
+"""Centred kernel alignment as a distillation loss, after Kornblith, Norouzi, Lee and Hinton, ICML 2019."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from methods.contract import Batch, Method, Shape, Signals
+from methods.kernels import TINY
+from methods.pairing import at_least, last_of
+
+
+class KernelAlignment(Method):
+    """beta * (1 - CKA(h_S, h_T)), linear CKA = ||T'S||^2 / (||S'S|| ||T'T||) on centred columns.
+
+    CKA was published as a measure of similarity of representations that ignores rotations and scale; here the student
+    maximises it. No heads.
+
+    Args:
+        beta: weight. Default 1, this project's.
+    """
+
+    title = "CKA"
+    year = 2019
+    citation = "kornblith2019similarity"
+    uses_hidden = True
+
+    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0) -> None:
+        super().__init__(teacher, student)
+        at_least(self, 0, beta=beta)
+        self.beta = beta
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
+        h, target = last_of(self, student, teacher, batch)
+        theirs = batch.memo((id(self), "teacher"), lambda: _unit_gram(target))
+        return {"cka": self.beta * (1 - (_unit_gram(h).T @ theirs).square().sum())}
+
+
+def _unit_gram(h: Tensor) -> Tensor:
+    """Centred h, scaled so that ||h'h|| = 1."""
+    h = h - h.mean(0)
+    return h * (h.T @ h).square().sum().add(TINY).pow(-0.25)

@@ -1,0 +1,55 @@
+"""Soft targets of standardised logits: Sun, Ren, Li, Wang and Cao, CVPR 2024."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from methods.contract import Batch, Method, Shape, Signals
+from methods.kernels import TINY
+from methods.pairing import at_least, logits_of
+
+
+class StandardisedTargets(Method):
+    """beta * tau^2 * mean_n KL(softmax(Z(z_T) / tau) || softmax(Z(z_S) / tau)), Z(z) = (z - mean z) / std z on a row.
+
+    The student may choose the scale of its logits; only their relations are matched. std is over the C classes of a row
+    (divisor C).
+
+    Args:
+        beta: weight. Default 9 (Sun et al., beside a cross-entropy weight of 0.1).
+        temperature: tau > 0. Default 2 (the same).
+        label_weight: of the cross-entropy. Default 0.1.
+    """
+
+    title = "KD standardised"
+    year = 2024
+    citation = "sun2024logit"
+    objectives = frozenset({"multiclass"})
+
+    def __init__(
+        self,
+        teacher: Shape,
+        student: Shape,
+        *,
+        beta: float = 9.0,
+        temperature: float = 2.0,
+        label_weight: float = 0.1,
+    ) -> None:
+        super().__init__(teacher, student)
+        at_least(self, 0, beta=beta, label_weight=label_weight)
+        at_least(self, 0, above=True, temperature=temperature)
+        self.beta, self.temperature = beta, temperature
+        self.ce_weight = label_weight
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
+        z, target = logits_of(self, student, teacher)
+        goal = batch.memo((id(self), "teacher"), lambda: self._log_probabilities(target))
+        divergence = functional.kl_div(self._log_probabilities(z), goal, reduction="batchmean", log_target=True)
+        return {"kd": self.beta * self.temperature**2 * divergence}
+
+    def _log_probabilities(self, z: Tensor) -> Tensor:
+        z = z - z.mean(1, keepdim=True)
+        scale = torch.rsqrt(z.square().mean(1, keepdim=True) + TINY)
+        return functional.log_softmax(z * scale / self.temperature, 1)

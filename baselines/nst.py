@@ -1,0 +1,39 @@
+"""Neuron selectivity transfer: Huang and Wang, "Like What You Like", 2017."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from methods.contract import Batch, Method, Shape, Signals
+from methods.pairing import at_least, last_of
+
+
+class NeuronSelectivity(Method):
+    """beta / 2 * MMD^2 between the sets of columns of h_S and h_T, with the kernel k(x, y) = (x.y)^2 on unit columns.
+
+    A column says on which nodes a neuron is active, as a channel's map does over the pixels of an image:
+    MMD^2 = mean k(t, t') + mean k(s, s') - 2 mean k(t, s) over all pairs of columns (polynomial kernel of degree 2 and
+    offset 0). No heads, so the two widths may differ.
+
+    Args:
+        beta: weight. Default 50 (Huang and Wang, for this kernel).
+    """
+
+    title = "NST"
+    year = 2017
+    citation = "huang2017like"
+    uses_hidden = True
+
+    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 50.0) -> None:
+        super().__init__(teacher, student)
+        at_least(self, 0, beta=beta)
+        self.beta = beta
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
+        h, target = last_of(self, student, teacher, batch)
+        theirs = batch.memo((id(self), "teacher"), lambda: functional.normalize(target, dim=0))
+        constant = batch.memo((id(self), "teacher kernel"), lambda: (theirs.T @ theirs).square().mean())
+        mine = functional.normalize(h, dim=0, eps=1e-6)
+        discrepancy = constant + (mine.T @ mine).square().mean() - 2 * (mine.T @ theirs).square().mean()
+        return {"nst": self.beta / 2 * discrepancy}

@@ -1,0 +1,172 @@
+"""ABKD and STRIDE beyond their values: no collapse, two equal ways to the dissimilarity, attention, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import methods
+from abkd import _dissimilarity as dissimilarities
+from methods.contract import Shape
+from methods.testing import make_batch, make_signals
+from tests.unit.reference_losses import CASES
+from tests.unit.test_losses import STUDENT, TEACHER, LargestTensor, build, shaken, signals, task, view
+
+torch.set_num_threads(1)
+
+
+def correlated(n: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
+    generator = torch.Generator().manual_seed(seed)
+    base = torch.randn(n, 4, generator=generator, dtype=torch.float64)
+
+    def layer(width: int) -> Tensor:
+        mix = torch.randn(4, width, generator=generator, dtype=torch.float64)
+        return (base @ mix + torch.randn(n, width, generator=generator, dtype=torch.float64)).relu() + 2
+
+    return [layer(w) for w in (6, 5, 4)], [layer(w) for w in (3, 4)]
+
+
+def test_moments_and_rows_agree_with_the_naive_distance() -> None:
+    """Values and gradients (students and heads) of both ways, against the [L_t, L_s, n, d] tensor itself."""
+    teacher, student = correlated(40, 0)
+    widths_t, widths_s, dim = [6, 5, 4], [3, 4], 7
+    generator = torch.Generator().manual_seed(1)
+    v, y = (torch.randn(sum(w), dim, generator=generator, dtype=torch.float64) for w in (widths_t, widths_s))
+    mixture = torch.rand(3, 2, generator=generator, dtype=torch.float64)
+    member = torch.nn.functional.one_hot(torch.repeat_interleave(torch.arange(3), torch.tensor(widths_t)), 3).T
+
+    def naive(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
+        def standard(layers: list[Tensor], m: Tensor, widths: list[int]) -> Tensor:
+            parts = [h @ part for h, part in zip(layers, m.split(widths), strict=True)]
+            return torch.stack([(x - x.mean(0)) / x.var(0, correction=0).sqrt() for x in parts])
+
+        a, b = standard(teacher, v, widths_t), standard(s, y, widths_s)
+        return (a[:, None] - b[None]).square().sum(-1).mean(-1) / dim
+
+    def rows(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
+        x, z = dissimilarities.standardised(teacher, v, widths_t), dissimilarities.standardised(s, y, widths_s)
+        return dissimilarities.by_rows(x, z)
+
+    def moments(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
+        return dissimilarities.by_moments(dissimilarities.TeacherMoments(teacher), s, v, y, member)
+
+    def run(way: Callable[[list[Tensor], Tensor, Tensor], Tensor]) -> tuple[Tensor, list[Tensor]]:
+        leaves = [x.clone().requires_grad_() for x in (*student, v, y)]
+        d = way(leaves[:2], leaves[2], leaves[3])
+        (d * mixture).sum().backward()
+        return d.detach(), [x.grad for x in leaves]  # type: ignore[misc]
+
+    expected, gradients = run(naive)
+    values = [run(rows), run(moments)]
+    for d, found in values:
+        torch.testing.assert_close(d, expected, rtol=1e-4, atol=1e-4)  # batch norm's eps
+        for a, b in zip(found, gradients, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(values[0][0], values[1][0], rtol=1e-10, atol=1e-12)
+    for a, b in zip(values[0][1], values[1][1], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-10)
+
+
+def test_the_narrow_way_is_chosen_for_narrow_students() -> None:
+    assert dissimilarities.prefers_moments([64] * 64 + [3], [4] * 4 + [3], 64, 19717)
+    assert not dissimilarities.prefers_moments([256, 256, 40], [256, 40], 64, 90941)
+
+
+@pytest.mark.parametrize("moments", [True, False])
+def test_both_ways_are_the_same_method(moments: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES["abkd"][0]
+    monkeypatch.setattr(dissimilarities, "prefers_moments", lambda *args: moments)
+    for kind in ("node", "binary"):
+        batch = task(kind)
+        s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
+        method = shaken(build("abkd"))
+        expected = case.reference(method, view(batch, s, t))
+        assert method(s, t, batch)["alignment"].item() == pytest.approx(expected["alignment"], rel=1e-9)
+
+
+def canonical_correlation(a: Tensor, b: Tensor) -> float:
+    q = [torch.linalg.qr(x - x.mean(0)).Q for x in (a, b)]
+    return torch.linalg.matrix_norm(q[0].T @ q[1], 2).item()
+
+
+@pytest.mark.parametrize("name", ["abkd", "abkd-uniform", "abkd-noproj", "abkd-last"])
+def test_heads_alone_cannot_make_the_dissimilarity_vanish(name: str) -> None:
+    """Against a fixed random student D stays above 2 - 2 rho, rho the largest canonical correlation of any pair."""
+    n = 400
+    s, t = make_signals(n, STUDENT, 1, dtype=torch.float64), make_signals(n, TEACHER, 2, dtype=torch.float64)
+    batch = make_batch([0] * n)
+    method = build(name, dim=8)
+    optimizer = torch.optim.Adam(method.parameters(), lr=0.05)
+    value = torch.tensor(0.0)
+    for _ in range(300):
+        optimizer.zero_grad()
+        terms = method(s, t, batch)
+        sum(terms.values()).backward()  # type: ignore[union-attr]
+        optimizer.step()
+        value = terms["alignment"].detach()
+    views = (*t.hidden, t.logits), (*s.hidden, s.logits)
+    bound = 2 - 2 * max(canonical_correlation(a, b) for a in views[0] for b in views[1])
+    assert bound > 1
+    assert value.item() >= bound - 1e-6
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-6])
+def test_shrinking_heads_or_students_does_not_help(factor: float) -> None:
+    teacher, student = correlated(40, 0)
+    generator = torch.Generator().manual_seed(1)
+    v, y = (torch.randn(w, 5, generator=generator, dtype=torch.float64) for w in (15, 7))
+
+    def d(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
+        x, z = dissimilarities.standardised(teacher, v, [6, 5, 4]), dissimilarities.standardised(s, y, [3, 4])
+        return dissimilarities.by_rows(x, z)
+
+    unrelated = torch.full((3, 2), 2.0, dtype=torch.float64)
+    for shrunk in (d(student, v * factor, y * factor), d([h * factor for h in student], v, y)):
+        torch.testing.assert_close(shrunk, unrelated, rtol=0, atol=1e-3)
+
+
+def test_attention_is_traced_over_all_pairs() -> None:
+    batch = task("node")
+    s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
+    sums = {"abkd": (1, 3.0), "abkd-axis-student": (0, 3.0), "abkd-axis-pairs": (None, 1.0), "abkd-uniform": (1, 3.0)}
+    for name, (axis, mass) in sums.items():
+        method = build(name)
+        assert method.trace() == {}
+        method(s, t, batch)
+        a = method.trace()["attention"]
+        assert a.shape == (3, 3)
+        assert not a.requires_grad
+        assert a.sum().item() == pytest.approx(mass)
+        if axis is not None:
+            np.testing.assert_allclose(a.sum(axis).numpy(), 1)
+    for name, where in {"abkd-last": (2, 2), "abkd-many-to-one": (0, 2), "abkd-one-to-many": (2, 0)}.items():
+        method = build(name)
+        method(s, t, batch)
+        a = method.trace()["attention"]
+        assert a[where] > 0
+        assert a.sum().item() == pytest.approx(1)
+
+
+def test_p_starts_as_the_identity_and_departing_costs() -> None:
+    batch = task("node")
+    method = build("abkd")
+    s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
+    assert method(s, t, batch)["orthonormality"].item() == pytest.approx(0, abs=1e-12)
+    method.subspace.basis.data *= 2
+    assert method(s, t, batch)["orthonormality"].item() == pytest.approx(0.1 * 64 * 9)
+
+
+def test_memory_of_the_alignment_is_linear_in_the_layers() -> None:
+    """64 teacher layers and 4 student layers: no tensor of L_t x L_s x n values (dim 8 makes rows the cheaper way)."""
+    n, deep, shallow = 256, Shape((16,) * 64, 4), Shape((16,) * 4, 4)
+    batch = make_batch(torch.zeros(n, dtype=torch.int64))
+    s, t = make_signals(n, shallow, 1, True), make_signals(n, deep, 2)
+    for dim in (8, 64):
+        method = methods.create("abkd", teacher=deep, student=shallow, dim=dim)
+        with LargestTensor() as largest:
+            sum(method(s, t, batch).values()).backward()  # type: ignore[union-attr]
+        assert largest.elements <= n * max(dim * (65 + 5), 64 * 16 + 4)
