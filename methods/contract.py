@@ -151,7 +151,9 @@ class Method(nn.Module):
     """Name as printed in tables."""
     year: ClassVar[int]
     citation: ClassVar[str]
-    """Key in methods/references.bib."""
+    """Key in methods/references.bib, or of `bibtex`."""
+    bibtex: ClassVar[str] = ""
+    """The BibTeX entry itself, for a method that lives outside this repository."""
     uses_hidden: ClassVar[bool] = False
     """Whether a student and a teacher with at least one hidden layer are needed."""
     uses_edges: ClassVar[bool] = False

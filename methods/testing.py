@@ -164,8 +164,9 @@ def _check_description(method_id: str, cls: type[Method]) -> None:
     for name in ("title", "citation"):
         assert getattr(cls, name, ""), f"{method_id}: no {name}"
     assert 1980 < getattr(cls, "year", 0) < 2100, f"{method_id}: no year"
-    keys = re.findall(r"@\w+\{([^,\s]+),", REFERENCES.read_text())
-    assert cls.citation in keys, f"{method_id}: '{cls.citation}' is not in {REFERENCES.name}"
+    known = REFERENCES.read_text() + cls.bibtex
+    keys = re.findall(r"@\w+\{([^,\s]+),", known)
+    assert cls.citation in keys, f"{method_id}: '{cls.citation}' is neither in {REFERENCES.name} nor in `bibtex`"
     assert cls.__doc__, f"{method_id}: no docstring"
 
 

@@ -1,0 +1,1 @@
+"""`python -m tests.benchmarks` (or `make bench`) prints the speed table and writes it to results/bench/."""
