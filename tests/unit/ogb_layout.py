@@ -37,7 +37,7 @@ TINY_MAG = {"counts": TINY_MAG_COUNTS, "edges": TINY_MAG_EDGES, "features": 128,
 
 
 def shared_data(part: str) -> Path:
-    """The folder of real raw files `ogb` or `planetoid`, from ABKD_SHARED_DATA or beside the checkout; skips without."""
+    """Real raw files (`ogb`, `planetoid`) from ABKD_SHARED_DATA or beside the checkout; skips where they are absent."""
     beside = Path(__file__).parents[3] / "shared" / "data"
     path = Path(os.environ.get("ABKD_SHARED_DATA", beside)) / part
     if not path.is_dir():

@@ -91,7 +91,7 @@ def _download(meta: dict[str, str], wanted: list[str], path: Path) -> None:
     from ogb.utils.url import download_url, extract_zip
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    reason: object = None
+    reason = ""
     for _ in range(DOWNLOAD_ATTEMPTS):
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary, _timeout():
             found = Path(temporary) / meta["download_name"]
@@ -101,7 +101,7 @@ def _download(meta: dict[str, str], wanted: list[str], path: Path) -> None:
             except (OSError, EOFError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
                 if isinstance(error.__context__, KeyboardInterrupt):  # OGB turns it into a RuntimeError
                     raise KeyboardInterrupt from error
-                reason = error
+                reason = _one_line(error)
                 continue
             missing = _missing(found, wanted)
             if not missing:
