@@ -15,7 +15,7 @@ paper: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
 
 test: .venv/ready lint
-	$(BIN)/python -m pytest -n auto --dist worksteal -q
+	$(BIN)/python -m pytest -n auto --dist loadgroup -q
 
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks

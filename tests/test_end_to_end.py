@@ -18,6 +18,8 @@ from workflow.steps.collect import COLUMNS, MEASUREMENT
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+# One worker runs them all, so that the run they share is made once.
+pytestmark = pytest.mark.xdist_group("road")
 CODE = ["Snakefile", "abkd", "baselines", "config", "methods", "profiles", "reports", "workflow"]
 
 

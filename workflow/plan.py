@@ -142,8 +142,11 @@ def _students(config: Mapping[str, Any], entry: Mapping[str, Any], facts: Any, t
         for ratio, width in wanted:
             spec = {**network, "width": width}
             size = sizes.measure(spec, facts)
-            if size.params >= teacher.params:
-                raise UserError(f"width {width} has {size.params} parameters, its teacher only {teacher.params}")
+            if size.params >= teacher.params and not entry.get("larger_than_teacher"):
+                raise UserError(
+                    f"width {width} has {size.params} parameters, its teacher only {teacher.params}; "
+                    "`larger_than_teacher: true` admits it"
+                )
             students.append((name, f"{name}x{width}", ratio, spec, size))
     except UserError as error:
         raise UserError(f"{here}.{key}: {error}") from error

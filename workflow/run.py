@@ -16,9 +16,6 @@ from workflow import plan as planning
 from workflow.errors import UserError
 from workflow.tasks import catalog
 
-MEMORY_MB = 4096
-"""Asked of a cluster for one job; large datasets set their own in the catalogue's `info` under `memory_mb`."""
-
 
 def as_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
@@ -77,8 +74,8 @@ class Run:
     def config_json(self) -> str:
         return as_json(self.config)
 
-    def memory_mb(self, job: str, dataset: str) -> int:
-        return catalog.facts(dataset).info.get("memory_mb", {}).get(job, MEMORY_MB)
+    def memory_mb(self, dataset: str) -> int:
+        return catalog.facts(dataset).memory_mb
 
     def teacher_spec(self, dataset: str, teacher: str) -> str:
         return as_json(self.teachers[f"{dataset}/{teacher}"])

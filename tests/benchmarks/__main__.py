@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import tempfile
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from tests.benchmarks import data, epochs
+from tests.benchmarks import cells, data, epochs
 from workflow.files import replacing, write_json
 from workflow.steps.collect import processor
+from workflow.tasks import catalog
 
 NETWORKS = [("gcn", 2, 256, 1), ("gcn", 2, 32, 1), ("gcn", 2, 16, 1), ("sage", 2, 256, 1), ("gat", 3, 64, 3)]
 
@@ -21,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--epochs-only", action="store_true", help="leave out the whole-cell comparison")
     parser.add_argument("--nodes", type=int, default=data.NODES, help="smaller for a quick look")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -30,10 +33,22 @@ def main() -> None:
         rows.append(epochs.compare(task, kind, layers, width, heads, arguments.repeats))
         print(f"{rows[-1]['network']}: {rows[-1]['ratio']:.1f}x", flush=True)
     folder = Path("results/bench")
+    cell_rows = []
+    if not arguments.epochs_only:
+        prepared = Path("data/tasks/ace-sim")
+        if not (prepared / "task.json").exists():
+            catalog.build("ace-sim", {}).save(prepared)
+        with tempfile.TemporaryDirectory() as scratch:
+            cell_rows.append(cells.compare(Path(scratch), prepared, "ace-sim", 16, 50, plain_runs=2))
+            print(f"{cell_rows[-1]['cell']}: {cell_rows[-1]['ratio']:.1f}x", flush=True)
     machine = {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()}
     settings = {"threads": arguments.threads, "nodes": arguments.nodes, "edges": task.num_edges}
-    write_json(folder / "bench.json", {"machine": machine, **settings, "torch": torch.__version__, "epochs": rows})
-    table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3g")
+    write_json(
+        folder / "bench.json",
+        {"machine": machine, **settings, "torch": torch.__version__, "epochs": rows, "cells": cell_rows},
+    )
+    tables = [pd.DataFrame(part).to_markdown(index=False, floatfmt=".3g") for part in (rows, cell_rows) if part]
+    table = "\n\n".join(tables)
     with replacing(folder / "bench.md") as temporary:
         temporary.write_text(f"{table}\n")
     print(f"\n{settings['nodes']} nodes, {settings['edges']} edges, {settings['threads']} thread(s)\n\n{table}")

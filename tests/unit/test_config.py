@@ -7,6 +7,7 @@ import random
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from workflow import plan as planning
 from workflow.config import complete, load, parse_seeds, schema, seed_blocks
 from workflow.errors import UserError
 from workflow.run import Run
+from workflow.steps.tune import candidates, choose
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
@@ -145,8 +147,22 @@ def test_shipped_configs_can_be_planned(path):
     config = load(path)
     plan = planning.build(config, path.name)
     assert plan["cells"]
-    if path.stem not in ("smoke",):
-        assert config["seeds"] >= 10, "p-values need 10 paired seeds"
+    reported = path.stem != "smoke" and not path.stem.startswith("tune-")
+    assert config["seeds"] >= 10 or not reported, "p-values need 10 paired seeds"
+
+
+@pytest.mark.parametrize("path", [p for p in SHIPPED if p.stem.startswith("tune-")], ids=lambda p: p.stem)
+def test_tuning_is_fair(path):
+    """Equal budgets, seeds that are not reported, and choices that the tuned configuration really holds."""
+    tuning, tuned = load(path), load(path.with_name(path.name.removeprefix("tune-")))
+    assert tuning["first_seed"] >= tuned["first_seed"] + tuned["seeds"]
+    assert tuning["training"] == tuned["training"]
+    found = candidates(tuning)
+    assert len({len(labels) for labels in found.values()}) == 1
+    assert set(found) | {"supervised"} == set(tuned["methods"])
+    for name, labels in found.items():
+        settings = [{"method": name, **tuning["methods"][label]} for label in labels]
+        assert {"method": name, **(tuned["methods"][name] or {})} in settings, name
 
 
 def test_plan_is_cached_until_the_config_changes(tmp_path, monkeypatch):
@@ -191,10 +207,6 @@ def test_every_key_is_documented():
     assert documented == wanted
 
 
-def test_data_settings_are_complete_for_every_loader():
-    assert set(complete(GOOD, "x")["data"]) == set(schema()["properties"]["data"]["properties"])
-
-
 def test_titles_tell_variants_apart():
     run = Run(complete(GOOD, "x.yaml"), "x.yaml")
     assert run.titles["gcrd-cold"]["title"] == run.titles["gcrd-cold"]["title"].split(" (")[0] + " (cold)"
@@ -206,3 +218,16 @@ def test_schema_is_valid():
     jsonschema.Draft202012Validator.check_schema(
         yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     )
+
+
+def test_choice_is_by_validation_and_leaves_out_failures():
+    config = {"methods": {"a.1": {"beta": 1}, "a.2": {"beta": 2}, "a.3": {"beta": 3}, "plain": None}}
+    rows = [("a.1", 0.5, 0.9, "ok"), ("a.2", 0.6, 0.1, "ok"), ("a.2", 0.6, 0.1, "ok")]
+    rows += [("a.3", 0.9, 0.9, "ok"), ("a.3", None, None, "diverged")]
+    runs = pd.DataFrame(rows, columns=["method", "valid", "test", "status"]).assign(metric="accuracy")
+    table = choose(runs, config)
+    assert table[table["chosen"]]["candidate"].tolist() == ["a.2"]
+    table = choose(runs.assign(metric="rmse"), config)
+    assert table[table["chosen"]]["candidate"].tolist() == ["a.1"]
+    with pytest.raises(UserError, match="no candidate of a has finished"):
+        choose(runs[runs["method"] == "a.3"], config)

@@ -21,16 +21,24 @@ class Graph:
         x: [n, f] features.
         pointers, sources: [n + 1] and [E]: sources j of the edges j -> i of every node i, without self-loops.
         transpose: the same of the reversed edges; None where the graph is symmetric.
+        labels: [n] int64 classes that a network may see as input, `UNLABELED` outside the training split; None where
+            there are none to see.
     """
 
     def __init__(
-        self, x: Tensor, pointers: Tensor, sources: Tensor, transpose: tuple[Tensor, Tensor] | None = None
+        self,
+        x: Tensor,
+        pointers: Tensor,
+        sources: Tensor,
+        transpose: tuple[Tensor, Tensor] | None = None,
+        labels: Tensor | None = None,
     ) -> None:
         self.x = x
         self.pointers = pointers
         self.sources = sources
         self.transpose = transpose or (pointers, sources)
         self.symmetric = transpose is None
+        self.labels = labels
         self._memo: dict[Hashable, Any] = {}
         self._structure: dict[Hashable, Any] = {}
 

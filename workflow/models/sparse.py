@@ -24,14 +24,28 @@ def csr(pointers: Tensor, columns: Tensor, values: Tensor, width: int) -> Tensor
 
 @dataclass(frozen=True)
 class Sparse:
-    """A constant matrix M [n, m] and its transpose, as CSR tensors."""
+    """A constant matrix M [n, m] and its transpose, as CSR tensors.
+
+    `transpose` may be None where no gradient is ever asked for, which halves the memory.
+    """
 
     forward: Tensor
-    transpose: Tensor
+    transpose: Tensor | None
 
     def __matmul__(self, dense: Tensor) -> Tensor:
         """M @ dense: [m, d] -> [n, d], differentiable in `dense`."""
         return _Product.apply(dense, self)
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """The rows start <= i < stop as a CSR tensor that shares its entries; for products without gradients."""
+        pointers = self.forward.crow_indices()[start : stop + 1]
+        first, last = int(pointers[0]), int(pointers[-1])
+        return csr(
+            pointers - pointers[0],
+            self.forward.col_indices()[first:last],
+            self.forward.values()[first:last],
+            self.forward.shape[1],
+        )
 
 
 class _Product(torch.autograd.Function):
@@ -42,6 +56,8 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        if ctx.matrix.transpose is None:
+            raise ValueError("a gradient is asked of a sparse matrix that was built without its transpose")
         return ctx.matrix.transpose @ gradient.contiguous(), None
 
 

@@ -7,7 +7,7 @@ rule prepare:
         "../envs/python.yaml"
     threads: workflow.cores
     resources:
-        mem_mb=lambda wildcards: RUN.memory_mb("prepare", wildcards.dataset),
+        mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
         settings=RUN.data_settings,
         code=lambda wildcards: RUN.loader_code(wildcards.dataset),

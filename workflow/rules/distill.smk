@@ -11,7 +11,7 @@ rule distill:
     threads: RUN.threads
     resources:
         gpu=RUN.gpus,
-        mem_mb=lambda wildcards: RUN.memory_mb("distill", wildcards.dataset),
+        mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
         spec=lambda wildcards: RUN.cell_spec(wildcards),
         machine=RUN.machine,

@@ -11,7 +11,7 @@ rule measure:
     threads: workflow.cores
     resources:
         gpu=RUN.gpus,
-        mem_mb=lambda wildcards: RUN.memory_mb("teach", wildcards.dataset),
+        mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
         models=lambda wildcards: RUN.networks(wildcards.dataset),
         machine=RUN.machine,

@@ -10,7 +10,7 @@ rule teach:
     threads: RUN.threads
     resources:
         gpu=RUN.gpus,
-        mem_mb=lambda wildcards: RUN.memory_mb("teach", wildcards.dataset),
+        mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
         spec=lambda wildcards: RUN.teacher_spec(wildcards.dataset, wildcards.teacher),
         machine=RUN.machine,

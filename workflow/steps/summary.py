@@ -11,7 +11,9 @@ from reports import build
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results/NAME")
-    print(build.summary(parser.parse_args().folder))
+    folder = parser.parse_args().folder
+    print(f"\n{len(list(folder.rglob('rows.json')))} training jobs")
+    print(build.summary(folder))
 
 
 if __name__ == "__main__":

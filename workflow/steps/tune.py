@@ -64,7 +64,7 @@ def main() -> None:
         raise UserError(f"{path} is missing; first run snakemake --configfile {arguments.config}")
     table = choose(pd.read_parquet(path), config)
     print(table.to_string(index=False, formatters={"valid": "{:.4f}".format}))
-    chosen = {row.method: row.hyperparameters or None for row in table[table["chosen"]].itertuples()}
+    chosen = {row.method: config["methods"][row.candidate] for row in table[table["chosen"]].itertuples()}
     print("\n" + yaml.safe_dump({"methods": chosen}, sort_keys=False))
 
 

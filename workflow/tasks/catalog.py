@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from workflow.errors import UserError
@@ -26,6 +27,7 @@ class Facts:
         title: as printed in tables.
         info: the part of `Task.info` that sizes a model (vocabularies; node counts of featureless types; relations).
         embedded: needs no download beyond the installed packages.
+        memory_mb: MiB to ask of a cluster for one job, preparation or training.
     """
 
     kind: Kind
@@ -36,8 +38,10 @@ class Facts:
     title: str
     info: dict[str, Any] = field(default_factory=dict)
     embedded: bool = False
+    memory_mb: int = 4096
 
 
+@cache
 def _owners() -> dict[str, tuple[str, Facts]]:
     return {
         name: (loader, facts)

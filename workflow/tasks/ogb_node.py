@@ -44,9 +44,13 @@ def _mag_info(counts: dict[str, int], features: int) -> dict[str, Any]:
 
 
 NAMES = {
-    "ogbn-arxiv": Facts("node", "multiclass", "accuracy", 40, 128, "ogbn-arxiv", {"symmetric": True}),
-    "ogbn-products": Facts("node", "multiclass", "accuracy", 47, 100, "ogbn-products", {"symmetric": True}),
-    "ogbn-mag": Facts("heterogeneous", "multiclass", "accuracy", 349, 128, "ogbn-mag", _mag_info(MAG_COUNTS, 128)),
+    "ogbn-arxiv": Facts("node", "multiclass", "accuracy", 40, 128, "ogbn-arxiv", {"symmetric": True}, memory_mb=16_000),
+    "ogbn-products": Facts(
+        "node", "multiclass", "accuracy", 47, 100, "ogbn-products", {"symmetric": True}, memory_mb=64_000
+    ),
+    "ogbn-mag": Facts(
+        "heterogeneous", "multiclass", "accuracy", 349, 128, "ogbn-mag", _mag_info(MAG_COUNTS, 128), memory_mb=32_000
+    ),
 }
 
 

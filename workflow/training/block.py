@@ -29,6 +29,7 @@ import methods
 from methods.contract import Method, Shape, Signals
 from workflow.errors import UserError
 from workflow.files import read_json, replacing, write_json
+from workflow.models import sizes
 from workflow.models.model import Model, create
 from workflow.plan import digest
 from workflow.tasks import catalog
@@ -62,7 +63,7 @@ class Block:
         self.device = devices.choose(device, threads)
         self.task = Task.load(task)
         self.facts = catalog.facts(spec["dataset"])
-        self.feed = feeds.create(self.task, self.device, spec.get("distill_on", "all"))
+        self.feed = feeds.create(self.task, self.device, spec.get("distill_on", "all"), self._training())
         self.identity = digest([spec, self.task.fingerprint, str(self.device), threads, source_digest(spec)])
         self.common = {
             "dataset": spec["dataset"],
@@ -75,6 +76,12 @@ class Block:
             "commit": commit(),
             "versions": versions(),
         }
+
+    def _training(self) -> dict[str, Any]:
+        """The training settings; walks are by default as long as the network is deep."""
+        training = self.spec["training"]
+        layers = len(sizes.measure(self.spec["model"], self.facts).shape.layers)
+        return {**training, "walk_length": training["walk_length"] or layers}
 
     def teach(self, seeds: list[int]) -> None:
         """Trains the teachers of these seeds; each leaves weights, knowledge and a row."""

@@ -6,7 +6,7 @@ epoch, `predict` the logits of all units (nodes or graphs) for evaluation, `know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from methods.contract import UNLABELED, Batch, Signals
+from workflow.config import training_defaults
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, Model
 from workflow.tasks.task import SPLITS, Task
@@ -69,9 +70,10 @@ class FullGraph:
 
     Args:
         distill_on: "train" or "all" nodes carry the distillation terms.
+        training: not used.
     """
 
-    def __init__(self, task: Task, device: torch.device, distill_on: str) -> None:
+    def __init__(self, task: Task, device: torch.device, distill_on: str, training: dict[str, Any]) -> None:
         self.task = task
         self.device = device
         arrays = task.arrays
@@ -80,9 +82,11 @@ class FullGraph:
             return to_device(arrays[name], device)
 
         transpose = None if task.info["symmetric"] else (load("transpose/pointers"), load("transpose/sources"))
-        self.graph = Graph(load("features"), load("pointers"), load("sources"), transpose)
         self.labels = load("labels").long()
         self.split = {part: load(f"split/{part}").long().sort().values for part in SPLITS}
+        visible = torch.full_like(self.labels, UNLABELED)
+        visible[self.split["train"]] = self.labels[self.split["train"]]
+        self.graph = Graph(load("features"), load("pointers"), load("sources"), transpose, visible)
         self.parts = {part: (rows, self.labels[rows]) for part, rows in self.split.items()}
         # The same tensor as the labeled rows, so that the loop gathers them once.
         self.distilled = self.split["train"] if distill_on == "train" else None
@@ -105,8 +109,7 @@ class FullGraph:
 
     def _among(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Labels of the rows, hidden outside the training split, and the edges among them, renumbered."""
-        visible = torch.full_like(self.labels, UNLABELED)
-        visible[self.split["train"]] = self.labels[self.split["train"]]
+        visible = self.graph.labels
         counts = (self.graph.pointers[1:] - self.graph.pointers[:-1]).long()
         target = torch.repeat_interleave(torch.arange(self.graph.nodes, device=self.device), counts)
         source = self.graph.sources.long()
@@ -135,9 +138,15 @@ class FullGraph:
         self.graph.forget()
 
 
-FEEDS = {"node": FullGraph}
+def create(task: Task, device: torch.device, distill_on: str, training: dict[str, Any] | None = None) -> Feed:
+    """The feed of a task's kind.
 
+    Args:
+        training: the `training` settings of a config, complete; None for the defaults. `walk_length` must be resolved.
+    """
+    # These modules build on this one.
+    from workflow.training.graph_feed import GraphBatches
+    from workflow.training.hetero_feed import HeteroFeed
 
-def create(task: Task, device: torch.device, distill_on: str) -> Feed:
-    """The feed of a task's kind."""
-    return FEEDS[task.kind](task, device, distill_on)
+    feeds: dict[str, Callable[..., Feed]] = {"node": FullGraph, "heterogeneous": HeteroFeed, "graph": GraphBatches}
+    return feeds[task.kind](task, device, distill_on, training or training_defaults())

@@ -46,13 +46,17 @@ class Outcome:
 
 
 def supervised_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
-    """Mean loss on the labels: cross-entropy, or BCE or squared error over the measured (not NaN) entries."""
+    """Mean loss on the labels: cross-entropy, or BCE or squared error over the measured (not NaN) entries.
+
+    It is 0, with gradients of 0, where a batch has no measured entry.
+    """
     if objective == "multiclass":
         return nn.functional.cross_entropy(logits, labels)
     measured = ~torch.isnan(labels)
-    if objective == "binary":
-        return nn.functional.binary_cross_entropy_with_logits(logits[measured], labels[measured])
-    return nn.functional.mse_loss(logits[measured], labels[measured])
+    known = torch.where(measured, labels, 0)
+    each = nn.functional.binary_cross_entropy_with_logits if objective == "binary" else nn.functional.mse_loss
+    # A product with the mask rather than a selection by it, whose size a GPU would have to tell the host.
+    return (each(logits, known, reduction="none") * measured).sum() / measured.sum().clamp(min=1)
 
 
 def fit(

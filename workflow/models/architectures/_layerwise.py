@@ -12,7 +12,7 @@ from workflow.models.model import Dropout, Model
 class Layerwise(Model):
     """`layers` convolutions of `width` columns; the last one gives the logits.
 
-    A subclass builds `self.convolutions` and defines `convolve(layer, x, graph)`.
+    A subclass builds `self.convolutions` and defines `convolve(layer, x, graph, dropout)`.
     """
 
     convolutions: nn.ModuleList
@@ -33,7 +33,11 @@ class Layerwise(Model):
 
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
         """Signals of all nodes: hidden states after the activation and before dropout."""
-        x, hidden = graph.x, []
+        return self.through(graph.x, graph, dropout)
+
+    def through(self, x: Tensor, graph: Graph, dropout: Dropout) -> Signals:
+        """The signals of an input [n, widths[0]], which may be another than the graph's features."""
+        hidden = []
         last = len(self.widths) - 2
         for layer in range(last):
             x = self.norms[layer](self.convolve(layer, x, graph, dropout)).relu()

@@ -5,15 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from methods.contract import Shape
+from methods.contract import Shape, Signals
+from workflow.models.architectures._input import check_probabilities
 from workflow.models.architectures._layerwise import Layerwise
 from workflow.models.attention import Neighbourhood, aggregate, softmax
 from workflow.models.graph import Graph
-from workflow.models.model import Dropout
+from workflow.models.model import Dropout, keep_mask
 from workflow.tasks.catalog import Facts
 
 SLOPE = 0.2
 """Of the leaky ReLU on attention scores (Velickovic et al., ICLR 2018, section 2.1)."""
+
+SHOWN = 0.5
+"""Share of the training labels in the input of a training step, as the published teachers have it."""
 
 
 class GAT(Layerwise):
@@ -22,11 +26,30 @@ class GAT(Layerwise):
     e_ij = leaky_relu(a_source . W x_j + a_target . W x_i); alpha_i = softmax_j(e_ij); X'_i = sum_j alpha_ij W x_j.
     The last layer has one head.
 
+    Further options make the teacher of Joshi et al. (TNNLS 2022) on ogbn-arxiv out of it, the network of Wang et al.
+    ("Bag of Tricks for Node Classification with Graph Neural Networks", 2021): 3 layers of 3 heads x 250 columns,
+    residual, no target term, symmetric_norm, labels_as_input, 1,441,580 parameters.
+
+    Labels as input: the one-hot class of a training node is appended to its features, zeros elsewhere. In a training
+    step every training node shows its label with probability 1/2, and the logits of those that do carry no gradient:
+    the supervised loss teaches the others alone. (That loss averages over all training nodes, so that its gradient
+    and its printed value are not those of the mean over the others: the gradient is about half of it, which Adam and
+    RMSprop cancel.) In evaluation all training labels are shown, so that the logits of TRAINING nodes, and whatever is
+    distilled from them, have seen their own labels; scores on them say nothing, those on other nodes are sound.
+
     Args:
         width: columns of ONE head; a hidden layer has `heads * width` columns.
         residual: adds a linear map of the layer's input.
         attend_target: whether the score has its target term; without it the layer loses the vector a_target.
         attention_dropout: probability that an attention weight is dropped.
+        input_dropout: on the features, and the labels where they are input.
+        edge_dropout: probability that an edge (or self-loop) is left out of a layer; the softmax runs over the rest.
+        symmetric_norm: message j -> i is multiplied by sqrt(degree_i / degree_j), in- and out-degree with the
+            self-loop: with uniform attention that gives the matrix of GCN. The source term of the score sees
+            W x_j / sqrt(degree_j).
+        labels_as_input: as above; multi-class tasks only.
+        label_iterations: so many more passes, each with the softmax of the previous pass (without its gradient) in
+            place of the labels that are not shown.
     """
 
     title = "GAT"
@@ -40,13 +63,34 @@ class GAT(Layerwise):
         heads: int = 4,
         dropout: float = 0.5,
         attention_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        edge_dropout: float = 0.0,
         norm: str = "batch",
         residual: bool = False,
         attend_target: bool = True,
+        symmetric_norm: bool = False,
+        labels_as_input: bool = False,
+        label_iterations: int = 0,
     ) -> None:
-        super().__init__(facts.features, facts.outputs, layers=layers, width=heads * width, dropout=dropout, norm=norm)
+        check_probabilities(
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            input_dropout=input_dropout,
+            edge_dropout=edge_dropout,
+        )
+        if labels_as_input and facts.objective != "multiclass":
+            raise ValueError("labels_as_input serves multi-class tasks only")
+        if label_iterations < 0 or (label_iterations and not labels_as_input):
+            raise ValueError("label_iterations must be at least 0, and needs labels_as_input")
+        features = facts.features + (facts.outputs if labels_as_input else 0)
+        super().__init__(features, facts.outputs, layers=layers, width=heads * width, dropout=dropout, norm=norm)
         self.heads = [heads] * (layers - 1) + [1]
         self.attention_dropout = attention_dropout
+        self.input_dropout = input_dropout
+        self.edge_dropout = edge_dropout
+        self.symmetric_norm = symmetric_norm
+        self.labels_as_input = labels_as_input
+        self.label_iterations = label_iterations
         pairs = list(zip(self.widths, self.widths[1:], strict=False))
         self.convolutions = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)
         self.residuals = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs) if residual else None
@@ -63,17 +107,76 @@ class GAT(Layerwise):
         heads = self.heads[layer]
         return nn.Parameter(nn.init.xavier_normal_(torch.empty(heads, self.widths[layer + 1] // heads)))
 
+    def forward(self, graph: Graph, dropout: Dropout) -> Signals:
+        """Signals of all nodes: hidden states after the activation and before dropout.
+
+        Raises:
+            ValueError: labels are input, and the graph carries none.
+        """
+        if not self.labels_as_input:
+            return self.through(dropout(graph.x, self.input_dropout), graph, dropout)
+        classes, known = graph.memo("classes of training nodes", lambda: self._classes(graph))
+        shown = known
+        if dropout.generator is not None:
+            shown = known * (keep_mask(known, 1 - SHOWN, dropout.generator) > 0)
+        labels = classes * shown
+        for _ in range(self.label_iterations):
+            with torch.no_grad():
+                guessed = self._pass(labels, graph, dropout).logits.softmax(dim=1)
+            labels = torch.where(shown > 0, classes, guessed)
+        signals = self._pass(labels, graph, dropout)
+        if dropout.generator is None:
+            return signals
+        return Signals(torch.where(shown > 0, signals.logits.detach(), signals.logits), signals.hidden)
+
+    def _pass(self, labels: Tensor, graph: Graph, dropout: Dropout) -> Signals:
+        """[n, C] labels beside the features."""
+        return self.through(dropout(torch.cat([graph.x, labels], dim=1), self.input_dropout), graph, dropout)
+
+    def _classes(self, graph: Graph) -> tuple[Tensor, Tensor]:
+        """[n, C] one-hot classes of the training nodes, zeros elsewhere, and [n, 1] which nodes they are (1 or 0)."""
+        if graph.labels is None:
+            raise ValueError("labels_as_input needs a graph that carries its training labels")
+        known = (graph.labels >= 0).to(graph.x.dtype)[:, None]
+        classes = graph.x.new_zeros(graph.nodes, self.shape.out)
+        return classes.scatter_(1, graph.labels.clamp(min=0)[:, None], known), known
+
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         edges = Neighbourhood.of(graph)
         heads = self.heads[layer]
         values = self.convolutions[layer](x).view(len(x), heads, -1)
-        scores = (values * self.sources[layer]).sum(-1).index_select(0, edges.sources)
+        scores = (values * self.sources[layer]).sum(-1)
+        if self.symmetric_norm:
+            by_source, by_edge = graph.memo_structure("symmetric norm", lambda: _symmetric_norm(graph, edges))
+            scores = scores * by_source
+        scores = scores.index_select(0, edges.sources)
         if self.targets is not None:
             scores = scores + (values * self.targets[layer]).sum(-1).index_select(0, edges.rows)
-        weights = softmax(nn.functional.leaky_relu(scores, SLOPE), edges)
-        weights = dropout(weights, self.attention_dropout)
+        weights = self._weights(nn.functional.leaky_relu(scores, SLOPE), edges, dropout)
+        if self.symmetric_norm:
+            # On the E x heads weights rather than on the n x heads x width values.
+            weights = weights * by_edge
         out = aggregate(weights, values, edges).flatten(1)
         if self.residuals is not None:
             out = out + self.residuals[layer](x)
         bias = self.biases[layer]
         return out + bias if len(bias) else out
+
+    def _weights(self, scores: Tensor, edges: Neighbourhood, dropout: Dropout) -> Tensor:
+        """[E, H] scores -> [E, H] attention weights."""
+        if self.edge_dropout == 0 or dropout.generator is None:
+            return dropout(softmax(scores, edges), self.attention_dropout)
+        kept = keep_mask(scores.new_empty(len(scores), 1), self.edge_dropout, dropout.generator) > 0
+        # Finite, as a node may lose all its edges; its uniform weights then fall to the mask.
+        weights = softmax(scores.masked_fill(~kept, torch.finfo(scores.dtype).min), edges)
+        return dropout(weights * kept, self.attention_dropout)
+
+
+def _symmetric_norm(graph: Graph, edges: Neighbourhood) -> tuple[Tensor, Tensor]:
+    """[n, 1] out-degree^-1/2, and [E, 1] the same of an edge's source times in-degree^1/2 of its target."""
+
+    def degree(pointers: Tensor) -> Tensor:
+        return (pointers[1:] - pointers[:-1]).to(graph.x.dtype)[:, None]
+
+    by_source = degree(edges.back_pointers).rsqrt()
+    return by_source, by_source[edges.sources.long()] * degree(edges.pointers).sqrt()[edges.rows]

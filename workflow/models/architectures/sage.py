@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import torch
 from torch import Tensor, nn
 
 from workflow.models.architectures._layerwise import Layerwise
@@ -12,7 +15,10 @@ from workflow.tasks.catalog import Facts
 
 
 class SAGE(Layerwise):
-    """X' = X W_self + mean_neighbours(X) W_neighbours + b (Hamilton et al., NeurIPS 2017), as PyG's SAGEConv."""
+    """X' = [mean_neighbours(X) | X] W + b (Hamilton et al., NeurIPS 2017, algorithm 1 without its row norm).
+
+    The two halves of W are the two maps of PyG's SAGEConv. The first layer's input is constant and built once a graph.
+    """
 
     title = "GraphSAGE"
 
@@ -20,14 +26,16 @@ class SAGE(Layerwise):
         self, facts: Facts, *, layers: int = 2, width: int = 256, dropout: float = 0.5, norm: str = "batch"
     ) -> None:
         super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
-        pairs = list(zip(self.widths, self.widths[1:], strict=False))
-        self.convolutions = nn.ModuleList(ConstantLinear(a, b) for a, b in pairs)
-        self.roots = nn.ModuleList(ConstantLinear(a, b, bias=False) for a, b in pairs)
+        pairs = pairwise(self.widths)
+        self.convolutions = nn.ModuleList(ConstantLinear(2 * a, b) for a, b in pairs)
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
-        linear, root = self.convolutions[layer], self.roots[layer]
+        linear = self.convolutions[layer]
         if layer == 0:
-            return linear.constant(graph.memo("mean x", lambda: graph.mean @ graph.x)) + root.constant(x)
-        if linear.out_features >= linear.in_features:
-            return linear(graph.mean @ x) + root(x)
-        return graph.mean @ (x @ linear.weight.t()) + linear.bias + root(x)
+            return linear.constant(graph.memo("mean x | x", lambda: torch.cat([graph.mean @ x, x], 1)))
+        if linear.out_features >= x.shape[1]:
+            return linear(torch.cat([graph.mean @ x, x], 1))
+        # Narrowing: both maps in one product, then the mean of the narrower result.
+        halves = linear.weight.split(x.shape[1], dim=1)
+        neighbours, own = (x @ torch.cat(halves).t()).split(linear.out_features, dim=1)
+        return graph.mean @ neighbours.contiguous() + own + linear.bias

@@ -1,0 +1,79 @@
+"""GCNII: a deep graph convolutional network."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from methods.contract import Shape, Signals
+from workflow.models.architectures._input import check_probabilities, first
+from workflow.models.constant import ConstantLinear
+from workflow.models.graph import Graph
+from workflow.models.model import Dropout, Model
+from workflow.tasks.catalog import Facts
+
+
+class GCNII(Model):
+    """X_l = relu(((1 - alpha) A_hat X_(l-1) + alpha X_0) ((1 - beta_l) I + beta_l W_l)), beta_l = log(theta / l + 1).
+
+    A linear layer makes X_0 = relu(X W + b), another one the logits (Chen et al., ICML 2020, eq. 5). `layers` counts
+    the convolutions between the two; the hidden states are X_0 and the output of each, so that there are layers + 1
+    of them, all of one width. The published sizes on PubMed are 64 x 64: 294,403 and 4 x 4: 2,083 parameters.
+
+    Args:
+        layers: convolutions, 1 <= l <= layers.
+        alpha: share of X_0 in every layer, in [0, 1).
+        theta: strength of the weight matrices, which fades with the depth l.
+        dropout: before every convolution and before the output layer.
+        input_dropout: on the features; the paper uses one probability for both.
+        norm: "batch" puts batch norm before the ReLU of every convolution; the paper has none.
+    """
+
+    title = "GCNII"
+
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        layers: int = 64,
+        width: int = 64,
+        alpha: float = 0.1,
+        theta: float = 0.5,
+        dropout: float = 0.6,
+        input_dropout: float = 0.6,
+        norm: str = "none",
+    ) -> None:
+        super().__init__()
+        if layers < 1 or width < 1:
+            raise ValueError("layers and width must be at least 1")
+        if not 0 <= alpha < 1 or theta < 0:
+            raise ValueError("alpha must be at least 0 and below 1, and theta at least 0")
+        if norm not in ("batch", "none"):
+            raise ValueError(f"norm must be one of batch, none; not '{norm}'")
+        check_probabilities(dropout=dropout, input_dropout=input_dropout)
+        self.shape = Shape((width,) * (layers + 1), facts.outputs)
+        self.alpha = alpha
+        self.betas = [math.log(theta / layer + 1) for layer in range(1, layers + 1)]
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.input = ConstantLinear(facts.features, width)
+        # The default initialisation of nn.Linear is the published one, uniform within 1 / sqrt(width).
+        self.convolutions = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(layers))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) if norm == "batch" else nn.Identity() for _ in range(layers))
+        self.output = nn.Linear(width, facts.outputs)
+        self.register_buffer("identity", torch.eye(width), persistent=False)
+
+    def forward(self, graph: Graph, dropout: Dropout) -> Signals:
+        """Signals of all nodes: hidden states after the activation and before dropout."""
+        x = first(self.input, graph.x, dropout, self.input_dropout, graph).relu()
+        hidden = [x]
+        # With 1 - alpha taken into the small matrix, only one pass over the nodes is left beside the two products.
+        start = x * (self.alpha / (1 - self.alpha))
+        for beta, linear, norm in zip(self.betas, self.convolutions, self.norms, strict=True):
+            mixed = graph.gcn @ dropout(x, self.dropout) + start
+            matrix = linear.weight * ((1 - self.alpha) * beta) + self.identity * ((1 - self.alpha) * (1 - beta))
+            x = norm(nn.functional.linear(mixed, matrix)).relu()
+            hidden.append(x)
+        return Signals(self.output(dropout(x, self.dropout)), tuple(hidden))

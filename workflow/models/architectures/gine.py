@@ -1,0 +1,58 @@
+"""Graph isomorphism network with edge features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from workflow.models.architectures._molecular import CategoryEncoder, Molecular, perceptron, sum_edges
+from workflow.models.molecules import Molecules
+from workflow.tasks.catalog import Facts
+
+
+class _Convolution(nn.Module):
+    def __init__(self, facts: Facts, width: int) -> None:
+        super().__init__()
+        self.perceptron = perceptron(width, 2 * width, width, norm=True)
+        self.epsilon = nn.Parameter(torch.zeros(1))
+        self.bonds = CategoryEncoder(facts.info["edge_vocabulary"], width)
+
+    def forward(self, x: Tensor, graph: Molecules) -> Tensor:
+        messages = (x.index_select(0, graph.sources) + self.bonds(graph.bonds)).relu()
+        return self.perceptron((1 + self.epsilon) * x + sum_edges(messages, graph))
+
+
+class GINE(Molecular):
+    """x'_i = MLP((1 + epsilon) x_i + sum_j relu(x_j + e_ij)): Xu et al., ICLR 2019, with the edge features of Hu et
+    al., "Strategies for pre-training graph neural networks", ICLR 2020.
+
+    With its virtual node and 5 x 300 it is OGB's reference GIN for ogbg-mol*, and the teacher of Joshi et al. (2022).
+
+    Args:
+        virtual_node: see `_molecular.VirtualNode`.
+        encoding, pooling: see `_molecular.Molecular`.
+    """
+
+    title = "GINE"
+
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        layers: int = 5,
+        width: int = 300,
+        dropout: float = 0.5,
+        virtual_node: bool = True,
+        encoding: str = "embedding",
+        pooling: str = "mean",
+    ) -> None:
+        super().__init__(
+            facts,
+            lambda: _Convolution(facts, width),
+            layers=layers,
+            width=width,
+            dropout=dropout,
+            virtual_node=virtual_node,
+            encoding=encoding,
+            pooling=pooling,
+        )

@@ -1,0 +1,104 @@
+"""Principal neighbourhood aggregation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from workflow.models.architectures._molecular import CategoryEncoder, Molecular, sum_edges
+from workflow.models.molecules import Molecules
+from workflow.tasks.catalog import Facts
+
+SMALLEST_VARIANCE = 1e-5
+"""A variance up to this counts as 0, where the square root has no gradient."""
+
+
+class _Convolution(nn.Module):
+    """One tower, one linear map before and one behind the aggregation, as PyG's PNAConv by default."""
+
+    def __init__(self, facts: Facts, width: int) -> None:
+        super().__init__()
+        self.bonds = CategoryEncoder(facts.info["edge_vocabulary"], width)
+        self.edge = nn.Linear(width, width)
+        self.before = nn.Linear(3 * width, width)
+        self.behind = nn.Linear(13 * width, width)
+        self.last = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, graph: Molecules) -> Tensor:
+        gathered = aggregate(self._messages(x, graph), graph)
+        width = x.shape[1]
+        # The scalers multiply rows, so that they may be applied behind the map: no [N, 12 width] is needed.
+        own, *scaled = self.behind.weight.split([width, 4 * width, 4 * width, 4 * width], dim=1)
+        out = torch.addmm(self.behind.bias, x, own.t())
+        for scale, weight in zip(scales(graph, x.dtype), scaled, strict=True):
+            product = gathered @ weight.t()
+            out = out + (product if scale is None else scale * product)
+        return self.last(out)
+
+    def _messages(self, x: Tensor, graph: Molecules) -> Tensor:
+        """[E, width]: the map of (x_i, x_j, e_ij), each part of it applied before the parts are gathered."""
+        target, source, edge = self.before.weight.split(x.shape[1], dim=1)
+        bonds = self.edge(self.bonds.each(graph.bonds)) @ edge.t() + self.before.bias
+        return (
+            (x @ target.t()).index_select(0, graph.targets)
+            + (x @ source.t()).index_select(0, graph.sources)
+            + bonds.index_select(0, graph.bonds.code)
+        )
+
+
+def aggregate(messages: Tensor, graph: Molecules) -> Tensor:
+    """[E, d] -> [N, 4 d]: mean, minimum, maximum and standard deviation over in-edges; 0 for a node without any."""
+    count = graph.degree.clamp(min=1).to(messages.dtype)[:, None]
+    mean = sum_edges(messages, graph) / count
+    variance = sum_edges(messages * messages, graph) / count - mean * mean
+    deviation = torch.where(variance > SMALLEST_VARIANCE, variance.clamp(min=SMALLEST_VARIANCE).sqrt(), 0)
+    return torch.cat([mean, -_maximum(-messages, graph), _maximum(messages, graph), deviation], dim=1)
+
+
+def _maximum(messages: Tensor, graph: Molecules) -> Tensor:
+    largest = torch.segment_reduce(messages, "max", offsets=graph.pointers, axis=0)
+    return torch.where((graph.degree > 0)[:, None], largest, 0)
+
+
+def scales(graph: Molecules, dtype: torch.dtype) -> list[Tensor | None]:
+    """Identity (None), amplification and attenuation, [N, 1] each: log(d + 1) / delta and its inverse."""
+    amplification = torch.log1p(graph.degree.to(dtype)) / graph.log_degree
+    attenuation = graph.log_degree / torch.log1p(graph.degree.clamp(min=1).to(dtype))
+    return [None, amplification[:, None], attenuation[:, None]]
+
+
+class PNA(Molecular):
+    """x'_i = V(U(x_i, S (x) A_j M(x_i, x_j, e_ij))): Corso et al., NeurIPS 2020. Aggregators A are mean, minimum,
+    maximum and standard deviation; scalers S identity, amplification and attenuation; M, U and V linear.
+
+    Within OGB's frame and with its virtual node, 5 x 150 has 2,430,901 parameters on ogbg-molhiv. Joshi et al. (2022)
+    print 2,433,901 for theirs and published no code of it: 3,000 more, that is four vectors of 150 a layer.
+
+    Args:
+        virtual_node: see `_molecular.VirtualNode`.
+        encoding, pooling: see `_molecular.Molecular`.
+    """
+
+    title = "PNA"
+
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        layers: int = 5,
+        width: int = 150,
+        dropout: float = 0.5,
+        virtual_node: bool = True,
+        encoding: str = "embedding",
+        pooling: str = "mean",
+    ) -> None:
+        super().__init__(
+            facts,
+            lambda: _Convolution(facts, width),
+            layers=layers,
+            width=width,
+            dropout=dropout,
+            virtual_node=virtual_node,
+            encoding=encoding,
+            pooling=pooling,
+        )

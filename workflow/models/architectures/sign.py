@@ -1,0 +1,105 @@
+"""SIGN: a network on features that were propagated once and for all."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from methods.contract import Shape, Signals
+from workflow.models.architectures._input import check_probabilities, first
+from workflow.models.constant import ConstantLinear
+from workflow.models.graph import Graph
+from workflow.models.model import Dropout, Model
+from workflow.tasks.catalog import Facts
+
+
+class SIGN(Model):
+    """MLP(prelu([MLP_0(X) | MLP_1(P X) | ... | MLP_R(P^R X)])), with P = (D + I)^-1 (A + I) (Frasca et al., 2020).
+
+    P^k X is a constant of the graph, so that neither a training step nor a cached prediction touches an edge. The
+    layers are those of the public example that Joshi et al. (TNNLS 2022) distil into: their SIGN on ogbn-arxiv, with
+    3,566,128 parameters, has `layers` 4 (2 a hop and 2 after the concatenation), `width` 512 and `hops` 5.
+
+    Hidden states are the outputs of all layers but the last: those of the hops side by side, (hops + 1) * width
+    columns, then those after the concatenation, `width` columns. (The published code distils the concatenation, after
+    dropout; here the last hidden state is the input of the last linear map, as in every network.)
+
+    Args:
+        layers: linear maps between features and logits, at least 2.
+        width: columns of one hop's layer, and of a layer after the concatenation.
+        hops: R, the largest power of P.
+        hop_layers: how many of the layers come before the concatenation; 0 for the smaller half.
+        input_dropout: on the propagated features.
+    """
+
+    title = "SIGN"
+
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        layers: int = 4,
+        width: int = 512,
+        hops: int = 5,
+        hop_layers: int = 0,
+        dropout: float = 0.5,
+        input_dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        before = hop_layers or layers // 2
+        if layers < 2 or width < 1 or hops < 0 or not 1 <= before < layers:
+            raise ValueError("layers must be at least 2, width 1, hops 0, and hop_layers at least 1 and below layers")
+        check_probabilities(dropout=dropout, input_dropout=input_dropout)
+        self.width = width
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        joined = (hops + 1) * width
+        after = [joined, *[width] * (layers - before - 1), facts.outputs]
+        self.shape = Shape((*[joined] * before, *after[1:-1]), facts.outputs)
+        # hops[l][k] is layer l of hop k; after[l] is layer l behind the concatenation.
+        self.hops = nn.ModuleList(
+            nn.ModuleList(ConstantLinear(width if layer else facts.features, width) for _ in range(hops + 1))
+            for layer in range(before)
+        )
+        self.after = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(after))
+        # One slope a hop, one for the concatenation, one behind it, each shared by its layers.
+        self.hop_slopes = nn.Parameter(torch.full((hops + 1,), 0.25)) if before > 1 else None
+        self.join_slope = nn.Parameter(torch.full((1,), 0.25))
+        self.after_slope = nn.Parameter(torch.full((1,), 0.25)) if len(self.after) > 1 else None
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight, gain=nn.init.calculate_gain("relu"))
+                nn.init.zeros_(module.bias)
+
+    def forward(self, graph: Graph, dropout: Dropout) -> Signals:
+        """Signals of all nodes: hidden states after the activation and before dropout."""
+        hidden: list[Tensor] = []
+        for layer, linears in enumerate(self.hops):
+            if layer == 0:
+                p = self.input_dropout
+                parts = [first(f, hop(graph, k), dropout, p, graph, ("hop", k)) for k, f in enumerate(linears)]
+            else:
+                inputs = dropout(hidden[-1], self.dropout).split(self.width, dim=1)
+                parts = [linear(x) for linear, x in zip(linears, inputs, strict=True)]
+            slopes = self.join_slope
+            if layer + 1 < len(self.hops):
+                slopes = self.hop_slopes.repeat_interleave(self.width)
+            hidden.append(nn.functional.prelu(torch.cat(parts, dim=1), slopes))
+        for linear in self.after[:-1]:
+            hidden.append(nn.functional.prelu(linear(dropout(hidden[-1], self.dropout)), self.after_slope))
+        return Signals(self.after[-1](dropout(hidden[-1], self.dropout)), tuple(hidden))
+
+
+def hop(graph: Graph, power: int) -> Tensor:
+    """P^power X, computed once a graph."""
+    if power == 0:
+        return graph.x
+    return graph.memo(("hop", power), lambda: _average(graph, hop(graph, power - 1)))
+
+
+def _average(graph: Graph, x: Tensor) -> Tensor:
+    """P x: the mean over a node and its in-neighbours, from the mean over the neighbours alone."""
+    degree = (graph.pointers[1:] - graph.pointers[:-1]).to(x.dtype)[:, None]
+    return (degree * (graph.mean @ x) + x) / (degree + 1)

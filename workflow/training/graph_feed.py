@@ -1,0 +1,151 @@
+"""Graph-level prediction: shuffled mini-batches of graphs, with the teacher's signals of exactly their nodes.
+
+The collection and a teacher's knowledge stay where they are (the file, where it is mapped); a step gathers its rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from methods.contract import UNLABELED, Batch, Signals
+from workflow.models.model import Model
+from workflow.models.molecules import Collection
+from workflow.tasks.task import SPLITS, Task
+from workflow.training.feeds import NO_DROPOUT, Step, to_device
+from workflow.training.seeds import Streams
+
+HOST = torch.device("cpu")
+ANSWERED_AT_ONCE = 256  # graphs of a forward pass without gradients: their activations stay in the cache
+LARGEST_HALF = 65504.0  # the largest float16
+
+
+def _gathered(cached: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    return cached.index_select(0, rows.to(cached.device)).to(device).float()
+
+
+class GatheredLayers(Sequence[Tensor]):
+    """Rows of a teacher's hidden layers in float32, each layer gathered when it is first asked for.
+
+    Five layers of 300 columns cost more to gather than a small student's whole step, and most methods read one or none.
+    """
+
+    def __init__(self, layers: Sequence[Tensor], rows: Tensor, device: torch.device) -> None:
+        self._layers = layers
+        self._rows = rows
+        self._device = device
+        self._done: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return tuple(self[i] for i in range(*key.indices(len(self))))
+        layer = range(len(self))[key]
+        if layer not in self._done:
+            self._done[layer] = _gathered(self._layers[layer], self._rows, self._device)
+        return self._done[layer]
+
+
+class GraphBatches:
+    """Mini-batches of graphs.
+
+    An epoch is one pass over the training graphs in ceil(n / batch_size) batches of nearly equal size, so that no
+    batch norm ever meets a rest of one graph.
+
+    Args:
+        distill_on: "train", or "all": the graphs of validation and test are then shared out over the same batches.
+            They carry the distillation terms only; labels are hidden there.
+        training: `batch_size` is the number of training graphs of a batch.
+    """
+
+    def __init__(self, task: Task, device: torch.device, distill_on: str, training: dict[str, Any]) -> None:
+        self.task = task
+        self.device = device
+        self.collection = Collection(task.arrays, task.split("train"))
+        labels = to_device(task.labels, HOST)
+        self.labels = labels if labels.is_floating_point() else labels.long()
+        self.split = {part: to_device(task.split(part), HOST).long() for part in SPLITS}
+        self.visible = torch.full_like(self.labels, torch.nan if labels.is_floating_point() else UNLABELED)
+        self.visible[self.split["train"]] = self.labels[self.split["train"]]
+        rest = [self.split[part] for part in ("valid", "test") if distill_on == "all"]
+        self.rest = torch.cat(rest) if rest else torch.empty(0, dtype=torch.int64)
+        self.batches = math.ceil(len(self.split["train"]) / training["batch_size"])
+
+    def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterator[Step]]:
+        """One iterator of steps an epoch, in an order that the seed alone decides.
+
+        Args:
+            teacher: signals of ALL graphs and nodes; None where a teacher is trained.
+        """
+        order = streams.generator("batches", HOST)
+        sampling = streams.generator("sampling")
+        while True:
+            yield self._epoch(order, sampling, teacher)
+
+    def _epoch(self, order: torch.Generator, sampling: torch.Generator, teacher: Signals | None) -> Iterator[Step]:
+        train = self._shuffled(self.split["train"], order)
+        rest = self._shuffled(self.rest if teacher is not None else self.rest[:0], order)
+        for labeled, others in zip(train, rest, strict=True):
+            yield self._step(labeled, others, sampling, teacher)
+
+    def _shuffled(self, ids: Tensor, order: torch.Generator) -> tuple[Tensor, ...]:
+        return torch.tensor_split(ids[torch.randperm(len(ids), generator=order)], self.batches)
+
+    def _step(self, labeled: Tensor, others: Tensor, sampling: torch.Generator, teacher: Signals | None) -> Step:
+        ids = torch.cat([labeled, others])
+        inputs = self.collection.batch(ids).to(self.device)
+        rows = torch.arange(len(labeled), device=self.device) if len(others) else None
+        labels = self.labels[labeled].to(self.device)
+        if teacher is None:
+            return Step(inputs, rows, labels)
+        visible = self.visible[ids].to(self.device)
+        batch = Batch(visible, inputs.edge_index, sampling, self.task.objective, inputs.graph)
+        return Step(inputs, rows, labels, None, self._taught(teacher, ids), batch)
+
+    def _taught(self, teacher: Signals, ids: Tensor) -> Signals:
+        """The teacher's logits of these graphs and hidden states of their nodes."""
+
+        nodes = self.collection.rows(ids)
+        hidden = GatheredLayers(teacher.hidden, nodes, self.device)
+        return Signals(_gathered(teacher.logits, ids, self.device), hidden)  # type: ignore[arg-type]
+
+    def labels_of(self, part: str) -> tuple[Tensor, Tensor]:
+        """Rows of `predict` that belong to a part of the split, and their labels."""
+        return self.split[part].to(self.device), self.labels[self.split[part]].to(self.device)
+
+    def predict(self, model: Model) -> Tensor:
+        """[G, tasks] logits of all graphs, dropout off."""
+        return torch.cat([signals.logits for _, signals in self._answers(model)])
+
+    def knowledge(self, model: Model) -> Signals:
+        """The signals of all graphs and their nodes on the host, dropout off.
+
+        Hidden states are float16, which halves the 6 GB of a 5 x 300 network on ogbg-molhiv; its rounding (5e-4 of a
+        value) is far below the spread between teachers. Logits keep their precision.
+        """
+        logits = torch.empty(len(self.collection), model.shape.out)
+        hidden = [torch.empty(self.collection.nodes, width, dtype=torch.float16) for width in model.shape.hidden]
+        first = 0
+        for rows, signals in self._answers(model):
+            logits[first : first + len(signals.logits)] = signals.logits
+            first += len(signals.logits)
+            for kept, layer in zip(hidden, signals.hidden, strict=True):
+                kept[rows] = layer.clamp(-LARGEST_HALF, LARGEST_HALF).half().to(HOST)
+        return Signals(logits, tuple(hidden))
+
+    def _answers(self, model: Model) -> Iterator[tuple[slice, Signals]]:
+        """Node rows and signals of all graphs, part by part, in the task's order."""
+        graphs = len(self.collection)
+        for first in range(0, graphs, ANSWERED_AT_ONCE):
+            last = min(first + ANSWERED_AT_ONCE, graphs)
+            inputs = self.collection.span(first, last).to(self.device)
+            yield self.collection.span_rows(first, last), model(inputs, NO_DROPOUT)
+
+    def forget(self) -> None:
+        """Nothing is kept between two answers."""
