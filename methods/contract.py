@@ -6,7 +6,7 @@ dataset: it gets the student's and the teacher's signals on the same rows, and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
@@ -41,11 +41,12 @@ class Signals:
 
     Attributes:
         logits: [n, C] pre-softmax outputs; [g, C] with one row a graph in graph-level tasks.
-        hidden: one [n, d_l] tensor a hidden layer, after its activation and BEFORE dropout; rows are nodes.
+        hidden: one [n, d_l] tensor a hidden layer, after its activation and BEFORE dropout; rows are nodes. A tuple,
+            or another sequence that gathers a layer's rows when it is read.
     """
 
     logits: Tensor
-    hidden: tuple[Tensor, ...]
+    hidden: Sequence[Tensor]
 
     @property
     def last(self) -> Tensor:

@@ -67,6 +67,10 @@ class Run:
         return f"--device {self.config['device']} --threads {self.threads}"
 
     @property
+    def distill_machine(self) -> str:
+        return self.machine + (" --forget-weights" if self.config["keep_weights"] == "teachers" else "")
+
+    @property
     def data_settings(self) -> str:
         return as_json(self.config["data"])
 

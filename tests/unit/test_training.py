@@ -291,6 +291,14 @@ def test_saved_weights_reproduce_the_reported_scores(taught, tiny_task):
     assert evaluate(model, block.feed) == {part: row[part] for part in ("train", "valid", "test")}
 
 
+def test_weights_can_be_left_out(taught):
+    """On ogbn-mag a student's embeddings would fill the disk."""
+    block = Block(cell("kd"), taught.folder / "task", taught.folder / "light", "cpu", 1)
+    block.distill([0], taught.teachers, keep_weights=False)
+    assert taught.rows(taught.folder / "light")[0]["status"] == "ok"
+    assert not (taught.folder / "light" / "weights").exists()
+
+
 def test_saved_knowledge_is_that_of_the_saved_weights(taught, tiny_task):
     block = Block(TEACHER, taught.folder / "task", taught.folder / "again", "cpu", 1)
     model = create(TEACHER["model"], block.facts)

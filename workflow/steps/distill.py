@@ -20,11 +20,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the block")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--forget-weights", action="store_true", help="do not save the students")
     arguments = parser.parse_args()
     from workflow.training.block import Block
 
     block = Block(arguments.spec, arguments.task, arguments.output, arguments.device, arguments.threads)
-    block.distill(arguments.seeds, arguments.teachers)
+    block.distill(arguments.seeds, arguments.teachers, keep_weights=not arguments.forget_weights)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ class Block:
     def __init__(self, spec: dict[str, Any], task: Path, output: Path, device: str, threads: int) -> None:
         self.spec = spec
         self.output = output
+        self.keep_weights = True
         self.device = devices.choose(device, threads)
         self.task = Task.load(task)
         self.facts = catalog.facts(spec["dataset"])
@@ -98,11 +99,12 @@ class Block:
 
         self._run(seeds, row, train)
 
-    def distill(self, seeds: list[int], teachers: list[Path]) -> None:
+    def distill(self, seeds: list[int], teachers: list[Path], keep_weights: bool = True) -> None:
         """Trains the students of these seeds, student s from teacher s.
 
         Args:
             teachers: folders of the teacher's blocks; together they cover the seeds.
+            keep_weights: whether the students are saved.
         """
         spec = self.spec
         small = {"params": spec["student_params"], "with": spec["student_params_with_embeddings"]}
@@ -112,6 +114,7 @@ class Block:
         def train(seed: int) -> tuple[Outcome, Model | None]:
             return self._distill_one(seed, teachers)
 
+        self.keep_weights = keep_weights
         self._run(seeds, {**named, **ratios(large, small)}, train)
 
     def _distill_one(self, seed: int, teachers: list[Path]) -> tuple[Outcome, Model | None]:
@@ -171,7 +174,7 @@ class Block:
             return kept
         devices.reset_peak_memory(self.device)
         outcome, model = guarded(train, seed)
-        if outcome.status == "ok" and model is not None:
+        if outcome.status == "ok" and model is not None and self.keep_weights:
             state = {name: value.contiguous() for name, value in model.state_dict().items()}
             metadata = {"fingerprint": self.task.fingerprint, "spec": digest(self.spec)}
             save_tensors(self.output / "weights" / f"seed~{seed}.safetensors", state, metadata)
