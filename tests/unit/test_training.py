@@ -450,6 +450,16 @@ def test_another_spec_takes_nothing_over(taught, monkeypatch):
     assert trained == [0, 1]
 
 
+def test_attention_is_traced_over_training(taught):
+    taught.distill(cell("abkd", training=SETTINGS | {"epochs": 25}), seeds=(0,))
+    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
+    assert [epoch for epoch, _ in history["trace"]] == [1, *range(2, 25, 2), 25]
+    maps = [torch.tensor(values["attention"]) for _, values in history["trace"]]
+    assert all(map_.shape == (3, 2) for map_ in maps)
+    torch.testing.assert_close(maps[0].sum(1), torch.ones(3))
+    assert not torch.allclose(maps[0], maps[-1])
+
+
 def test_patience_stops_early(taught):
     (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 500, "patience": 3}), seeds=(0,))
     assert row["epochs"] == row["best_epoch"] + 3 < 500

@@ -19,6 +19,9 @@ from workflow.training.feeds import Feed, Step
 from workflow.training.metrics import METRICS, better
 from workflow.training.seeds import Streams
 
+TRACES = 10
+"""Snapshots of a method's trace over a training."""
+
 Status = Literal["ok", "diverged", "oom", "skipped", "failed"]
 
 
@@ -32,7 +35,7 @@ class Outcome:
         epochs: epochs trained.
         seconds: wall time of the training with its evaluations, without loading.
         curve: (epoch, mean training loss, validation score) of every evaluation.
-        trace: (epoch, the method's small tensors) as its first and its last step saw them.
+        trace: (epoch, the method's small tensors) at the first and last step, and at about TRACES steps between.
     """
 
     status: Status
@@ -91,7 +94,7 @@ def fit(
         _set_rate(optimizer, training, epoch)
         total = _epoch(model, method, steps, dropout, optimizer, objective)
         outcome.epochs = epoch
-        if epoch == 1:
+        if epoch == 1 or epoch % max(1, training["epochs"] // TRACES) == 0:
             _record_trace(outcome, epoch, method)
         finished = epoch == training["epochs"]
         if epoch % training["evaluate_every"] and not finished:
@@ -113,7 +116,8 @@ def fit(
             best_state = {name: value.clone() for name, value in model.state_dict().items()}
         if finished or stale >= patience:
             break
-    _record_trace(outcome, outcome.epochs, method)
+    if not outcome.trace or outcome.trace[-1][0] != outcome.epochs:
+        _record_trace(outcome, outcome.epochs, method)
     if best_state:
         model.load_state_dict(best_state)
     outcome.seconds = time.perf_counter() - started
