@@ -12,51 +12,10 @@ from typing import Any
 
 import pandas as pd
 
+from reports.results import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS
 from workflow.errors import command
 from workflow.files import read_json, replacing, write_json
 from workflow.run import Run
-
-COLUMNS = [
-    "dataset",
-    "task",
-    "metric",
-    "teacher",
-    "student",
-    "ratio_target",
-    "ratio",
-    "ratio_with_embeddings",
-    "teacher_params",
-    "student_params",
-    "method",
-    "seed",
-    "status",
-    "reason",
-    "train",
-    "valid",
-    "test",
-    "best_epoch",
-    "epochs",
-    "seconds",
-    "peak_memory_mb",
-    "device",
-    "threads",
-    "config_hash",
-    "commit",
-    "versions",
-]
-CELL = ["dataset", "teacher", "student", "ratio_target", "method", "seed"]
-MEASUREMENT = [
-    "dataset",
-    "model",
-    "role",
-    "ratio_target",
-    "params",
-    "params_with_embeddings",
-    "macs",
-    "latency_ms_median",
-    "latency_ms_iqr",
-    "peak_memory_mb",
-]
 
 
 @command
@@ -70,13 +29,13 @@ def main() -> None:
     blocks = [(read_json(path), read_json(Path(path).with_name("history.json"))) for path in run.all_rows]
     rows = [row for block, _ in blocks for row in block]
     histories = {(*cell_of(row), row["seed"]): h for block, hs in blocks for row, h in zip(block, hs, strict=True)}
-    runs = pd.DataFrame(rows, columns=COLUMNS).astype({"best_epoch": "Int64"})
+    runs = pd.DataFrame(rows, columns=RUN_COLUMNS).astype({"best_epoch": "Int64"})
     runs = runs.sort_values(CELL, ignore_index=True)
-    curves = pd.DataFrame(curve_rows(histories), columns=[*CELL, "epoch", "loss", "valid"])
-    attention = pd.DataFrame(trace_rows(histories), columns=[*CELL, "epoch", "name", "row", "column", "value"])
+    curves = pd.DataFrame(curve_rows(histories), columns=CURVE_COLUMNS)
+    attention = pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS)
     measured = [row for path in run.all_measurements for row in read_json(path)]
     write_csv(runs, results / "runs.csv")
-    write_csv(pd.DataFrame(measured, columns=MEASUREMENT), results / "measurements.csv")
+    write_csv(pd.DataFrame(measured, columns=MEASUREMENT_COLUMNS), results / "measurements.csv")
     for frame, name in ((curves, "curves"), (attention, "attention"), (runs, "runs")):
         with replacing(results / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
