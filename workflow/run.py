@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import methods
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
+from workflow.files import code_digest
 from workflow.tasks import catalog
 
 
@@ -174,13 +174,3 @@ class Run:
                 "datasets": {dataset: catalog.facts(dataset).title for dataset in self.datasets},
             }
         )
-
-
-def code_digest(places: tuple[str, ...]) -> str:
-    """Hash of files, and of all files below folders."""
-    total = hashlib.sha256()
-    for place in map(Path, places):
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and path.suffix != ".pyc":
-                total.update(path.read_bytes())
-    return total.hexdigest()[:16]

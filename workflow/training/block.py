@@ -10,7 +10,6 @@ Files of a block's folder:
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import shutil
 import subprocess
@@ -28,7 +27,7 @@ from torch import Tensor
 import methods
 from methods.contract import Method, Shape, Signals
 from workflow.errors import UserError
-from workflow.files import read_json, replacing, write_json
+from workflow.files import code_digest, read_json, replacing, write_json
 from workflow.models import sizes
 from workflow.models.model import Model, create
 from workflow.plan import digest
@@ -266,14 +265,10 @@ def teacher_trouble(teachers: list[Path], seed: int) -> str:
 
 def source_digest(spec: dict[str, Any]) -> str:
     """Hash of the code that a training rests on, so that no seed of an older code is taken over."""
-    folders = (ROOT / "workflow" / "models", ROOT / "workflow" / "training", ROOT / "methods")
-    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    places = [ROOT / "workflow" / "models", ROOT / "workflow" / "training", ROOT / "methods"]
     if "method_id" in spec:
-        files += [ROOT / name for name in methods.source_files(spec["method_id"])]
-    total = hashlib.sha256()
-    for file in files:
-        total.update(file.read_bytes())
-    return total.hexdigest()
+        places += [ROOT / name for name in methods.source_files(spec["method_id"])]
+    return code_digest(places)
 
 
 def commit() -> str:
