@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+# make bench PARTS="epochs road": some of the parts; none is all.
+PARTS ?=
 # One thread a process: as many processes as cores run beside each other.
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
@@ -18,7 +20,7 @@ test: .venv/ready lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup -q
 
 bench: .venv/ready
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(PARTS)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -20,9 +20,11 @@ Two ways to the same numbers, chosen by their cost (`prefers_moments`):
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from methods.kernels import unit_rows
@@ -77,22 +79,48 @@ def by_moments(
         per_layer: [L_t, sum d_i], a one where a stacked row belongs to a layer.
     """
     dim = teacher_matrices.shape[1]
-    n = len(teacher.rows)
     a = torch.cat(
         [
             _normalised(m, covariance)
             for m, covariance in zip(teacher_matrices.split(teacher.widths), teacher.covariances, strict=True)
         ]
     )
+    crossed, *own = _StudentMoments.apply(teacher.rows, *student)
     widths = [layer.shape[1] for layer in student]
-    rows = torch.cat(list(student), 1)
-    rows = rows - rows.mean(0)
-    crossed = (rows.T @ teacher.rows / n).split(widths)
     columns = []
-    for part, cross, m in zip(rows.split(widths, 1), crossed, student_matrices.split(widths), strict=True):
-        b = _normalised(m, part.T @ part / n)
+    for cross, covariance, m in zip(crossed.split(widths), own, student_matrices.split(widths), strict=True):
+        b = _normalised(m, covariance)
         columns.append(((cross.T @ b) * a).sum(1))
     return 2 - (per_layer.to(a.dtype) @ torch.stack(columns, 1)) * (2 / dim)
+
+
+class _StudentMoments(torch.autograd.Function):
+    """Covariances of the student's layers with a teacher's centred rows, [sum d_j, sum d_i], and each Cov(S_j).
+
+    Both directions work on one centred copy that holds the layers' columns as rows, the layout in which products of
+    thin matrices run fastest. Centring costs no pass of its own backwards: the gradients of covariances are already
+    orthogonal to constants.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, *layers: Tensor) -> tuple[Tensor, ...]:
+        ctx.widths = [layer.shape[1] for layer in layers]
+        columns = torch.cat([layer.T for layer in layers])
+        columns -= columns.mean(1, keepdim=True)
+        ctx.save_for_backward(rows, columns)
+        n = len(rows)
+        return columns @ rows / n, *(part @ part.T / n for part in columns.split(ctx.widths))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        rows, columns = ctx.saved_tensors
+        crossed, *own = upstream
+        n = len(rows)
+        gradients = ((crossed / n) @ rows.T).split(ctx.widths)
+        for gradient, part, upon in zip(gradients, columns.split(ctx.widths), own, strict=True):
+            gradient.addmm_(upon + upon.T, part, alpha=1 / n)
+        return None, *(gradient.T for gradient in gradients)
 
 
 def _normalised(matrix: Tensor, covariance: Tensor) -> Tensor:

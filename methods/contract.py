@@ -22,6 +22,13 @@ UNLABELED = -1
 """Class index of a row whose label the student may not see (validation and test rows of a transductive batch)."""
 
 
+class NotApplicable(Exception):
+    """Raised by a loss whose hyperparameters do not go with the task; the row's status becomes "skipped".
+
+    What can be told from the kind of task and the networks alone is told by `Method.skip`, before anything is built.
+    """
+
+
 @dataclass(frozen=True)
 class Shape:
     """Widths of a network: `hidden[l]` columns after layer l, and `out` logits (classes, or tasks of a graph)."""

@@ -241,6 +241,13 @@ def test_from_teacher_to_student(taught):
             assert [row[part] for part in SPLITS] == [same[part] for part in SPLITS]
 
 
+def test_a_method_that_finds_itself_inapplicable_is_skipped_with_its_reason(taught):
+    spec = specs("stride")[1] | {"hyperparameters": {"structure": "lsp"}}
+    Block(spec, taught / "task", taught / "stride", "cpu", 1).distill([0], [taught / "teacher"])
+    (row,) = json.loads((taught / "stride" / "rows.json").read_text())
+    assert row["status"] == "skipped" and "not defined for graph tasks" in row["reason"], row
+
+
 def test_saved_weights_reproduce_the_reported_scores(taught):
     Block(specs()[1], taught / "task", taught / "kd", "cpu", 1).distill([1], [taught / "teacher"])
     for folder, spec, index in (("teacher", specs()[0], 1), ("kd", specs()[1], 0)):

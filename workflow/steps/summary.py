@@ -13,7 +13,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="results/NAME")
     folder = parser.parse_args().folder
     print(f"\n{len(list(folder.rglob('rows.json')))} training jobs")
-    print(build.summary(folder))
+    if (folder / build.SETTINGS_COPY).exists():
+        print(build.summary(folder))
+    else:
+        print("no tables or page yet: the run stopped before `report`")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from workflow.training.seeds import Streams
 WARM_UP = 5
 REPEATS = 30
 LONGEST_SECONDS = 20.0
-"""Repeats end early for a network that takes longer in all."""
+"""Warm-up and repeats end early for a network that takes longer in all."""
 
 PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
 """Matrix products by ATen name, and the position of their first factor."""
@@ -91,11 +91,14 @@ def answer(feed: feeds.Feed, model: Any) -> Tensor:
 
 
 def latencies(call: Any, device: torch.device) -> list[float]:
-    """Seconds of every repeat, after a warm-up."""
-    for _ in range(WARM_UP):
-        call()
+    """Seconds of every repeat, after a warm-up; both end early where calls are slow."""
+    timed(call, device, WARM_UP)
+    return timed(call, device, REPEATS)
+
+
+def timed(call: Any, device: torch.device, most: int) -> list[float]:
     taken: list[float] = []
-    while len(taken) < REPEATS and sum(taken) < LONGEST_SECONDS:
+    while len(taken) < most and sum(taken) < LONGEST_SECONDS:
         if device.type == "cuda":
             torch.cuda.synchronize()
         started = time.perf_counter()

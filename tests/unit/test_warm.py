@@ -1,0 +1,136 @@
+"""The server that forks trainings: it must do what a process of its own does, and never be in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from workflow import warm
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NO SERVER: steps run without one outside Linux")
+
+# A step that tells what it sees, then does what its argument says.
+STEP = """
+import json, os, sys, time
+
+def main():
+    print(json.dumps({"argv": sys.argv[1:], "folder": os.getcwd(), "told": os.environ.get("TOLD"), "me": os.getpid(),
+        "parent": os.getppid(), "torch": "torch" in sys.modules}))
+    print("to the error log", file=sys.stderr)
+    if sys.argv[1:] == ["fail"]:
+        sys.exit("error: one line")
+    if sys.argv[1:] == ["crash"]:
+        raise RuntimeError("a bug")
+    if sys.argv[1:] == ["wait"]:
+        time.sleep(60)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """Code of its own, so a server of its own, with the step above."""
+    folder = tmp_path_factory.mktemp("warm")
+    for name in ("workflow", "methods", "abkd", "baselines"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "workflow" / "steps" / "tell.py").write_text(STEP)
+    return folder
+
+
+def start(checkout: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "workflow.warm", "workflow.steps.tell", *arguments],
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def tell(checkout: Path, *arguments: str, **environment: str) -> tuple[dict, str, int]:
+    process = start(checkout, *arguments, **environment)
+    out, err = process.communicate(timeout=60)
+    return json.loads(out), err, process.returncode
+
+
+def gone(process: int) -> bool:
+    for _ in range(100):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_fork_sees_what_a_process_of_its_own_would(checkout):
+    first, err, code = tell(checkout, "a", "b", TOLD="1")
+    assert (first["argv"], first["told"], code) == (["a", "b"], "1", 0)
+    assert Path(first["folder"]) == checkout and first["torch"]
+    assert err == "to the error log\n"
+    again, _, _ = tell(checkout, "c", TOLD="2")
+    assert (again["argv"], again["told"]) == (["c"], "2")
+    assert again["parent"] == first["parent"] and again["me"] != first["me"], "not the same server"
+
+
+def test_errors_come_back_as_they_are(checkout):
+    _, err, code = tell(checkout, "fail")
+    assert code == 1 and err.endswith("error: one line\n") and "Traceback" not in err
+    _, err, code = tell(checkout, "crash")
+    assert code == 1 and "RuntimeError: a bug" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_the_client_ends_the_step(checkout, number):
+    process = start(checkout, "wait")
+    assert process.stdout is not None
+    step = json.loads(process.stdout.readline())["me"]
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert gone(step), f"the step outlives {number!r}"
+
+
+def test_changed_code_means_another_server(checkout):
+    before, _, _ = tell(checkout)
+    file = checkout / "methods" / "streaming.py"
+    original = file.read_text()
+    file.write_text(original + "\n# changed\n")
+    try:
+        after, _, _ = tell(checkout)
+    finally:
+        file.write_text(original)
+    assert before["parent"] != after["parent"]
+
+
+def test_without_a_server_the_step_runs_all_the_same(checkout, tmp_path):
+    blocked = tmp_path / f"abkd-{os.getuid()}"
+    blocked.write_text("a file where the folder should be")
+    answer, err, code = tell(checkout, "x", TMPDIR=str(tmp_path))
+    assert (answer["argv"], code, err) == (["x"], 0, "to the error log\n")
+    assert not answer["torch"], "a server was used"
+
+
+def test_the_server_can_be_left_out(checkout):
+    answer, _, code = tell(checkout, ABKD_COLD="1")
+    assert code == 0 and not answer["torch"]
+
+
+def test_a_folder_open_to_others_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(warm.tempfile, "gettempdir", lambda: str(tmp_path))
+    (tmp_path / f"abkd-{os.getuid()}").mkdir(mode=0o777)
+    (tmp_path / f"abkd-{os.getuid()}").chmod(0o777)
+    with pytest.raises(OSError, match="open to others"):
+        warm.address()

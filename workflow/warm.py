@@ -1,0 +1,199 @@
+"""Runs a step in a fork of a process that has imported torch before, so that a job starts at once.
+
+    python -m workflow.warm workflow.steps.distill ARGUMENTS
+
+does what `python -m workflow.steps.distill ARGUMENTS` does, with the same input and output, exit code and reaction to
+signals. Importing torch takes longer than many a training of a small student. The first job starts a server, which
+imports the steps and then forks once a request; it ends after IDLE_SECONDS without a job. Its address depends on the
+code, so that a changed file means another server. Whatever is wrong with the server, the step runs without it, as it
+does where ABKD_COLD is set in the environment.
+
+The fork owns no thread and has not touched a GPU: torch starts its threads and CUDA at the first use.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import hashlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workflow.files import code_digest
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = tuple(ROOT / name for name in ("workflow", "methods", "abkd", "baselines"))
+PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill")
+IDLE_SECONDS = 30
+BIND_SECONDS = 10
+"""The server binds its socket before it imports anything."""
+POLL_SECONDS = 0.02
+LARGEST_REQUEST = 2**20
+
+
+def main() -> None:
+    module, *arguments = sys.argv[1:]
+    if module == "--serve":
+        serve(Path(arguments[0]))
+        return
+    code = None if os.environ.get("ABKD_COLD") else ask(module, arguments)
+    if code is None:
+        os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+    sys.exit(code)
+
+
+def ask(module: str, arguments: list[str]) -> int | None:
+    """The exit code of the step, run by the server; None where there is no server to run it."""
+    request = {"module": module, "arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ)}
+    try:
+        with connect(address()) as connection:
+            socket.send_fds(connection, [json.dumps(request).encode()], [0, 1, 2])
+            process = int(connection.recv(64))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda number, _: os.kill(process, number))
+            # Nothing comes where the server itself was killed; the step may then have done some of its work.
+            return int(connection.recv(64) or 1)
+    except (OSError, AttributeError, ValueError):
+        return None
+
+
+def address() -> Path:
+    """The server's socket, in a folder of this user alone.
+
+    Raises:
+        OSError: the folder belongs to somebody else.
+    """
+    folder = Path(tempfile.gettempdir()) / f"abkd-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    state = folder.stat()
+    if state.st_uid != os.getuid() or state.st_mode & 0o077:
+        raise OSError(f"{folder} is open to others")
+    key = f"{sys.executable} {ROOT} {code_digest(CODE)}"
+    return folder / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def connect(path: Path) -> socket.socket:
+    """A connection to the server, which is started where there is none.
+
+    Raises:
+        OSError: it does not start.
+    """
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            connection.connect(str(path))
+            return connection
+        except OSError:
+            path.unlink(missing_ok=True)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "workflow.warm", "--serve", str(path)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + BIND_SECONDS
+        while time.monotonic() < deadline and server.poll() is None:
+            try:
+                connection.connect(str(path))
+                return connection
+            except OSError:
+                time.sleep(POLL_SECONDS)
+        raise OSError("the server does not start")
+
+
+def serve(path: Path) -> None:
+    """Answers requests until none has come for IDLE_SECONDS."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(path))
+        listener.listen(128)
+        for module in PRELOADED:
+            importlib.import_module(module)
+        gc.freeze()  # the collector would copy every page that the forks share
+        clients: dict[int, socket.socket] = {}
+        while True:
+            wait = POLL_SECONDS if clients else IDLE_SECONDS
+            ready, _, _ = select.select([listener, *clients.values()], [], [], wait)
+            if not ready and not clients:
+                path.unlink(missing_ok=True)
+                return
+            for process, client in clients.items():
+                if client in ready:  # a client says nothing more: it was killed
+                    os.kill(process, signal.SIGKILL)
+            if listener in ready:
+                client, _ = listener.accept()
+                start(client, [listener, *clients.values()], clients)
+            for process in list(clients):
+                done, status = os.waitpid(process, os.WNOHANG)
+                if done:
+                    finish(clients.pop(process), os.waitstatus_to_exitcode(status))
+
+
+def start(client: socket.socket, others: list[socket.socket], clients: dict[int, socket.socket]) -> None:
+    """Forks for one request and tells the client the process."""
+    message, files, _, _ = socket.recv_fds(client, LARGEST_REQUEST, 3)
+    if len(files) < 3:  # the client has gone
+        client.close()
+        return
+    process = os.fork()
+    if process == 0:
+        for each in (client, *others):
+            each.close()
+        run(json.loads(message), files)
+    for file in files:
+        os.close(file)
+    clients[process] = client
+    client.send(str(process).encode())
+
+
+def finish(client: socket.socket, code: int) -> None:
+    """Tells the exit code; that of a killed process as a shell does."""
+    with client, suppress(OSError):  # the client may have been killed
+        client.send(str(code if code >= 0 else 128 - code).encode())
+
+
+def run(request: dict[str, Any], files: list[int]) -> NoReturn:
+    """The forked process: becomes the step, and ends with its exit code."""
+    code: Any = 1
+    try:
+        for target, file in enumerate(files):
+            os.dup2(file, target)
+            os.close(file)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        sys.argv = [request["module"], *request["arguments"]]
+        importlib.import_module(request["module"]).main()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+        if code is not None and not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+
+
+if __name__ == "__main__":
+    main()
