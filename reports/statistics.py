@@ -20,6 +20,9 @@ Scores = NDArray[np.float64]
 RELATIVE_ZERO = 1e-12
 """Differences whose spread is below this share of the scores' size are rounding, not variance."""
 
+MOST_EXACT = 13
+"""Pairs up to which Wilcoxon's test is exact whatever the ties, as in scipy; beyond it is asymptotic with ties."""
+
 
 @dataclass(frozen=True)
 class Paired:
@@ -96,6 +99,11 @@ def wilcoxon(method: Scores, reference: Scores) -> float:
     if not differences.any():
         return 1.0
     rounded = np.round(differences / scale, 12)
+    if len(rounded) <= MOST_EXACT:
+        # All 2^n signs of the ranks, as scipy's wilcoxon does where there are ties, but a hundred times faster.
+        signed = np.sign(rounded) * stats.rankdata(np.abs(rounded))
+        every = {"permutation_type": "samples", "n_resamples": np.inf, "vectorized": True}
+        return float(stats.permutation_test((signed,), lambda ranks, axis: ranks.sum(axis), **every).pvalue)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scipy's remark that ties make it use the normal approximation
         return float(stats.wilcoxon(rounded, zero_method="pratt").pvalue)

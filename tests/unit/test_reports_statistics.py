@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from reports import ranking, statistics
 from reports.figures.style import spread
@@ -95,6 +96,15 @@ def test_wilcoxon_by_the_exact_table():
     # Ranks 1..8, negatives have ranks 1 and 2: W = 3; the table gives a two-sided exact p of 2 * 5 / 2^8.
     differences = np.array([-1.0, -2, 3, 4, 5, 6, 7, 8])
     assert statistics.wilcoxon(differences, np.zeros(8)) == pytest.approx(10 / 256)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_wilcoxon_is_scipys(seed):
+    random = np.random.default_rng(seed)
+    # Ties and zeros, as accuracies on a small test set have.
+    differences = random.integers(-3, 5, 4 + seed).astype(float)
+    expected = stats.wilcoxon(differences, zero_method="pratt").pvalue
+    assert statistics.wilcoxon(differences, np.zeros(len(differences))) == pytest.approx(expected)
 
 
 def test_wilcoxon_cannot_go_below_its_floor():
