@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from methods.contract import Batch, NotApplicable
+from methods.contract import Batch, NotApplicableError
 from methods.kernels import TINY, Edges, edgewise, neighbour_log_softmax, unit_rows
 from methods.streaming import blocks, streamed_sum
 
@@ -72,10 +72,10 @@ def edges_of(batch: Batch) -> Edges:
     """The edges of a node-level batch.
 
     Raises:
-        NotApplicable: in graph-level tasks, where the layers' rows are graphs, and graphs have no edges between them.
+        NotApplicableError: in graph-level tasks, where the layers' rows are graphs, with no edges between them.
     """
     if batch.graph is not None:
-        raise NotApplicable("stride: structure='lsp' is not defined for graph tasks; allowed: gcrd, gsp")
+        raise NotApplicableError("stride: structure='lsp' is not defined for graph tasks; allowed: gcrd, gsp")
     return Edges.of(batch)
 
 

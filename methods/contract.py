@@ -22,7 +22,7 @@ UNLABELED = -1
 """Class index of a row whose label the student may not see (validation and test rows of a transductive batch)."""
 
 
-class NotApplicable(Exception):
+class NotApplicableError(Exception):
     """Raised by a loss whose hyperparameters do not go with the task; the row's status becomes "skipped".
 
     What can be told from the kind of task and the networks alone is told by `Method.skip`, before anything is built.
@@ -64,7 +64,7 @@ class Signals:
     def shape(self) -> Shape:
         return Shape(tuple(layer.shape[1] for layer in self.hidden), self.logits.shape[1])
 
-    def at(self, rows: Tensor) -> Signals:
+    def at(self, rows: Tensor | slice) -> Signals:
         """The signals of some rows (node-level tasks only, where logits and hidden states share their rows)."""
         return Signals(self.logits[rows], tuple(layer[rows] for layer in self.hidden))
 

@@ -73,6 +73,17 @@ def relation(name: str, adjacency: tuple[np.ndarray, np.ndarray]) -> dict[str, n
     return {f"relation/{name}/pointers": adjacency[0], f"relation/{name}/sources": adjacency[1]}
 
 
+def permuted(pointers: np.ndarray, sources: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same adjacency with node `order[k]` renamed to k; sources keep their order within a target."""
+    counts = np.diff(pointers)[order]
+    moved = np.zeros_like(pointers)
+    np.cumsum(counts, out=moved[1:])
+    place = np.empty(len(order), sources.dtype)
+    place[order] = np.arange(len(order), dtype=sources.dtype)
+    entries = np.arange(len(sources)) + np.repeat(pointers[order] - moved[:-1], counts)
+    return moved, place[sources[entries]]
+
+
 def expand(pointers: np.ndarray) -> np.ndarray:
     """The target [E] int64 of every edge of a CSR adjacency."""
     return np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))

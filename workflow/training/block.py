@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import methods
-from methods.contract import Method, NotApplicable, Shape, Signals
+from methods.contract import Method, NotApplicableError, Shape, Signals
 from workflow.errors import UserError
 from workflow.files import code_digest, read_json, replacing, write_json
 from workflow.models import sizes
@@ -207,7 +207,7 @@ def guarded(train: Callable[[int], tuple[Outcome, Model | None]], seed: int) -> 
         return train(seed)
     except UserError:
         raise
-    except NotApplicable as reason:
+    except NotApplicableError as reason:
         return Outcome("skipped", str(reason)), None
     except (torch.OutOfMemoryError, MemoryError) as error:
         return Outcome("oom", one_line(error)), None

@@ -18,6 +18,8 @@ from methods.contract import UNLABELED, Batch, Signals
 from workflow.config import training_defaults
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, Model
+from workflow.models.sparse import rows_of
+from workflow.tasks import csr
 from workflow.tasks.task import SPLITS, Task
 from workflow.training.seeds import Streams
 
@@ -38,9 +40,9 @@ class Step:
     """
 
     inputs: Any
-    labeled: Tensor | None
+    labeled: Tensor | slice | None
     labels: Tensor
-    distilled: Tensor | None = None
+    distilled: Tensor | slice | None = None
     teacher: Signals | None = None
     batch: Batch | None = None
 
@@ -51,7 +53,7 @@ class Feed(Protocol):
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterable[Step]]: ...
 
-    def labels_of(self, part: str) -> tuple[Tensor, Tensor]: ...
+    def labels_of(self, part: str) -> tuple[Tensor | slice, Tensor]: ...
 
     def predict(self, model: Model) -> Tensor: ...
 
@@ -68,6 +70,9 @@ def to_device(array: np.ndarray, device: torch.device) -> Tensor:
 class FullGraph:
     """Transductive node classification with the whole graph in every step.
 
+    Inside, nodes stand in the order training, validation, test, others, so that every part is a slice: nothing is
+    gathered forwards or scattered backwards in a step. Signals come and go in the task's own order.
+
     Args:
         distill_on: "train" or "all" nodes carry the distillation terms.
         training: not used.
@@ -77,61 +82,63 @@ class FullGraph:
         self.task = task
         self.device = device
         arrays = task.arrays
+        parts = [np.sort(arrays[f"split/{part}"]) for part in SPLITS]
+        others = np.ones(len(arrays["labels"]), bool)
+        others[np.concatenate(parts)] = False
+        order = np.concatenate([*parts, np.flatnonzero(others)])
+        ends = np.cumsum([0, *map(len, parts)]).tolist()
+        self.split = {part: slice(*ends[i : i + 2]) for i, part in enumerate(SPLITS)}
+        self.order = torch.from_numpy(order).to(device)
+        self.place = torch.argsort(self.order)
 
-        def load(name: str) -> Tensor:
-            return to_device(arrays[name], device)
+        def adjacency(prefix: str = "") -> tuple[Tensor, Tensor]:
+            moved = csr.permuted(arrays[f"{prefix}pointers"], arrays[f"{prefix}sources"], order)
+            return to_device(moved[0], device), to_device(moved[1], device)
 
-        transpose = None if task.info["symmetric"] else (load("transpose/pointers"), load("transpose/sources"))
-        self.labels = load("labels").long()
-        self.split = {part: load(f"split/{part}").long().sort().values for part in SPLITS}
+        transpose = None if task.info["symmetric"] else adjacency("transpose/")
+        self.labels = to_device(arrays["labels"][order], device).long()
         visible = torch.full_like(self.labels, UNLABELED)
         visible[self.split["train"]] = self.labels[self.split["train"]]
-        self.graph = Graph(load("features"), load("pointers"), load("sources"), transpose, visible)
+        self.graph = Graph(to_device(arrays["features"][order], device), *adjacency(), transpose, visible)
         self.parts = {part: (rows, self.labels[rows]) for part, rows in self.split.items()}
-        # The same tensor as the labeled rows, so that the loop gathers them once.
+        # The same object as the labeled rows, so that the loop takes them once.
         self.distilled = self.split["train"] if distill_on == "train" else None
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[list[Step]]:
         """One list a epoch, the same object every time.
 
         Args:
-            teacher: signals of ALL nodes; None where a teacher is trained.
+            teacher: signals of ALL nodes in the task's order; None where a teacher is trained.
         """
         train, labels = self.parts["train"]
         if teacher is None:
             step = Step(self.graph, train, labels, train)
         else:
             rows = self.distilled
+            known = teacher.at(self.order if rows is None else self.order[rows])
             batch = Batch(*self._among(rows), generator=streams.generator("sampling"))
-            step = Step(self.graph, train, labels, rows, teacher if rows is None else teacher.at(rows), batch)
+            step = Step(self.graph, train, labels, rows, known, batch)
         while True:
             yield [step]
 
-    def _among(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Labels of the rows, hidden outside the training split, and the edges among them, renumbered."""
-        visible = self.graph.labels
-        counts = (self.graph.pointers[1:] - self.graph.pointers[:-1]).long()
-        target = torch.repeat_interleave(torch.arange(self.graph.nodes, device=self.device), counts)
-        source = self.graph.sources.long()
+    def _among(self, rows: slice | None) -> tuple[Tensor, Tensor]:
+        """Labels of the first rows (None: of all), hidden outside the training split, and the edges among them."""
+        edges = torch.stack([self.graph.sources.long(), rows_of(self.graph.pointers)])
         if rows is None:
-            return visible, torch.stack([source, target])
-        number = torch.full_like(self.labels, -1)
-        number[rows] = torch.arange(len(rows), device=self.device)
-        source, target = number[source], number[target]
-        kept = (source >= 0) & (target >= 0)
-        return visible[rows], torch.stack([source[kept], target[kept]])
+            return self.graph.labels, edges
+        return self.graph.labels[rows], edges[:, (edges < rows.stop).all(0)]
 
-    def labels_of(self, part: str) -> tuple[Tensor, Tensor]:
+    def labels_of(self, part: str) -> tuple[slice, Tensor]:
         """Rows of `predict` that belong to a part of the split, and their labels."""
         return self.parts[part]
 
     def predict(self, model: Model) -> Tensor:
-        """[n, C] logits of all nodes, dropout off."""
+        """[n, C] logits of all nodes in the feed's own order, dropout off."""
         return model(self.graph, NO_DROPOUT).logits
 
     def knowledge(self, model: Model) -> Signals:
-        """The signals of all nodes, dropout off."""
-        return model(self.graph, NO_DROPOUT).detached()
+        """The signals of all nodes in the task's order, dropout off."""
+        return model(self.graph, NO_DROPOUT).detached().at(self.place)
 
     def forget(self) -> None:
         """Drops what was computed of the features once and for all (A X), for honest latencies."""
