@@ -342,7 +342,7 @@ def test_teaches_learns_and_repeats(spec):
             outcome = fit(student, feed, streams, training, method, knowledge)
             assert outcome.status == "ok", outcome.reason
             answers.append((outcome.scores, outcome.curve))
-            assert outcome.scores["valid"] > 0.6  # guessing reaches a third
+            assert outcome.scores["valid"] > 0.5  # guessing reaches a third
         return answers
 
     assert once() == once()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from workflow.config import training_defaults
 from workflow.errors import UserError
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
-from workflow.training import feeds, optimizers
+from workflow.training import feeds, loop, optimizers
 from workflow.training.block import Block
 from workflow.training.loop import evaluate, fit
 from workflow.training.metrics import METRICS, better
@@ -376,6 +378,41 @@ def test_batch_edges_are_those_among_the_rows(tiny_task, distill_on):
     }
     assert set(map(tuple, step.batch.edge_index.T.tolist())) == expected
     torch.testing.assert_close(step.teacher.logits, knowledge.logits[torch.as_tensor(rows)])
+
+
+def test_learning_rate_warms_up_then_follows_the_cosine():
+    rates = []
+    optimizer = SimpleNamespace(set_rate=rates.append)
+    for epoch in range(1, 9):
+        loop._set_rate(optimizer, SETTINGS | {"epochs": 8, "warm_up": 4, "schedule": "constant"}, epoch)
+    assert rates == pytest.approx([SETTINGS["learning_rate"] * f for f in (0.25, 0.5, 0.75, 1, 1, 1, 1, 1)])
+    rates.clear()
+    for epoch in (1, 5):
+        loop._set_rate(optimizer, SETTINGS | {"epochs": 8, "warm_up": 0, "schedule": "cosine"}, epoch)
+    assert rates == pytest.approx([SETTINGS["learning_rate"], SETTINGS["learning_rate"] / 2])
+
+
+def test_logarithmic_cross_entropy():
+    logits, labels = torch.randn(20, 4, dtype=torch.float64), torch.randint(0, 4, (20,))
+    offset = 1 - math.log(2)
+    each = [-float(row.log_softmax(0)[label]) for row, label in zip(logits, labels, strict=True)]
+    expected = sum(math.log(offset + ce) - math.log(offset) for ce in each) / 20
+    assert float(loop.supervised_loss(logits, labels, "multiclass", "log-cross-entropy")) == pytest.approx(expected)
+    logits.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: loop.supervised_loss(x, labels, "multiclass", "log-cross-entropy"), logits
+    )
+
+
+def test_the_loss_of_a_config_is_the_one_that_trains(tiny_task):
+    losses = {}
+    for kind in ("cross-entropy", "log-cross-entropy"):
+        streams = Streams(0, "student", CPU)
+        with streams.globally("network"):
+            model = create({"model": "gcn", "width": 4}, TINY)
+        outcome = fit(model, feeds.create(tiny_task, CPU, "all"), streams, SETTINGS | {"epochs": 1, "loss": kind})
+        losses[kind] = outcome.curve[0][1]
+    assert losses["cross-entropy"] != losses["log-cross-entropy"]
 
 
 # --- what goes wrong ------------------------------------------------------------------------------------------------

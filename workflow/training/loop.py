@@ -48,11 +48,21 @@ class Outcome:
     trace: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)
 
 
-def supervised_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+LOG_OFFSET = 1 - math.log(2)
+"""Epsilon of the logarithmic cross-entropy (Wang et al. 2021, Bag of Tricks for Node Classification, section 3.2)."""
+
+
+def supervised_loss(logits: Tensor, labels: Tensor, objective: Objective, kind: str = "cross-entropy") -> Tensor:
     """Mean loss on the labels: cross-entropy, or BCE or squared error over the measured (not NaN) entries.
 
     It is 0, with gradients of 0, where a batch has no measured entry.
+
+    Args:
+        kind: of the multi-class loss; `log-cross-entropy` is log(eps + CE) - log(eps) of every row, eps LOG_OFFSET.
     """
+    if objective == "multiclass" and kind == "log-cross-entropy":
+        each_row = nn.functional.cross_entropy(logits, labels, reduction="none")
+        return torch.log1p(each_row / LOG_OFFSET).mean()
     if objective == "multiclass":
         return nn.functional.cross_entropy(logits, labels)
     measured = ~torch.isnan(labels)
@@ -92,7 +102,7 @@ def fit(
     stale = 0
     for epoch, steps in enumerate(feed.steps(streams, teacher), start=1):
         _set_rate(optimizer, training, epoch)
-        total = _epoch(model, method, steps, dropout, optimizer, objective)
+        total = _epoch(model, method, steps, dropout, optimizer, objective, training["loss"])
         outcome.epochs = epoch
         if epoch == 1 or epoch % max(1, training["epochs"] // TRACES) == 0:
             _record_trace(outcome, epoch, method)
@@ -131,6 +141,7 @@ def _epoch(
     dropout: Dropout,
     optimizer: optimizers.Optimizer,
     objective: Objective,
+    kind: str = "cross-entropy",
 ) -> Tensor:
     """One pass over the steps; the mean loss stays on the device, so that nothing waits for it."""
     model.train()
@@ -144,7 +155,7 @@ def _epoch(
             logits = rows.logits
         else:
             logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
-        loss = supervised_loss(logits, step.labels, objective)
+        loss = supervised_loss(logits, step.labels, objective, kind)
         if method and step.teacher is not None and step.batch is not None:
             terms = method(rows, step.teacher, step.batch)
             loss = sum(terms.values(), start=method.ce_weight * loss)
@@ -175,9 +186,10 @@ def evaluate(model: Model, feed: Feed) -> dict[str, float]:
 
 
 def _set_rate(optimizer: optimizers.Optimizer, training: dict[str, Any], epoch: int) -> None:
+    factor = min(1.0, epoch / training["warm_up"]) if training["warm_up"] else 1.0
     if training["schedule"] == "cosine":
-        share = (epoch - 1) / training["epochs"]
-        optimizer.set_rate(training["learning_rate"] * (1 + math.cos(math.pi * share)) / 2)
+        factor *= (1 + math.cos(math.pi * (epoch - 1) / training["epochs"])) / 2
+    optimizer.set_rate(training["learning_rate"] * factor)
 
 
 def _record_trace(outcome: Outcome, epoch: int, method: Method | None) -> None:

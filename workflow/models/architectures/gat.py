@@ -16,6 +16,9 @@ from workflow.tasks.catalog import Facts
 SLOPE = 0.2
 """Of the leaky ReLU on attention scores (Velickovic et al., ICLR 2018, section 2.1)."""
 
+GAIN = nn.init.calculate_gain("relu")
+"""Of the normal Glorot initialisation of all maps and attention vectors, as the published networks have it."""
+
 SHOWN = 0.5
 """Share of the training labels in the input of a training step, as the published teachers have it."""
 
@@ -94,6 +97,8 @@ class GAT(Layerwise):
         pairs = list(zip(self.widths, self.widths[1:], strict=False))
         self.convolutions = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)
         self.residuals = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs) if residual else None
+        for linear in (*self.convolutions, *(self.residuals or ())):
+            nn.init.xavier_normal_(linear.weight, GAIN)
         self.sources = nn.ParameterList(self._attention(layer) for layer in range(layers))
         self.targets = nn.ParameterList(self._attention(layer) for layer in range(layers)) if attend_target else None
         # Batch norm has a shift of its own, so that only layers without one carry a bias.
@@ -105,7 +110,7 @@ class GAT(Layerwise):
 
     def _attention(self, layer: int) -> nn.Parameter:
         heads = self.heads[layer]
-        return nn.Parameter(nn.init.xavier_normal_(torch.empty(heads, self.widths[layer + 1] // heads)))
+        return nn.Parameter(nn.init.xavier_normal_(torch.empty(heads, self.widths[layer + 1] // heads), GAIN))
 
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
         """Signals of all nodes: hidden states after the activation and before dropout.
