@@ -97,43 +97,59 @@ class Edges:
         order = torch.argsort(rows * max(batch.rows, 1) + columns)
         both = torch.zeros_like(pointers)
         torch.cumsum(torch.bincount(rows, minlength=batch.rows), 0, out=both[1:])
-        return cls(pointers, sources, targets, both, columns[order], order % max(len(sources), 1))
+        parts = (pointers, sources, targets, both, columns[order], order % max(len(sources), 1))
+        # Half the memory, and the type that the CPU's sparse library takes as it is.
+        index = torch.int32 if max(len(rows), batch.rows) < 2**31 else torch.int64
+        return cls(*(part.to(index) for part in parts))
 
 
 class _EdgeProducts(torch.autograd.Function):
-    """h_i . h_j of every edge: a sampled dense-dense product forward, one sparse product backward."""
+    """h_i . h_j [E] of every edge and ||h_i||^2 [n] of every row, after the mean row is removed (`centred`) or not.
+
+    A sampled dense-dense product forward, one sparse product backward; the squares and the centring are part of it
+    because their gradients then need no [n, d] tensor of their own.
+    """
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, edges: Edges) -> Tensor:
-        ctx.edges = edges
+    def forward(ctx: Any, h: Tensor, edges: Edges, centred: bool) -> tuple[Tensor, Tensor]:
+        ctx.edges, ctx.centred = edges, centred
+        if centred:
+            h = h - h.mean(0)
         ctx.save_for_backward(h)
         n = len(h)
         pattern = torch.sparse_csr_tensor(
             edges.pointers, edges.sources, h.new_zeros(len(edges.sources)), (n, n), check_invariants=False
         )
-        return torch.sparse.sampled_addmm(pattern, h, h.T, beta=0.0).values()
+        products = torch.sparse.sampled_addmm(pattern, h, h.T, beta=0.0).values()
+        return products, torch.linalg.vector_norm(h, dim=1).square()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
         (h,), edges = ctx.saved_tensors, ctx.edges
         n = len(h)
         # Both ends of an edge receive the other end's row: (G + G') h, with G the sparse matrix of gradients.
+        values = upstream[0].index_select(0, edges.both_order)
         weights = torch.sparse_csr_tensor(
-            edges.both_pointers, edges.both_columns, upstream[0][edges.both_order], (n, n), check_invariants=False
+            edges.both_pointers, edges.both_columns, values, (n, n), check_invariants=False
         )
-        return weights @ h, None
+        gradient = (weights @ h).addcmul_(h, upstream[1][:, None], value=2)
+        if ctx.centred:
+            gradient -= gradient.mean(0)
+        return gradient, None, None
 
 
 def edgewise(h: Tensor, edges: Edges, kernel: str) -> Tensor:
     """Values k(h_i, h_j) [E] of the edges j -> i, in the order of `edges`, for raw rows h [n, d]."""
     if len(edges.sources) == 0:
         return h.sum(1)[:0]
-    h = prepare(h, kernel)
-    products = _EdgeProducts.apply(h, edges)
     if kernel in ANGULAR:
-        return _angular(products, kernel)
-    norms = h.square().sum(1)
+        # Scaling E products by both lengths needs no [n, d] copy of unit rows.
+        products, squares = _EdgeProducts.apply(h, edges, False)
+        inverse = torch.rsqrt(squares + TINY)
+        ends = inverse.index_select(0, edges.targets) * inverse.index_select(0, edges.sources)
+        return _angular(products * ends, kernel)
+    products, norms = _EdgeProducts.apply(h, edges, True)
     squares = norms.index_select(0, edges.targets) + norms.index_select(0, edges.sources)
     return _distant(squares, squares - 2 * products, kernel)
 

@@ -119,7 +119,7 @@ def test_every_cell_has_its_rows(smoke):
     runs = pd.read_parquet(smoke / "runs.parquet")
     assert list(runs.columns) == list(pd.read_csv(smoke / "runs.csv").columns) == RUN_COLUMNS
     assert set(runs["method"]) == {"teacher", *config["methods"]}
-    assert set(runs["task"]) == {"node", "graph"}
+    assert set(runs["task"]) == {"node", "graph", "heterogeneous"}
     assert (runs.groupby(["dataset", "teacher", "student", "method"])["seed"].nunique() == config["seeds"]).all()
     assert runs["status"].isin(["ok", "skipped"]).all(), runs[["method", "status", "reason"]]
     trained = runs[runs["status"] == "ok"]

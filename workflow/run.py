@@ -132,13 +132,14 @@ class Run:
 
     def teacher_rows(self, dataset: str, teacher: str, seeds: str) -> list[str]:
         """The teacher's blocks that hold some of these seeds."""
+        blocks = self._teacher_blocks(seeds)
+        return [f"{self.results}/teachers/{dataset}/{teacher}/seeds~{block}/rows.json" for block in blocks]
+
+    @cache  # noqa: B019 (asked for every cell; one Run lives as long as Snakemake)
+    def _teacher_blocks(self, seeds: str) -> list[str]:
         wanted = set(configuration.parse_seeds(seeds))
         blocks = configuration.seed_blocks(self.config, "teach")
-        return [
-            f"{self.results}/teachers/{dataset}/{teacher}/seeds~{block}/rows.json"
-            for block in blocks
-            if wanted & set(configuration.parse_seeds(block))
-        ]
+        return [block for block in blocks if wanted & set(configuration.parse_seeds(block))]
 
     # Digests of the code that a rule rests on, given as params: Snakemake runs a job anew when its digest changes.
 

@@ -1,62 +1,42 @@
-"""Prints the speed table and writes results/bench/bench.json and bench.md."""
+"""Measures time and memory part by part; writes results/bench/bench.json and bench.md, with what was wanted."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
-import platform
-import tempfile
+import time
 from pathlib import Path
 
-import pandas as pd
 import torch
 
-from tests.benchmarks import cells, data, epochs
-from workflow.files import replacing, write_json
-from workflow.steps.collect import processor
-from workflow.tasks import catalog
-
-NETWORKS = [("gcn", 2, 256, 1), ("gcn", 2, 32, 1), ("gcn", 2, 16, 1), ("sage", 2, 256, 1)]
-ATTENTION = [("gat", 3, 64, 3)]
-ATTENTION_SHARE = 4
-"""Attention runs on a quarter of the nodes and edges: the plain loop holds several values an edge, head and column."""
+from tests.benchmarks import tables
+from tests.benchmarks.settings import PARTS, Settings
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none is all")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of every measured process")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--epochs-only", action="store_true", help="leave out the whole-cell comparison")
-    parser.add_argument("--nodes", type=int, default=data.NODES, help="smaller for a quick look")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    rows = []
-    for networks, nodes in ((NETWORKS, arguments.nodes), (ATTENTION, arguments.nodes // ATTENTION_SHARE)):
-        task = data.arxiv_sized(nodes, round(data.EDGES * nodes / data.NODES))
-        for kind, layers, width, heads in networks:
-            row = epochs.compare(task, kind, layers, width, heads, arguments.repeats)
-            rows.append({**row, "nodes": nodes, "edges": task.num_edges})
-            print(f"{row['network']}: {row['ratio']:.1f}x", flush=True)
-    folder = Path("results/bench")
-    cell_rows = []
-    if not arguments.epochs_only:
-        prepared = Path("data/tasks/ace-sim")
-        if not (prepared / "task.json").exists():
-            catalog.build("ace-sim", {}).save(prepared)
-        with tempfile.TemporaryDirectory() as scratch:
-            cell_rows.append(cells.compare(Path(scratch), prepared, "ace-sim", 16, 50, plain_runs=2))
-            print(f"{cell_rows[-1]['cell']}: {cell_rows[-1]['ratio']:.1f}x", flush=True)
-    machine = {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()}
-    settings = {"threads": arguments.threads}
-    write_json(
-        folder / "bench.json",
-        {"machine": machine, **settings, "torch": torch.__version__, "epochs": rows, "cells": cell_rows},
-    )
-    tables = [pd.DataFrame(part).to_markdown(index=False, floatfmt=".3g") for part in (rows, cell_rows) if part]
-    table = "\n\n".join(tables)
-    with replacing(folder / "bench.md") as temporary:
-        temporary.write_text(f"{table}\n")
-    print(f"\n{settings['threads']} thread(s)\n\n{table}")
+    parser.add_argument("--nodes", type=int, help="of the arxiv-sized graph: makes everything small, for a quick look")
+    parser.add_argument("--in-process", action="store_true", help="quicker still; figures of memory mean nothing")
+    parser.add_argument("--output", type=Path, default=Path("results/bench"))
+    given = parser.parse_args(arguments)
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; allowed: {', '.join(PARTS)}")
+    os.environ.setdefault("OMP_NUM_THREADS", str(given.threads))
+    torch.set_num_threads(given.threads)
+    settings = Settings(given.nodes, given.repeats, given.threads, not given.in_process, given.output.resolve())
+    for part in given.parts or PARTS:
+        about = tables.circumstances(settings)
+        print(f"{part}: begins, load of the machine {about['load_before']:.1f}", flush=True)
+        started = time.perf_counter()
+        found = importlib.import_module(f"tests.benchmarks.{part}").run(settings)
+        about["seconds"] = time.perf_counter() - started
+        print(f"{part}: done in {about['seconds']:.0f} s", flush=True)
+        tables.keep(settings.folder, part, about, found)
+    print(f"\n{settings.folder / 'bench.md'}")
 
 
 if __name__ == "__main__":

@@ -1,38 +1,123 @@
-"""A generated graph of the size of ogbn-arxiv: 169,343 nodes, 1,166,243 edges, 128 features, 40 classes."""
+"""Generated graphs of the sizes of known ones, and made-up signals of a teacher."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import torch
+from torch import Tensor
 
-from workflow.tasks.csr import symmetric_csr
+from methods.contract import Shape, Signals
+from tests.benchmarks.settings import FULL_NODES
+from tests.unit.ogb_layout import MAG
+from workflow.tasks.catalog import Facts
+from workflow.tasks.csr import both_ways, relation, symmetric_csr
 from workflow.tasks.task import Task
+from workflow.training.block import save_tensors
 
-NODES, EDGES, FEATURES, CLASSES = 169_343, 1_166_243, 128, 40
-TRAIN_SHARE = 0.54
-"""Of ogbn-arxiv's nodes, those published until 2017."""
+EDGES, FEATURES, CLASSES = 1_166_243, 128, 40
+"""Undirected edges, features and classes of ogbn-arxiv."""
+TRAIN_SHARE, VALID_SHARE = 0.54, 0.17
+"""Of ogbn-arxiv's nodes, those published until 2017, and in 2018."""
+PUBMED = {"nodes": 19_717, "edges": 44_338, "features": 500, "classes": 3}
+PUBMED_DENSITY = 0.1
+LATENT, NOISE = 16, 0.5
+CHUNK = 2**16
 
 
-def arxiv_sized(nodes: int = NODES, edges: int = EDGES) -> Task:
-    """Random edges with a heavy-tailed in-degree, as citations have; features and labels are noise."""
+def arxiv_sized(
+    nodes: int = FULL_NODES, features: int = FEATURES, classes: int = CLASSES, name: str = "ogbn-arxiv"
+) -> Task:
+    """A graph with ogbn-arxiv's edges a node; features and labels are noise."""
     random = np.random.default_rng(0)
+    order = random.permutation(nodes)
+    bounds = [int(TRAIN_SHARE * nodes), int((TRAIN_SHARE + VALID_SHARE) * nodes)]
+    arrays: dict[str, np.ndarray] = {
+        "features": random.standard_normal((nodes, features), dtype=np.float32),
+        "labels": random.integers(0, classes, nodes),
+        **_citations(random, nodes, round(EDGES * nodes / FULL_NODES)),
+        **_split(np.split(order, bounds)),
+    }
+    return Task(name, "node", "multiclass", "accuracy", classes, arrays, {"symmetric": True})
+
+
+def pubmed_sized(nodes: int = PUBMED["nodes"]) -> Task:
+    """PubMed's numbers: bags of words for features, 20 training nodes a class, 500 and 1,000 for the rest."""
+    random = np.random.default_rng(0)
+    words = random.random((nodes, PUBMED["features"]), dtype=np.float32)
+    features = np.where(words < PUBMED_DENSITY, words, 0)
+    bounds = [60, min(560, nodes // 2), min(1560, nodes)]
+    arrays: dict[str, np.ndarray] = {
+        "features": features,
+        "labels": random.integers(0, PUBMED["classes"], nodes),
+        **_citations(random, nodes, round(PUBMED["edges"] * nodes / PUBMED["nodes"])),
+        **_split(np.split(random.permutation(nodes), bounds)[:3]),
+    }
+    return Task("pubmed", "node", "multiclass", "accuracy", PUBMED["classes"], arrays, {"symmetric": True})
+
+
+def mag_sized(share: float) -> Task:
+    """A share of ogbn-mag's nodes of every type and of its edges, drawn at random; features and labels are noise."""
+    random = np.random.default_rng(0)
+    sizes: dict[str, Any] = MAG
+    counts = {kind: max(8, round(share * number)) for kind, number in sizes["counts"].items()}
+    papers = counts["paper"]
+    arrays: dict[str, np.ndarray] = {}
+    for (source, name, target), number in sizes["edges"].items():
+        edges = np.stack([random.integers(0, counts[kind], round(share * number)) for kind in (source, target)])
+        if source == target:
+            arrays |= relation(f"{source}/{name}/{target}", symmetric_csr(edges[0], edges[1], papers))
+        else:
+            arrays |= both_ways(source, name, target, edges, (counts[source], counts[target]))
+    names = sorted(key.removeprefix("relation/").removesuffix("/sources") for key in arrays if key.endswith("/sources"))
+    arrays["features/paper"] = random.standard_normal((papers, sizes["features"]), dtype=np.float32)
+    arrays["labels"] = random.integers(0, sizes["classes"], papers)
+    # Of ogbn-mag's papers 85 % are for training.
+    arrays |= _split(np.split(random.permutation(papers), [int(0.85 * papers), int(0.94 * papers)]))
+    info = {"target": "paper", "counts": counts, "features": {"paper": sizes["features"]}, "relations": names}
+    return Task("ogbn-mag", "heterogeneous", "multiclass", "accuracy", sizes["classes"], arrays, info)
+
+
+def _citations(random: np.random.Generator, nodes: int, edges: int) -> dict[str, np.ndarray]:
+    """Random edges, made undirected, with heavy-tailed degrees, as citations have."""
     target = random.integers(0, nodes, edges)
     source = (nodes * random.power(0.35, edges)).astype(np.int64) % nodes
-    kept = source != target
-    pointers, sources = symmetric_csr(source[kept], target[kept], nodes)
-    order = random.permutation(nodes)
-    parts = np.split(order, [int(TRAIN_SHARE * nodes), int(0.71 * nodes)])
-    return Task(
-        name="arxiv-sized",
-        kind="node",
-        objective="multiclass",
-        metric="accuracy",
-        outputs=CLASSES,
-        arrays={
-            "features": random.standard_normal((nodes, FEATURES), dtype=np.float32),
-            "labels": random.integers(0, CLASSES, nodes),
-            "pointers": pointers,
-            "sources": sources,
-            **{f"split/{p}": np.sort(ids) for p, ids in zip(("train", "valid", "test"), parts, strict=True)},
-        },
-        info={"symmetric": True},
-    )
+    pointers, sources = symmetric_csr(source, target, nodes)
+    return {"pointers": pointers, "sources": sources}
+
+
+def _split(parts: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"split/{name}": np.sort(ids) for name, ids in zip(("train", "valid", "test"), parts, strict=True)}
+
+
+def facts_of(task: Task) -> Facts:
+    """What a network is built from."""
+    columns = 0 if task.kind == "heterogeneous" else task.arrays["features"].shape[1]
+    return Facts(task.kind, task.objective, task.metric, task.outputs, columns, task.name, dict(task.info))
+
+
+def signals(rows: int, shape: Shape, seed: int = 0) -> Signals:
+    """Signals of a network that was never there: all layers are maps of the same LATENT columns, plus noise."""
+    random = torch.Generator().manual_seed(seed)
+    # The same latent columns whatever the seed, so that a teacher and a student have something in common.
+    common = torch.Generator().manual_seed(2**31)
+    maps = [torch.randn(LATENT, width, generator=random) / LATENT**0.5 for width in shape.layers]
+    layers = [torch.empty(rows, width) for width in shape.layers]
+    for start in range(0, rows, CHUNK):
+        latent = torch.randn(min(CHUNK, rows - start), LATENT, generator=common)
+        for layer, columns in zip(layers, maps, strict=True):
+            part = layer[start : start + CHUNK]
+            part.normal_(std=NOISE, generator=random).addmm_(latent, columns)
+    hidden: list[Tensor] = [layer.relu_() for layer in layers[:-1]]
+    return Signals(layers[-1], tuple(hidden))
+
+
+def save(task: Task, shape: Shape, folder: Path) -> None:
+    """A prepared task in `folder`/task and made-up knowledge of a teacher, as the jobs read them."""
+    task = task.finish()
+    task.save(folder / "task")
+    made = signals(len(task.labels), shape)
+    tensors = {"logits": made.logits, **{f"hidden.{i}": layer for i, layer in enumerate(made.hidden)}}
+    save_tensors(folder / "knowledge.safetensors", tensors, {"fingerprint": task.fingerprint})

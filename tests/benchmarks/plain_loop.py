@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.benchmarks.epochs import Plain
-from workflow.models.sparse import rows_of
+from tests.benchmarks.plain import Plain
 
 TEMPERATURE, ALPHA = 4.0, 0.9
 
@@ -26,15 +25,16 @@ def main() -> None:
     parser.add_argument("--width", type=int, required=True)
     parser.add_argument("--teacher-width", type=int, default=256)
     parser.add_argument("--classes", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
 
     def load(name: str) -> torch.Tensor:
         return torch.from_numpy(np.load(arguments.task / f"{name}.npy"))
 
     pointers, sources = load("pointers"), load("sources")
-    edges = torch.stack([sources.long(), rows_of(pointers)])
+    edges = torch.stack([sources.long(), torch.arange(len(pointers) - 1).repeat_interleave(pointers.diff())])
     x, y = load("features"), load("labels").long()
     split = {part: load(f"split/{part}") for part in ("train", "valid", "test")}
     features = x.shape[1]

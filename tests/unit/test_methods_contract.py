@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import methods
-from methods.contract import Method, Shape, Signals
+from methods.contract import Method, NotApplicableError, Shape, Signals
 from methods.testing import check_contract, make_batch, make_signals
 from tests.unit.reference_losses import CASES
 
@@ -102,7 +102,7 @@ def test_rows_that_do_not_fit_are_refused(method: str, rows: int) -> None:
 def test_lsp_structure_is_refused_on_graphs() -> None:
     made = methods.create("stride", teacher=TEACHER, student=STUDENT, structure="lsp")
     batch = make_batch([[0.0] * 5] * 2, [[0], [1]], "binary", graph=[0, 0, 1])
-    with pytest.raises(ValueError, match="allowed: gcrd, gsp"):
+    with pytest.raises(NotApplicableError, match="allowed: gcrd, gsp"):
         made(make_signals(3, STUDENT, graphs=2), make_signals(3, TEACHER, graphs=2), batch)
 
 

@@ -1,0 +1,76 @@
+"""What every method costs beside plain supervised training: time of an epoch and peak memory."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import methods
+from methods.contract import Shape
+from tests.benchmarks import data, process, trainings
+from tests.benchmarks.settings import Settings
+from tests.benchmarks.tables import Row, Table, say
+from workflow.models import sizes
+
+BASE = "supervised"
+COMPOSED = ["kd+abkd"]
+STUDENT = {"model": "gcn", "layers": 2, "width": 256}
+TEACHER_WIDTHS = (256, 256)
+ABOUT = (
+    "An epoch (training and evaluation) of a GCN 2x256 under every method with its published defaults, on a generated "
+    "graph of ogbn-arxiv's size with made-up signals of a GCN 3x256, distilled on the training nodes, each method in a "
+    "process of its own. Seconds are medians of the epochs after the first; ratio is over the supervised epoch, which "
+    "is measured first and last; extra_mib is the process's peak memory beyond that of the supervised one, which holds "
+    "the teacher's signals too."
+)
+
+
+def run(settings: Settings) -> list[Table]:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        task = data.arxiv_sized(settings.arxiv_nodes)
+        data.save(task, Shape(TEACHER_WIDTHS, task.outputs), folder)
+        ids = [name for name in methods.available() if name != BASE] + COMPOSED
+        found = {}
+        for name in [BASE, *ids, f"{BASE} again"]:
+            found[name] = process.call(
+                settings,
+                "tests.benchmarks.overhead:one",
+                folder=str(folder),
+                method=name.removesuffix(" again"),
+                repeats=settings.repeats,
+            )
+            text = found[name].get("skipped") or f"{np.median(found[name]['seconds']):.3g} s an epoch"
+            print(f"overhead: {name}: {text}, peak {found[name]['peak_mib']:.0f} MiB", flush=True)
+    last = found.pop(f"{BASE} again")
+    found[BASE]["seconds"] += last["seconds"]
+    return [Table(ABOUT, [row_of(name, answer, found[BASE]) for name, answer in found.items()])]
+
+
+def one(folder: str, method: str, repeats: int) -> dict[str, Any]:
+    """Seconds of each epoch of one method, or why it does not apply."""
+    task, teacher = trainings.load(Path(folder))
+    reason = methods.skip(method, task, teacher.shape, sizes.measure(STUDENT, data.facts_of(task)).shape)
+    if reason:
+        return {"skipped": reason}
+    return {"seconds": trainings.seconds(trainings.epochs(task, STUDENT, method, teacher), repeats)}
+
+
+def row_of(name: str, answer: dict[str, Any], base: dict[str, Any]) -> Row:
+    if "skipped" in answer:
+        return {"method": name, "epoch_s": None, "ratio": None, "extra_mib": None, "note": answer["skipped"]}
+    epoch, plain = np.median(answer["seconds"]), np.median(base["seconds"])
+    row = {
+        "method": name,
+        "epoch_s": float(epoch),
+        "ratio": float(epoch / plain),
+        "ratio_low": float(min(answer["seconds"]) / plain),
+        "ratio_high": float(max(answer["seconds"]) / plain),
+        "extra_mib": answer["peak_mib"] - base["peak_mib"],
+        "note": f"peak {base['peak_mib']:.0f} MiB" if answer is base else "",
+    }
+    say("overhead", row)
+    return row

@@ -1,0 +1,79 @@
+"""Epochs of the project's own training, one at a time, so that they can be timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import methods
+from methods.contract import Method, Signals
+from tests.benchmarks.data import facts_of
+from workflow.config import training_defaults
+from workflow.models.model import Dropout, create
+from workflow.tasks.task import Task
+from workflow.training import feeds, loop, optimizers
+from workflow.training.block import load_knowledge
+from workflow.training.seeds import Streams
+
+CPU = torch.device("cpu")
+
+
+def load(folder: Path) -> tuple[Task, Signals]:
+    """What `data.save` wrote."""
+    task = Task.load(folder / "task")
+    return task, load_knowledge(folder / "knowledge.safetensors", task.fingerprint, CPU)
+
+
+def epochs(
+    task: Task,
+    spec: dict[str, Any],
+    method_id: str | None = None,
+    teacher: Signals | None = None,
+    distill_on: str = "train",
+    hyperparameters: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Trains and evaluates an epoch at each `next`; without a method as a teacher is trained."""
+    training = training_defaults()
+    feed = feeds.create(task, CPU, distill_on, training)
+    model = create(spec, facts_of(task))
+    method: Method | None = None
+    if method_id and teacher:
+        method = methods.create(method_id, teacher=teacher.shape, student=model.shape, **(hyperparameters or {}))
+    optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
+    streams = Streams(0, "student", CPU)
+    dropout = Dropout(streams.generator("dropout"))
+    for steps in feed.steps(streams, teacher):
+        float(loop._epoch(model, method, steps, dropout, optimizer, task.objective))
+        loop.evaluate(model, feed)
+        yield
+
+
+def now() -> float:
+    """Seconds of a clock that other load on the machine disturbs least: the process's own where it has one thread."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
+def in_turns(sides: Mapping[str, Iterator[None]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each side, turn by turn, so that a busy machine slows all of them; a first turn is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(repeats + 1):
+        for name, side in sides.items():
+            started = now()
+            next(side)
+            if turn:
+                times[name].append(now() - started)
+    return times
+
+
+def seconds(side: Iterator[None], repeats: int) -> list[float]:
+    """Seconds of every epoch after the first."""
+    return in_turns({"": side}, repeats)[""]
+
+
+def ratios(numerator: list[float], denominator: list[float]) -> list[float]:
+    """Turn by turn."""
+    return [a / b for a, b in zip(numerator, denominator, strict=True)]
