@@ -20,7 +20,11 @@ LOOKS = {
     "gcrd": (VERMILLION, "^", "-."),
     "lsp": (GREEN, "v", ":"),
 }
-PANELS = (("epoch_s", "Seconds per epoch", 1.0, "s"), ("peak_mib", "Peak memory of the process", 2**10, "GiB"))
+PANELS = (
+    ("epoch_s", "Seconds per epoch", "seconds", 1.0, 10),
+    ("peak_mib", "Peak memory of the process", "GiB", 2**10, 2),
+)
+"""Column, title, label of the axis, unit in the column's, base of the axis."""
 
 
 def draw(rows: list[Row], folder: Path) -> None:
@@ -28,7 +32,7 @@ def draw(rows: list[Row], folder: Path) -> None:
     with mpl.rc_context(RC):
         figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
         FigureCanvasAgg(figure)
-        for axes, (column, title, unit, symbol) in zip(figure.subplots(1, 2), PANELS, strict=True):
+        for axes, (column, title, label, unit, base) in zip(figure.subplots(1, 2), PANELS, strict=True):
             for method, (colour, marker, line) in LOOKS.items():
                 points = [(row["nodes"], row[column] / unit) for row in rows if row["method"] == method]
                 axes.loglog(
@@ -36,9 +40,11 @@ def draw(rows: list[Row], folder: Path) -> None:
                 )
             axes.set_title(title)
             axes.set_xlabel("Nodes")
-            axes.set_ylabel(symbol)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.set_ylabel(label)
+            axes.set_yscale("log", base=base)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+                axis.set_minor_formatter(NullFormatter())
             axes.grid(True, which="major", color="#dddddd", linewidth=0.5)
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(LOOKS))
         for ending in ("png", "pdf"):
