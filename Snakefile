@@ -18,9 +18,8 @@ from workflow.run import Run
 RUN = Run.of(config, workflow.configfiles[-1])
 RESULTS = RUN.results
 # Jobs run in the Python that runs Snakemake, whether or not its environment is activated.
-shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
-if workflow.remote_exec:  # a cluster's jobs do not share a machine, so they need no server to fork from
-    shell.prefix(f"export ABKD_COLD=1 PATH={Path(sys.executable).parent}:$PATH; ")
+# A cluster's jobs do not share a machine, so they need no server to fork from.
+shell.prefix(f"export {'ABKD_COLD=1 ' if workflow.remote_exec else ''}PATH={Path(sys.executable).parent}:$PATH; ")
 
 
 wildcard_constraints:

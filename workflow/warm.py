@@ -151,19 +151,26 @@ def start(client: socket.socket, others: list[socket.socket], clients: dict[int,
         return
     process = os.fork()
     if process == 0:
+        # The server's own reaction is that of the job which happened to start it; a job in the background ignores it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for each in (client, *others):
             each.close()
         run(json.loads(message), files)
     for file in files:
         os.close(file)
     clients[process] = client
-    client.send(str(process).encode())
+    tell(client, process)
 
 
 def finish(client: socket.socket, code: int) -> None:
     """Tells the exit code; that of a killed process as a shell does."""
-    with client, suppress(OSError):  # the client may have been killed
-        client.send(str(code if code >= 0 else 128 - code).encode())
+    with client:
+        tell(client, code if code >= 0 else 128 - code)
+
+
+def tell(client: socket.socket, number: int) -> None:
+    with suppress(OSError):  # the client may have been killed, and the others' steps go on
+        client.send(str(number).encode())
 
 
 def run(request: dict[str, Any], files: list[int]) -> NoReturn:

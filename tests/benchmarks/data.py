@@ -15,7 +15,7 @@ from tests.unit.ogb_layout import MAG
 from workflow.tasks.catalog import Facts
 from workflow.tasks.csr import both_ways, relation, symmetric_csr
 from workflow.tasks.task import Task
-from workflow.training.block import save_tensors
+from workflow.training.block import save_knowledge
 
 EDGES, FEATURES, CLASSES = 1_166_243, 128, 40
 """Undirected edges, features and classes of ogbn-arxiv."""
@@ -119,5 +119,4 @@ def save(task: Task, shape: Shape, folder: Path) -> None:
     task = task.finish()
     task.save(folder / "task")
     made = signals(len(task.labels), shape)
-    tensors = {"logits": made.logits, **{f"hidden.{i}": layer for i, layer in enumerate(made.hidden)}}
-    save_tensors(folder / "knowledge.safetensors", tensors, {"fingerprint": task.fingerprint})
+    save_knowledge(folder / "knowledge.safetensors", made, {"fingerprint": task.fingerprint})

@@ -19,6 +19,7 @@ from tests.unit.ogb_layout import MAG
 from workflow.config import training_defaults
 from workflow.models.hetero import Patterns, ends
 from workflow.models.model import Dropout, create
+from workflow.tasks.csr import expand
 from workflow.tasks.task import Task
 from workflow.training import loop, optimizers
 from workflow.training.hetero_feed import HeteroFeed
@@ -118,8 +119,7 @@ class Sides:
         edges, types = [], []
         for number, name in enumerate(self.relations):
             source, target = ends(name)
-            pointers, sources = patterns[name].indptr, patterns[name].indices
-            targets = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+            sources, targets = patterns[name].indices, expand(patterns[name].indptr)
             edges.append(np.stack([sources + firsts[source], targets + firsts[target]]))
             types.append(np.full(len(sources), number))
         return torch.from_numpy(np.concatenate(edges, 1)), torch.from_numpy(np.concatenate(types))

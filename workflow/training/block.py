@@ -150,10 +150,9 @@ class Block:
         model.eval()
         with torch.no_grad():
             signals = self.feed.knowledge(model)
-        tensors = {"logits": signals.logits, **{f"hidden.{i}": h for i, h in enumerate(signals.hidden)}}
-        save_tensors(
+        save_knowledge(
             self.output / "knowledge" / f"seed~{seed}.safetensors",
-            tensors,
+            signals,
             {"fingerprint": self.task.fingerprint, "seed": str(seed), "spec": digest(self.spec)},
         )
 
@@ -242,6 +241,12 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
         save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
 
 
+def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> None:
+    """What `load_knowledge` reads; `metadata` must hold the task's fingerprint."""
+    tensors = {"logits": signals.logits, **{f"hidden.{i}": layer for i, layer in enumerate(signals.hidden)}}
+    save_tensors(path, tensors, metadata)
+
+
 def load_knowledge(path: Path, fingerprint: str, device: torch.device) -> Signals:
     """A teacher's cached signals of all rows.
 
@@ -267,7 +272,7 @@ def teacher_trouble(teachers: list[Path], seed: int) -> str:
 
 def source_digest(spec: dict[str, Any]) -> str:
     """Hash of the code that a training rests on, so that no seed of an older code is taken over."""
-    places = [ROOT / "workflow" / "models", ROOT / "workflow" / "training", ROOT / "methods"]
+    places = [ROOT / "workflow" / "models", ROOT / "workflow" / "training", *sorted((ROOT / "methods").glob("*.py"))]
     if "method_id" in spec:
         places += [ROOT / name for name in methods.source_files(spec["method_id"])]
     return code_digest(places)
