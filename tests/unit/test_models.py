@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch_geometric import nn as pyg
@@ -239,3 +240,29 @@ def test_constant_linear_follows_its_weights():
             optimizer.step()
         linear.load_state_dict({"weight": torch.zeros(3, 4), "bias": torch.ones(3)})
         assert torch.equal(linear.constant(x), torch.ones(9, 3))
+
+
+def test_constant_linear_notices_another_input_at_the_same_address():
+    """A tensor that was freed leaves its address, and a fresh version number, to the next one."""
+    from workflow.models.constant import ConstantLinear
+
+    memory = np.ones((9, 4), np.float32)
+    linear = ConstantLinear(4, 3).requires_grad_(False)
+    assert torch.equal(linear.constant(torch.from_numpy(memory)), linear(torch.ones(9, 4)))
+    memory[:] = 2
+    assert torch.equal(linear.constant(torch.from_numpy(memory)), linear(torch.full((9, 4), 2.0)))
+
+
+def test_constant_linear_computes_once_for_the_same_input(monkeypatch):
+    from workflow.models import constant
+
+    calls = []
+    product = torch.nn.functional.linear
+    monkeypatch.setattr(constant.nn.functional, "linear", lambda *a: calls.append(1) or product(*a))
+    linear, x = constant.ConstantLinear(4, 3), torch.ones(9, 4)
+    linear.constant(x)
+    linear.constant(x)
+    assert len(calls) == 1
+    linear.weight.data = linear.weight.data.clone()
+    linear.constant(x)
+    assert len(calls) == 2

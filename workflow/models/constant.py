@@ -6,7 +6,7 @@ small student that product is a third of an epoch.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import weakref
 from typing import Any
 
 import torch
@@ -30,17 +30,33 @@ class _Shared(torch.autograd.Function):
 class ConstantLinear(nn.Linear):
     """nn.Linear that can be told that its input never changes (`constant`)."""
 
-    _key: Hashable = None
-    _value: Tensor | None = None
+    _input: weakref.ref[Tensor] | None = None
+    _weights: tuple[Tensor, ...] = ()
+    _versions: tuple[int, ...] = ()
+    _value: Tensor
 
     def constant(self, x: Tensor) -> Tensor:
-        """x W' + b: [n, in] -> [n, out]; kept until the weights change. Gradients reach the weights, never x."""
-        # In-place updates raise the version; a loaded or moved parameter is another storage or version.
-        parts = (self.weight, x) if self.bias is None else (self.weight, self.bias, x)
-        key = tuple((part.data_ptr(), part._version) for part in parts)
-        if key != self._key or self._value is None:
+        """x W' + b: [n, in] -> [n, out]; kept until the weights change. Gradients reach the weights, never x.
+
+        Args:
+            x: the same tensor object as long as its values are the same.
+        """
+        if not self._known(x):
+            weights = (self.weight,) if self.bias is None else (self.weight, self.bias)
             with torch.no_grad():
-                self._value, self._key = nn.functional.linear(x, self.weight, self.bias), key
+                self._value = nn.functional.linear(x, self.weight, self.bias)
+            self._input = weakref.ref(x)
+            # Aliases keep the storage alive, so that no other weights can come to lie at its address.
+            self._weights = tuple(part.detach() for part in weights)
+            self._versions = tuple(part._version for part in (*weights, x))
         if not torch.is_grad_enabled():
             return self._value
         return _Shared.apply(x, self.weight, self.bias, self._value)
+
+    def _known(self, x: Tensor) -> bool:
+        """Whether `_value` belongs to this input and these weights; an update in place raises a tensor's version."""
+        if self._input is None or self._input() is not x:
+            return False
+        weights = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        same = all(a.data_ptr() == b.data_ptr() for a, b in zip(weights, self._weights, strict=True))
+        return same and self._versions == tuple(part._version for part in (*weights, x))
