@@ -11,20 +11,25 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks import tables
-from tests.benchmarks.settings import PARTS, Settings
+from tests.benchmarks.settings import LONG_PARTS, PARTS, Settings
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; none is all")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"of {', '.join(PARTS)} (none is all of these), {', '.join(LONG_PARTS)}",
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of every measured process")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--nodes", type=int, help="of the arxiv-sized graph: makes everything small, for a quick look")
     parser.add_argument("--in-process", action="store_true", help="quicker still; figures of memory mean nothing")
     parser.add_argument("--output", type=Path, default=Path("results/bench"))
     given = parser.parse_args(arguments)
-    if unknown := set(given.parts) - set(PARTS):
-        parser.error(f"unknown part {', '.join(sorted(unknown))}; allowed: {', '.join(PARTS)}")
+    if unknown := set(given.parts) - {*PARTS, *LONG_PARTS}:
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; allowed: {', '.join((*PARTS, *LONG_PARTS))}")
     os.environ.setdefault("OMP_NUM_THREADS", str(given.threads))
     torch.set_num_threads(given.threads)
     settings = Settings(given.nodes, given.repeats, given.threads, not given.in_process, given.output.resolve())

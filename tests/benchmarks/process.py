@@ -47,14 +47,28 @@ def module(name: str, *arguments: str, cwd: Path = ROOT) -> float:
     Raises:
         RuntimeError: it failed; with the end of what it said.
     """
+    return measured(name, *arguments, cwd=cwd)[0]
+
+
+def measured(name: str, *arguments: str, cwd: Path = ROOT) -> tuple[float, float]:
+    """The same, and the MiB at that process's peak.
+
+    Raises:
+        RuntimeError: as above.
+    """
     environment = {**os.environ, "PYTHONPATH": str(cwd), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    started = time.perf_counter()
     command = [sys.executable, "-m", name, *arguments]
-    answer = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
-    if answer.returncode:
-        raise RuntimeError(f"{name} {' '.join(arguments)[:300]}: exit {answer.returncode}: {answer.stderr[-2000:]}")
-    return seconds
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        started = time.perf_counter()
+        child = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=said)
+        _, status, used = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - started
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            said.seek(0)
+            text = said.read()[-2000:]
+            raise RuntimeError(f"{name} {' '.join(arguments)[:300]}: exit {child.returncode}: {text}")
+    return seconds, used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def cpu_of_children() -> float:

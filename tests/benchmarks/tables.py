@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tests.benchmarks.settings import PARTS, Settings
+from tests.benchmarks.settings import LONG_PARTS, PARTS, Settings
 from workflow.files import read_json, replacing
 from workflow.steps.collect import processor
 from workflow.training.block import commit
@@ -115,7 +115,7 @@ def keep(folder: Path, part: str, about: dict[str, Any], tables: list[Table]) ->
 def markdown(parts: dict[str, Any]) -> str:
     """The report: one section a part."""
     lines = ["# Benchmarks", ""]
-    for name, part in sorted(parts.items(), key=lambda item: PARTS.index(item[0])):
+    for name, part in sorted(parts.items(), key=lambda item: (*PARTS, *LONG_PARTS).index(item[0])):
         machine = part["machine"]
         lines += [
             f"## {name}",

@@ -14,7 +14,7 @@ from methods.contract import Signals
 from tests.benchmarks import data, limits, process, tables
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.relational import Sides
-from tests.benchmarks.settings import PARTS, Settings
+from tests.benchmarks.settings import LONG_PARTS, PARTS, Settings
 
 # One worker runs them all, so that the run they share is made once.
 pytestmark = pytest.mark.xdist_group("bench")
@@ -25,7 +25,7 @@ NODES = 2000
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The answers of all parts on a tiny size."""
     folder = tmp_path_factory.mktemp("bench")
-    for part in PARTS:
+    for part in (*PARTS, *LONG_PARTS):
         main([part, "--nodes", str(NODES), "--repeats", "1", "--in-process", "--output", str(folder)])
     return folder
 
@@ -36,7 +36,7 @@ def parts(folder: Path) -> dict:
 
 def test_every_part_writes_its_rows(folder):
     found = parts(folder)
-    assert set(found) == set(PARTS)
+    assert set(found) == {*PARTS, *LONG_PARTS}
     for name, part in found.items():
         assert {"machine", "torch", "threads", "date", "commit", "load_before", "seconds"} <= set(part), name
         for table in part["tables"]:
@@ -46,7 +46,7 @@ def test_every_part_writes_its_rows(folder):
 
 def test_the_report_has_one_section_a_part(folder):
     text = (folder / "bench.md").read_text()
-    assert re.findall(r"^## (\w+)$", text, flags=re.M) == list(PARTS)
+    assert re.findall(r"^## (\w+)$", text, flags=re.M) == [*PARTS, *LONG_PARTS]
     for part in parts(folder).values():
         for table in part["tables"]:
             assert table["about"] in text
