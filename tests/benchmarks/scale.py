@@ -1,4 +1,4 @@
-"""Raw files of exactly ogbn-arxiv's and ogbn-mag's size through the steps of the project, as config/paper.yaml has them.
+"""Raw files of exactly the official sizes of ogbn-arxiv and ogbn-mag through the steps of the project.
 
 More than an hour, 16 GiB of memory and 12 GiB of disk: not among the parts that run when none is named.
 """
