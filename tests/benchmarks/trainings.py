@@ -48,7 +48,7 @@ def epochs(
     dropout = Dropout(streams.generator("dropout"))
     for steps in feed.steps(streams, teacher):
         float(loop._epoch(model, method, steps, dropout, optimizer, task.objective))
-        loop.evaluate(model, feed)
+        loop.score(model, feed, "valid")
         yield
 
 

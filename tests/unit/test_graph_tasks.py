@@ -21,7 +21,7 @@ from workflow.tasks import catalog
 from workflow.tasks.task import SPLITS, Task
 from workflow.training import feeds, graph_feed
 from workflow.training.block import Block
-from workflow.training.loop import evaluate, fit, predict, supervised_loss
+from workflow.training.loop import evaluate, fit, supervised_loss
 from workflow.training.measuring import measure
 from workflow.training.seeds import Streams
 
@@ -51,10 +51,12 @@ def make_knowledge(task: Task, widths: tuple[int, ...] = (12, 12, 12)) -> Signal
 
 @pytest.mark.parametrize("model", MODELS)
 def test_other_graphs_of_a_batch_change_no_answer(model, task, monkeypatch):
-    network, feed = make_network(model), make_feed(task)
-    whole = predict(network, feed)
+    network, feed = make_network(model).eval(), make_feed(task)
+    whole = feed.predict(network)
     monkeypatch.setattr(graph_feed, "ANSWERED_AT_ONCE", 7)
-    torch.testing.assert_close(predict(network, feed), whole, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(feed.predict(network), whole, rtol=1e-4, atol=1e-5)
+    for part, ids in feed.split.items():
+        torch.testing.assert_close(feed.predict(network, part), whole[ids], rtol=1e-4, atol=1e-5)
     shuffled = torch.randperm(GRAPHS)
     there = network(feed.collection.batch(shuffled), STILL).logits
     torch.testing.assert_close(there, whole[shuffled], rtol=1e-4, atol=1e-5)

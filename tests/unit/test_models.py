@@ -91,6 +91,27 @@ def test_same_outputs_and_gradients_as_pyg(kind, widths, graph, edges):
     torch.testing.assert_close(mine, [gradients(theirs, i, kind) for i in range(3)])
 
 
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("width", [3, 11])
+@pytest.mark.parametrize("model", NODE_MODELS)
+def test_wanted_rows_are_those_of_all(model, width, layers, graph):
+    """With and without gradients, from the start, the middle and the end."""
+    torch.manual_seed(2)
+    deep = layers + (model == "sign")  # which has at least two
+    network = create({"model": model, "layers": deep, "width": width}, FACTS).double()
+    for rows in (slice(0, 25), slice(11, 30), slice(30, NODES)):
+        for evaluated in (network.train(), network.eval()):
+            some, every = evaluated(graph.at(rows), STILL), evaluated(graph, STILL).at(rows)
+            torch.testing.assert_close([some.logits, *some.hidden], [every.logits, *every.hidden])
+            weight = torch.randn(some.logits.shape, dtype=some.logits.dtype)
+            found = torch.autograd.grad((some.logits * weight).sum(), list(network.parameters()), allow_unused=True)
+            right = torch.autograd.grad((every.logits * weight).sum(), list(network.parameters()), allow_unused=True)
+            torch.testing.assert_close(found, right)
+            with torch.no_grad():
+                torch.testing.assert_close(evaluated(graph.at(rows), STILL).logits, every.logits)
+    assert graph.rows is None
+
+
 def test_attention_gradients(graph):
     edges = Neighbourhood.of(graph)
     generator = torch.Generator().manual_seed(0)

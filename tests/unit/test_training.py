@@ -211,7 +211,7 @@ def test_same_first_weights_and_dropout_for_every_method(taught, tiny_task):
         steps = next(block.feed.steps(streams, knowledge))
         dropout = Dropout(streams.generator("dropout"))
         logits = network(steps[0].inputs, dropout).logits
-        rows = network(steps[0].inputs, dropout).at(steps[0].distilled)
+        rows = network(steps[0].inputs, dropout)
         built(rows, steps[0].teacher, steps[0].batch)
         seen[method] = (logits, network(steps[0].inputs, dropout).logits)
     for method, both in seen.items():
@@ -351,6 +351,16 @@ def test_knowledge_comes_in_the_order_of_the_task(tiny_task):
         expected = network(graph, Dropout(None))
     torch.testing.assert_close(found.logits, expected.logits)
     torch.testing.assert_close(found.hidden, expected.hidden)
+
+
+def test_a_part_is_predicted_as_the_whole_is(tiny_task):
+    feed = feeds.create(tiny_task, CPU, "all")
+    network = create({"model": "gcn", "layers": 3, "width": 4}, TINY).eval()
+    with torch.no_grad():
+        whole = feed.knowledge(network).logits
+        for part in ("train", "valid", "test"):
+            found = feed.predict(network, part)
+            torch.testing.assert_close(found, whole[torch.as_tensor(tiny_task.split(part)).long()])
 
 
 def test_scores_are_those_of_the_task_order(tiny_task):

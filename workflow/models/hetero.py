@@ -6,6 +6,7 @@ code; a relation is named "SOURCE/NAME/TARGET", as in a Task.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
@@ -56,10 +57,20 @@ class HeteroGraph:
         self.last = self.means
         """The same for a network's last layer, whose targets are the wanted rows alone."""
         if rows is not None:
-            into = {name: pattern for name, pattern in patterns.items() if ends(name)[1] == target}
-            wanted = rows.cpu().numpy()
-            self.last = {name: mean(pattern[wanted], like, backward) for name, pattern in sorted(into.items())}
+            self.last = self._into(rows, patterns, backward)
         self._memo: dict[Hashable, Any] = {}
+
+    def at(self, rows: Tensor, patterns: Patterns) -> HeteroGraph:
+        """This graph, of which a network answers, without gradients, for these nodes of the target type alone."""
+        view = copy.copy(self)
+        view.rows, view.last = rows, self._into(rows, patterns, backward=False)
+        return view
+
+    def _into(self, rows: Tensor, patterns: Patterns, backward: bool) -> dict[str, Sparse]:
+        like = next(iter(self.features.values()))
+        into = {name: pattern for name, pattern in patterns.items() if ends(name)[1] == self.target}
+        wanted = rows.cpu().numpy()
+        return {name: mean(pattern[wanted], like, backward) for name, pattern in sorted(into.items())}
 
     def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
         """`compute()` once a graph: for constants such as A X."""

@@ -47,6 +47,22 @@ class Sparse:
             self.forward.shape[1],
         )
 
+    def part(self, start: int, stop: int, backward: bool) -> Sparse:
+        """The rows start <= i < stop.
+
+        Args:
+            backward: whether gradients will be asked for: the columns of the transpose are then copied.
+        """
+        forward = self.rows(start, stop)
+        if self.transpose is None or not backward:
+            return Sparse(forward, None)
+        pointers, columns = self.transpose.crow_indices(), self.transpose.col_indices()
+        kept = (columns >= start) & (columns < stop)
+        before = torch.zeros(len(kept) + 1, dtype=pointers.dtype, device=pointers.device)
+        torch.cumsum(kept, 0, out=before[1:])
+        back = csr(before[pointers.long()], columns[kept] - start, self.transpose.values()[kept], stop - start)
+        return Sparse(forward, back)
+
 
 class _Product(torch.autograd.Function):
     @staticmethod

@@ -1,7 +1,7 @@
 """What a training step is fed with, for each kind of task.
 
 A feed turns a Task into device tensors once a process and is shared by all its seeds. `steps` gives the inputs of one
-epoch, `predict` the logits of all units (nodes or graphs) for evaluation, `knowledge` a teacher's signals.
+epoch, `predict` the logits of some units (nodes or graphs) for evaluation, `knowledge` a teacher's signals.
 """
 
 from __future__ import annotations
@@ -34,15 +34,13 @@ class Step:
         inputs: what the network is called with.
         labeled: rows of the logits that carry the supervised loss; None for all.
         labels: their labels.
-        distilled: rows of logits and hidden states that carry the distillation terms; None for all.
-        teacher: the teacher's signals on the distilled rows; None while a teacher is trained.
-        batch: describes the distilled rows; None while a teacher is trained.
+        teacher: the teacher's signals on the rows of the student's; None while a teacher is trained.
+        batch: describes these rows, which all carry the distillation terms; None while a teacher is trained.
     """
 
     inputs: Any
     labeled: Tensor | slice | None
     labels: Tensor
-    distilled: Tensor | slice | None = None
     teacher: Signals | None = None
     batch: Batch | None = None
 
@@ -53,9 +51,9 @@ class Feed(Protocol):
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterable[Step]]: ...
 
-    def labels_of(self, part: str) -> tuple[Tensor | slice, Tensor]: ...
+    def labels_of(self, part: str) -> Tensor: ...
 
-    def predict(self, model: Model) -> Tensor: ...
+    def predict(self, model: Model, part: str | None = None) -> Tensor: ...
 
     def knowledge(self, model: Model) -> Signals: ...
 
@@ -100,8 +98,6 @@ class FullGraph:
         visible = torch.full_like(self.labels, UNLABELED)
         visible[self.split["train"]] = self.labels[self.split["train"]]
         self.graph = Graph(to_device(arrays["features"][order], device), *adjacency(), transpose, visible)
-        self.parts = {part: (rows, self.labels[rows]) for part, rows in self.split.items()}
-        # The same object as the labeled rows, so that the loop takes them once.
         self.distilled = self.split["train"] if distill_on == "train" else None
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[list[Step]]:
@@ -110,14 +106,14 @@ class FullGraph:
         Args:
             teacher: signals of ALL nodes in the task's order; None where a teacher is trained.
         """
-        train, labels = self.parts["train"]
+        train, labels = self.split["train"], self.labels_of("train")
         if teacher is None:
-            step = Step(self.graph, train, labels, train)
+            step = Step(self.graph.at(train), None, labels)
         else:
             rows = self.distilled
             known = teacher.at(self.order if rows is None else self.order[rows])
             batch = Batch(*self._among(rows), generator=streams.generator("sampling"))
-            step = Step(self.graph, train, labels, rows, known, batch)
+            step = Step(self.graph.at(rows), train if rows is None else None, labels, known, batch)
         while True:
             yield [step]
 
@@ -128,13 +124,13 @@ class FullGraph:
             return self.graph.labels, edges
         return self.graph.labels[rows], edges[:, (edges < rows.stop).all(0)]
 
-    def labels_of(self, part: str) -> tuple[slice, Tensor]:
-        """Rows of `predict` that belong to a part of the split, and their labels."""
-        return self.parts[part]
+    def labels_of(self, part: str) -> Tensor:
+        """Labels of a part of the split."""
+        return self.labels[self.split[part]]
 
-    def predict(self, model: Model) -> Tensor:
-        """[n, C] logits of all nodes in the feed's own order, dropout off."""
-        return model(self.graph, NO_DROPOUT).logits
+    def predict(self, model: Model, part: str | None = None) -> Tensor:
+        """[k, C] logits of a part of the split, or of all nodes in the feed's own order, dropout off."""
+        return model(self.graph.at(self.split[part] if part else None), NO_DROPOUT).logits
 
     def knowledge(self, model: Model) -> Signals:
         """The signals of all nodes in the task's order, dropout off."""

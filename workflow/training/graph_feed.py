@@ -106,7 +106,7 @@ class GraphBatches:
             return Step(inputs, rows, labels)
         visible = self.visible[ids].to(self.device)
         batch = Batch(visible, inputs.edge_index, sampling, self.task.objective, inputs.graph)
-        return Step(inputs, rows, labels, None, self._taught(teacher, ids), batch)
+        return Step(inputs, rows, labels, self._taught(teacher, ids), batch)
 
     def _taught(self, teacher: Signals, ids: Tensor) -> Signals:
         """The teacher's logits of these graphs and hidden states of their nodes."""
@@ -115,13 +115,16 @@ class GraphBatches:
         hidden = GatheredLayers(teacher.hidden, nodes, self.device)
         return Signals(_gathered(teacher.logits, ids, self.device), hidden)  # type: ignore[arg-type]
 
-    def labels_of(self, part: str) -> tuple[Tensor, Tensor]:
-        """Rows of `predict` that belong to a part of the split, and their labels."""
-        return self.split[part].to(self.device), self.labels[self.split[part]].to(self.device)
+    def labels_of(self, part: str) -> Tensor:
+        """Labels of a part of the split."""
+        return self.labels[self.split[part]].to(self.device)
 
-    def predict(self, model: Model) -> Tensor:
-        """[G, tasks] logits of all graphs, dropout off."""
-        return torch.cat([signals.logits for _, signals in self._answers(model)])
+    def predict(self, model: Model, part: str | None = None) -> Tensor:
+        """[k, tasks] logits of a part of the split, or of all graphs, dropout off."""
+        if part is None:
+            return torch.cat([signals.logits for _, signals in self._answers(model)])
+        batches = map(self.collection.batch, self.split[part].split(ANSWERED_AT_ONCE))
+        return torch.cat([model(batch.to(self.device), NO_DROPOUT).logits for batch in batches])
 
     def knowledge(self, model: Model) -> Signals:
         """The signals of all graphs and their nodes on the host, dropout off.

@@ -46,6 +46,8 @@ class HeteroFeed:
         self.patterns = {name: self._pattern(name) for name in task.info["relations"]}
         self.labels = to_device(task.labels, device).long()
         self.split = {part: to_device(task.split(part), device).long() for part in SPLITS}
+        self.answering: dict[str, HeteroGraph] = {}
+        """The whole graph for each part of the split, made when it is first asked for."""
         self.visible = torch.full_like(self.labels, UNLABELED)
         """[n] labels, hidden outside the training split."""
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
@@ -134,7 +136,7 @@ class HeteroFeed:
         if teacher is None:
             return Step(graph, labeled, labels)
         batch = Batch(visible, self._among(patterns, rows), generator)
-        return Step(graph, labeled, labels, None, teacher if nodes is None else teacher.at(nodes), batch)
+        return Step(graph, labeled, labels, teacher if nodes is None else teacher.at(nodes), batch)
 
     def _among(self, patterns: Patterns, rows: Tensor | None) -> Tensor:
         """[2, E] edges among the rows, over the relations from the target type to itself."""
@@ -148,14 +150,18 @@ class HeteroFeed:
         edge_index = edges[0].astype(np.int64) if edges else np.zeros((2, 0), np.int64)
         return torch.from_numpy(edge_index).to(self.device)
 
-    def labels_of(self, part: str) -> tuple[Tensor, Tensor]:
-        """Rows of `predict` that belong to a part of the split, and their labels."""
-        rows = self.split[part]
-        return rows, self.labels[rows]
+    def labels_of(self, part: str) -> Tensor:
+        """Labels of a part of the split."""
+        return self.labels[self.split[part]]
 
-    def predict(self, model: Model) -> Tensor:
-        """[n, C] logits of all nodes of the target type, dropout off."""
-        return self.knowledge(model).logits
+    def predict(self, model: Model, part: str | None = None) -> Tensor:
+        """[k, C] logits of a part of the split, or of all nodes of the target type, dropout off."""
+        if part is None:
+            return self.knowledge(model).logits
+        if part not in self.answering:
+            self.answering[part] = self.graph.at(self.split[part], self.patterns)
+        logits: Tensor = model.infer(self.answering[part]).logits
+        return logits
 
     def knowledge(self, model: Model) -> Signals:
         """The signals of all nodes of the target type, dropout off."""

@@ -83,6 +83,9 @@ def fit(
 ) -> Outcome:
     """Trains a network and leaves the weights of its best validation epoch in it.
 
+    An evaluation answers for the validation part alone, by which epochs are selected; the weights that are kept are
+    scored on all parts once, at the end.
+
     Args:
         training: the `training` settings of a config, complete.
         method, teacher: both None for a teacher; else the method and the cached signals that it distils.
@@ -109,8 +112,7 @@ def fit(
         finished = epoch == training["epochs"]
         if epoch % training["evaluate_every"] and not finished:
             continue
-        logits = predict(model, feed)
-        valid = score(logits, feed, "valid")
+        valid = score(model, feed, "valid")
         loss_value = float(total)
         outcome.curve.append((epoch, loss_value, valid))
         progress(epoch, valid)
@@ -122,7 +124,6 @@ def fit(
         if better(metric, valid, best):
             best, stale = valid, 0
             outcome.best_epoch = epoch
-            outcome.scores = {"valid": valid, **{part: score(logits, feed, part) for part in ("train", "test")}}
             best_state = {name: value.clone() for name, value in model.state_dict().items()}
         if finished or stale >= patience:
             break
@@ -130,6 +131,7 @@ def fit(
         _record_trace(outcome, outcome.epochs, method)
     if best_state:
         model.load_state_dict(best_state)
+        outcome.scores = evaluate(model, feed)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
@@ -150,14 +152,10 @@ def _epoch(
     losses = []
     for step in steps:
         signals = model(step.inputs, dropout)
-        rows = signals if step.distilled is None else signals.at(step.distilled)
-        if step.labeled is step.distilled:
-            logits = rows.logits
-        else:
-            logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
+        logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
         loss = supervised_loss(logits, step.labels, objective, kind)
         if method and step.teacher is not None and step.batch is not None:
-            terms = method(rows, step.teacher, step.batch)
+            terms = method(signals, step.teacher, step.batch)
             loss = sum(terms.values(), start=method.ce_weight * loss)
         optimizer.zero_grad()
         loss.backward()
@@ -167,22 +165,15 @@ def _epoch(
 
 
 @torch.no_grad()
-def predict(model: Model, feed: Feed) -> Tensor:
-    """Logits of all units, from one forward pass without dropout."""
+def score(model: Model, feed: Feed, part: str) -> float:
+    """The metric on one part of the split, from a forward pass without dropout."""
     model.eval()
-    return feed.predict(model)
-
-
-def score(logits: Tensor, feed: Feed, part: str) -> float:
-    """The metric on one part of the split."""
-    rows, labels = feed.labels_of(part)
-    return METRICS[feed.task.metric](logits[rows], labels)
+    return METRICS[feed.task.metric](feed.predict(model, part), feed.labels_of(part))
 
 
 def evaluate(model: Model, feed: Feed) -> dict[str, float]:
     """The metric on train, valid and test."""
-    logits = predict(model, feed)
-    return {part: score(logits, feed, part) for part in SPLITS}
+    return {part: score(model, feed, part) for part in SPLITS}
 
 
 def _set_rate(optimizer: optimizers.Optimizer, training: dict[str, Any], epoch: int) -> None:

@@ -12,7 +12,8 @@ from workflow.models.model import Dropout, Model
 class Layerwise(Model):
     """`layers` convolutions of `width` columns; the last one gives the logits.
 
-    A subclass builds `self.convolutions` and defines `convolve(layer, x, graph, dropout)`.
+    A subclass builds `self.convolutions` and defines `convolve(layer, x, graph, dropout)`, which gives the rows that
+    the graph wants: all of them, but for the last layer.
     """
 
     convolutions: nn.ModuleList
@@ -32,7 +33,7 @@ class Layerwise(Model):
         raise TypeError(f"{type(self).__name__} does not define its convolution")
 
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
-        """Signals of all nodes: hidden states after the activation and before dropout."""
+        """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         return self.through(graph.x, graph, dropout)
 
     def through(self, x: Tensor, graph: Graph, dropout: Dropout) -> Signals:
@@ -40,7 +41,7 @@ class Layerwise(Model):
         hidden = []
         last = len(self.widths) - 2
         for layer in range(last):
-            x = self.norms[layer](self.convolve(layer, x, graph, dropout)).relu()
-            hidden.append(x)
+            x = self.norms[layer](self.convolve(layer, x, graph.whole, dropout)).relu()
+            hidden.append(graph.wanted(x))
             x = dropout(x, self.dropout)
         return Signals(self.convolve(last, x, graph, dropout), tuple(hidden))

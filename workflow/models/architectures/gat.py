@@ -113,7 +113,7 @@ class GAT(Layerwise):
         return nn.Parameter(nn.init.xavier_normal_(torch.empty(heads, self.widths[layer + 1] // heads), GAIN))
 
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
-        """Signals of all nodes: hidden states after the activation and before dropout.
+        """Signals of the wanted nodes: hidden states after the activation and before dropout.
 
         Raises:
             ValueError: labels are input, and the graph carries none.
@@ -124,15 +124,16 @@ class GAT(Layerwise):
         shown = known
         if dropout.generator is not None:
             shown = known * (keep_mask(known, 1 - SHOWN, dropout.generator) > 0)
-        labels = classes * shown
+        labels, whole = classes * shown, graph.whole
         for _ in range(self.label_iterations):
             with torch.no_grad():
-                guessed = self._pass(labels, graph, dropout).logits.softmax(dim=1)
+                guessed = self._pass(labels, whole, dropout).logits.softmax(dim=1)
             labels = torch.where(shown > 0, classes, guessed)
         signals = self._pass(labels, graph, dropout)
         if dropout.generator is None:
             return signals
-        return Signals(torch.where(shown > 0, signals.logits.detach(), signals.logits), signals.hidden)
+        silent = graph.wanted(shown) > 0
+        return Signals(torch.where(silent, signals.logits.detach(), signals.logits), signals.hidden)
 
     def _pass(self, labels: Tensor, graph: Graph, dropout: Dropout) -> Signals:
         """[n, C] labels beside the features."""
@@ -165,7 +166,7 @@ class GAT(Layerwise):
         if self.residuals is not None:
             out = out + self.residuals[layer](x)
         bias = self.biases[layer]
-        return out + bias if len(bias) else out
+        return graph.wanted(out + bias if len(bias) else out)
 
     def _weights(self, scores: Tensor, edges: Neighbourhood, dropout: Dropout) -> Tensor:
         """[E, H] scores -> [E, H] attention weights."""

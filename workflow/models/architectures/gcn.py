@@ -14,7 +14,8 @@ from workflow.tasks.catalog import Facts
 class GCN(Layerwise):
     """X' = A_hat X W + b with the symmetrically normalised A_hat (Kipf and Welling, ICLR 2017).
 
-    The first product A_hat X is constant and computed once a graph; later ones run on the narrower side of W.
+    The first product A_hat X is constant and computed once a graph; later ones run on the narrower side of W, the last
+    one on the wanted rows alone.
     """
 
     title = "GCN"
@@ -30,7 +31,7 @@ class GCN(Layerwise):
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]
         if layer == 0:
-            return linear.constant(graph.memo("gcn x", lambda: graph.gcn @ graph.x))
+            return graph.wanted(linear.constant(graph.memo("gcn x", lambda: graph.whole.gcn @ graph.x)))
         if linear.out_features >= linear.in_features:
             return linear(graph.gcn @ x)
         return graph.gcn @ (x @ linear.weight.t()) + linear.bias

@@ -66,14 +66,15 @@ class GCNII(Model):
         self.register_buffer("identity", torch.eye(width), persistent=False)
 
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
-        """Signals of all nodes: hidden states after the activation and before dropout."""
+        """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         x = first(self.input, graph.x, dropout, self.input_dropout, graph).relu()
-        hidden = [x]
+        hidden = [graph.wanted(x)]
+        propagate = graph.whole.gcn
         # With 1 - alpha taken into the small matrix, only one pass over the nodes is left beside the two products.
         start = x * (self.alpha / (1 - self.alpha))
         for beta, linear, norm in zip(self.betas, self.convolutions, self.norms, strict=True):
-            mixed = graph.gcn @ dropout(x, self.dropout) + start
+            mixed = propagate @ dropout(x, self.dropout) + start
             matrix = linear.weight * ((1 - self.alpha) * beta) + self.identity * ((1 - self.alpha) * (1 - beta))
             x = norm(nn.functional.linear(mixed, matrix)).relu()
-            hidden.append(x)
-        return Signals(self.output(dropout(x, self.dropout)), tuple(hidden))
+            hidden.append(graph.wanted(x))
+        return Signals(graph.wanted(self.output(dropout(x, self.dropout))), tuple(hidden))

@@ -140,33 +140,33 @@ class RGCN(Model):
 
     @torch.no_grad()
     def infer(self, graph: HeteroGraph, block: int = BLOCK_ROWS) -> Signals:
-        """Signals of all nodes of the target type, without dropout and gradients.
+        """Signals of the wanted nodes of the target type, without dropout and gradients.
 
         Layer by layer and by blocks of targets: beside the states of two layers there are what sources send that are
         mapped first, and temporaries of `block` rows.
         """
         x, hidden = self._inputs(graph), []
-        for layer, kinds in enumerate(self.computed):
-            x = {kind: self._infer_type(layer, kind, x, graph, block) for kind in kinds}
-            if layer < len(self.computed) - 1:
-                for value in x.values():
-                    value.relu_()
-                hidden.append(x[self.target])
-        return Signals(x[self.target], tuple(hidden))
+        for layer, kinds in enumerate(self.computed[:-1]):
+            x = {kind: self._infer_type(layer, kind, x, x[kind], graph.means, block).relu_() for kind in kinds}
+            hidden.append(_rows(x[self.target], graph.rows))
+        own = _rows(x[self.target], graph.rows)
+        return Signals(self._infer_type(len(hidden), self.target, x, own, graph.last, block), tuple(hidden))
 
-    def _infer_type(self, layer: int, kind: str, x: Mapping[str, Tensor], graph: HeteroGraph, block: int) -> Tensor:
+    def _infer_type(
+        self, layer: int, kind: str, x: Mapping[str, Tensor], own: Tensor, matrices: Mapping[str, Sparse], block: int
+    ) -> Tensor:
         names = self._into(kind)
-        first = {name for name in names if map_first(graph.means[name], self.maps[layer][name])}
+        first = {name for name in names if map_first(matrices[name], self.maps[layer][name])}
         sent = {name: x[ends(name)[0]] for name in names}
         sent |= {name: self.maps[layer][name](sent[name]) for name in first}
-        nodes = graph.nodes[kind]
-        out = x[kind].new_empty(nodes, self.roots[layer][kind].out_features)
+        nodes = len(own)
+        out = own.new_empty(nodes, self.roots[layer][kind].out_features)
         for start in range(0, nodes, block):
             stop = min(start + block, nodes)
-            means = {name: graph.means[name].rows(start, stop) @ sent[name] for name in names}
+            means = {name: matrices[name].rows(start, stop) @ sent[name] for name in names}
             averages = {name: value for name, value in means.items() if name not in first}
             mapped = [value for name, value in means.items() if name in first]
-            out[start:stop] = self._combine(layer, kind, x[kind][start:stop], averages, mapped)
+            out[start:stop] = self._combine(layer, kind, own[start:stop], averages, mapped)
         return out
 
 

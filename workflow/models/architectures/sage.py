@@ -32,10 +32,11 @@ class SAGE(Layerwise):
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]
         if layer == 0:
-            return linear.constant(graph.memo("mean x | x", lambda: torch.cat([graph.mean @ x, x], 1)))
+            joined = graph.memo("mean x | x", lambda: torch.cat([graph.whole.mean @ x, x], 1))
+            return graph.wanted(linear.constant(joined))
         if linear.out_features >= x.shape[1]:
-            return linear(torch.cat([graph.mean @ x, x], 1))
+            return linear(torch.cat([graph.mean @ x, graph.wanted(x)], 1))
         # Narrowing: both maps in one product, then the mean of the narrower result.
         halves = linear.weight.split(x.shape[1], dim=1)
         neighbours, own = (x @ torch.cat(halves).t()).split(linear.out_features, dim=1)
-        return graph.mean @ neighbours.contiguous() + own + linear.bias
+        return graph.mean @ neighbours.contiguous() + graph.wanted(own) + linear.bias

@@ -74,7 +74,7 @@ class SIGN(Model):
                 nn.init.zeros_(module.bias)
 
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
-        """Signals of all nodes: hidden states after the activation and before dropout."""
+        """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         hidden: list[Tensor] = []
         for layer, linears in enumerate(self.hops):
             if layer == 0:
@@ -89,7 +89,8 @@ class SIGN(Model):
             hidden.append(nn.functional.prelu(torch.cat(parts, dim=1), slopes))
         for linear in self.after[:-1]:
             hidden.append(nn.functional.prelu(linear(dropout(hidden[-1], self.dropout)), self.after_slope))
-        return Signals(self.after[-1](dropout(hidden[-1], self.dropout)), tuple(hidden))
+        logits = self.after[-1](dropout(hidden[-1], self.dropout))
+        return Signals(graph.wanted(logits), tuple(map(graph.wanted, hidden)))
 
 
 def hop(graph: Graph, power: int) -> Tensor:
@@ -102,4 +103,4 @@ def hop(graph: Graph, power: int) -> Tensor:
 def _average(graph: Graph, x: Tensor) -> Tensor:
     """P x: the mean over a node and its in-neighbours, from the mean over the neighbours alone."""
     degree = (graph.pointers[1:] - graph.pointers[:-1]).to(x.dtype)[:, None]
-    return (degree * (graph.mean @ x) + x) / (degree + 1)
+    return (degree * (graph.whole.mean @ x) + x) / (degree + 1)
