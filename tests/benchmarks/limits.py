@@ -116,9 +116,9 @@ def losses(case: str, rows: int, sides: list[str], repeats: int) -> dict[str, An
             method.zero_grad(set_to_none=True)
             for leaf in (made[0].logits, *made[0].hidden):
                 leaf.grad = None
-            started = trainings.now()
+            started = process.now()
             chosen.step(side, method, *made)
-            times[side].append(trainings.now() - started)
+            times[side].append(process.now() - started)
     return {**times, "extra_mib": process.peak_mib() - before}
 
 
@@ -159,7 +159,7 @@ def local(kernel: str, nodes: int, repeats: int) -> dict[str, Any]:
     before = process.reset_peak()
     seconds = []
     for _ in range(repeats + 1):
-        started = trainings.now()
+        started = process.now()
         torch.autograd.grad(method(student, teacher, step.batch)["lsp"], h)
-        seconds.append(trainings.now() - started)
+        seconds.append(process.now() - started)
     return {"seconds": seconds, "edges": step.batch.edge_index.shape[1], "extra_mib": process.peak_mib() - before}

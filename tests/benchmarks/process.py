@@ -1,7 +1,9 @@
 """Measurements in processes of their own, so that peak memory is theirs alone.
 
 `call` starts `python -m tests.benchmarks.process MODULE:FUNCTION ARGUMENTS THREADS ANSWER`, which writes the dict that
-the function returns, with the process's peak memory beside it, to the file ANSWER.
+the function returns, with the process's peak memory beside it, to the file ANSWER. `turns` starts one process a side,
+without ANSWER: it goes one step on in the iterator that the function returns for every line that it is sent, and says
+how long that took.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from tests.benchmarks.settings import Settings
@@ -41,6 +45,75 @@ def call(settings: Settings, target: str, **arguments: Any) -> dict[str, Any]:
     return answer
 
 
+def turns(settings: Settings, sides: Mapping[str, tuple[str, dict[str, Any]]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each step of each side, turn by turn, so that a busy machine slows all of them.
+
+    A first turn is not counted.
+
+    Args:
+        sides: MODULE:FUNCTION and its arguments; the function returns an iterator.
+
+    Raises:
+        RuntimeError: a process failed.
+    """
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    with contextlib.ExitStack() as stack:
+        started = {
+            name: stack.enter_context(_side(settings, target, arguments)) for name, (target, arguments) in sides.items()
+        }
+        for turn in range(repeats + 1):
+            for name, step in started.items():
+                seconds = step()
+                if turn:
+                    times[name].append(seconds)
+    return times
+
+
+@contextlib.contextmanager
+def _side(settings: Settings, target: str, arguments: dict[str, Any]) -> Iterator[Callable[[], float]]:
+    """A function that goes one step on and tells the seconds of it."""
+    if not settings.isolated:
+        side = _function(target)(**arguments)
+        yield lambda: timed(side)
+        return
+    command = [sys.executable, "-m", "tests.benchmarks.process", target, json.dumps(arguments), str(settings.threads)]
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as said,
+        subprocess.Popen(
+            command, cwd=ROOT, env=_environment(ROOT), text=True, bufsize=1, stdin=PIPE, stdout=PIPE, stderr=said
+        ) as child,
+    ):
+        assert child.stdin is not None and child.stdout is not None
+        asked, answers = child.stdin, child.stdout
+
+        def step() -> float:
+            asked.write("\n")
+            answer = answers.readline()
+            if not answer:
+                said.seek(0)
+                raise RuntimeError(f"{target}: {said.read()[-2000:]}")
+            return float(answer)
+
+        try:
+            yield step
+        finally:
+            asked.close()
+
+
+def timed(side: Iterator[None]) -> float:
+    """Seconds of the next step."""
+    started = now()
+    next(side)
+    return now() - started
+
+
+def now() -> float:
+    """Seconds of a clock that other load on the machine disturbs least: the process's own where it has one thread."""
+    import torch
+
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
 def module(name: str, *arguments: str, cwd: Path = ROOT) -> float:
     """Seconds that `python -m NAME ...` takes, from its start to its end.
 
@@ -56,11 +129,10 @@ def measured(name: str, *arguments: str, cwd: Path = ROOT) -> tuple[float, float
     Raises:
         RuntimeError: as above.
     """
-    environment = {**os.environ, "PYTHONPATH": str(cwd), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     command = [sys.executable, "-m", name, *arguments]
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         started = time.perf_counter()
-        child = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=said)
+        child = subprocess.Popen(command, cwd=cwd, env=_environment(cwd), stdout=subprocess.DEVNULL, stderr=said)
         _, status, used = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -71,6 +143,10 @@ def measured(name: str, *arguments: str, cwd: Path = ROOT) -> tuple[float, float
     return seconds, used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def _environment(cwd: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(cwd), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+
+
 def cpu_of_children() -> float:
     """CPU seconds of all processes that were started here and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -79,9 +155,14 @@ def cpu_of_children() -> float:
 
 def run(target: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The same in this process."""
-    place, name = target.split(":")
-    answer: dict[str, Any] = getattr(importlib.import_module(place), name)(**arguments)
+    answer: dict[str, Any] = _function(target)(**arguments)
     return {"peak_mib": peak_mib(), **answer}
+
+
+def _function(target: str) -> Callable[..., Any]:
+    place, name = target.split(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(place), name)
+    return found
 
 
 def peak_mib() -> float:
@@ -117,9 +198,14 @@ def _status(field: str) -> float | None:
 def main() -> None:
     import torch
 
-    target, arguments, threads, file = sys.argv[1:]
+    target, arguments, threads, *answer = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    Path(file).write_text(json.dumps(run(target, json.loads(arguments))))
+    if answer:
+        Path(answer[0]).write_text(json.dumps(run(target, json.loads(arguments))))
+        return
+    side = _function(target)(**json.loads(arguments))
+    for _ in sys.stdin:
+        print(timed(side), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import UNLABELED
-from tests.benchmarks import data, trainings
+from tests.benchmarks import data, process, trainings
 from tests.benchmarks.plain import PlainRGCN
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say, spread
@@ -145,13 +145,13 @@ def compare(sides: Sides, steps: int) -> list[Row]:
     draws, ours, theirs = [], [], []
     nodes = edges = 0
     for step in range(steps + 1):
-        started = trainings.now()
+        started = process.now()
         drawn, patterns = sides.draw()
-        between = trainings.now()
+        between = process.now()
         sides.theirs(drawn, patterns)
-        middle = trainings.now()
+        middle = process.now()
         sides.ours()
-        ended = trainings.now()
+        ended = process.now()
         if step:
             draws.append(between - started)
             theirs.append(middle - between)

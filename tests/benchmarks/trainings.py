@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 import methods
 from methods.contract import Method, Signals
 from tests.benchmarks.data import facts_of
+from tests.benchmarks.process import timed
 from workflow.config import training_defaults
 from workflow.models.model import Dropout, create
 from workflow.tasks.task import Task
@@ -52,20 +52,14 @@ def epochs(
         yield
 
 
-def now() -> float:
-    """Seconds of a clock that other load on the machine disturbs least: the process's own where it has one thread."""
-    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
-
-
 def in_turns(sides: Mapping[str, Iterator[None]], repeats: int) -> dict[str, list[float]]:
     """Seconds of each side, turn by turn, so that a busy machine slows all of them; a first turn is not counted."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(repeats + 1):
         for name, side in sides.items():
-            started = now()
-            next(side)
+            taken = timed(side)
             if turn:
-                times[name].append(now() - started)
+                times[name].append(taken)
     return times
 
 
