@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from reports.results import MEASUREMENT_COLUMNS, RUN_COLUMNS
+from tests.unit.ogb_layout import shared_data
 from workflow.config import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -206,3 +208,44 @@ def test_changed_method_code_runs_only_that_method(smoke):
     assert "teach" not in found
     everything = jobs(snakemake(folder, "-n", "--forceall", "--configfile", "config/smoke.yaml"))["distill"]
     assert 0 < found["distill"] < everything
+
+
+def test_official_raw_files_to_tables(checkout):
+    """OGB's molecules by their scaffold split and ROC-AUC, and Planetoid's Cora with a deep teacher."""
+    short = {"epochs": 3, "batch_size": 128, "learning_rate": 0.005}
+    students = [{"model": "mol-gin-2", "widths": [8]}]
+    config = {
+        "title": "Official files",
+        "seeds": 2,
+        "data": {"ogb_root": str(shared_data("ogb")), "planetoid_root": str(shared_data("planetoid"))},
+        "models": {
+            "gine-3x32": {"model": "gine", "layers": 3, "width": 32, "training": short},
+            "pna-2x16": {"model": "pna", "layers": 2, "width": 16, "training": short},
+            "mol-gcn-3x32": {"model": "mol_gcn", "layers": 3, "width": 32, "training": short},
+            "mol-gin-2": {"model": "mol_gin", "layers": 2, "training": short},
+            "gcnii-64x16": {"model": "gcnii", "layers": 64, "width": 16, "training": {"epochs": 5}},
+            "gcnii-4": {"model": "gcnii", "layers": 4, "training": {"epochs": 20}},
+        },
+        "methods": {"supervised": None, "kd": None, "gcrd": {"max_samples": 512}, "abkd": None},
+        "experiments": [
+            {"dataset": "ogbg-molbace", "teachers": ["gine-3x32", "pna-2x16", "mol-gcn-3x32"], "students": students},
+            {"dataset": "ogbg-molbbbp", "teachers": ["gine-3x32"], "students": students},
+            {"dataset": "cora", "teachers": ["gcnii-64x16"], "students": [{"model": "gcnii-4", "widths": [4]}]},
+        ],
+    }
+    (checkout / "config" / "official.yaml").write_text(yaml.safe_dump(config))
+    answer = snakemake(checkout, "--configfile", "config/official.yaml")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    results = checkout / "results" / "official"
+    runs = pd.read_parquet(results / "runs.parquet")
+    assert (runs["status"] == "ok").all(), runs[["dataset", "method", "status", "reason"]]
+    assert dict(zip(runs["dataset"], runs["metric"], strict=True)) == {
+        "ogbg-molbace": "rocauc",
+        "ogbg-molbbbp": "rocauc",
+        "cora": "accuracy",
+    }
+    assert len(runs) == 2 * 5 * (1 + len(config["methods"]))
+    fingerprints = json.loads((results / "provenance.json").read_text())["fingerprints"]
+    assert fingerprints["cora"].startswith("a0227b9121e6c068")
+    table = (results / "tables" / "main.csv").read_text()
+    assert all(name in table for name in ("molbace", "molbbbp", "cora", "pna-2x16"))

@@ -46,8 +46,8 @@ class HeteroFeed:
         self.patterns = {name: self._pattern(name) for name in task.info["relations"]}
         self.labels = to_device(task.labels, device).long()
         self.split = {part: to_device(task.split(part), device).long() for part in SPLITS}
-        self.answering: dict[str, HeteroGraph] = {}
-        """The whole graph for each part of the split, made when it is first asked for."""
+        self.answering: tuple[str, HeteroGraph] | None = None
+        """The part of the split that was asked for last, and the whole graph that answers for it."""
         self.visible = torch.full_like(self.labels, UNLABELED)
         """[n] labels, hidden outside the training split."""
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
@@ -158,9 +158,10 @@ class HeteroFeed:
         """[k, C] logits of a part of the split, or of all nodes of the target type, dropout off."""
         if part is None:
             return self.knowledge(model).logits
-        if part not in self.answering:
-            self.answering[part] = self.graph.at(self.split[part], self.patterns)
-        logits: Tensor = model.infer(self.answering[part]).logits
+        if self.answering is None or self.answering[0] != part:
+            self.answering = None  # the matrices of one part at a time
+            self.answering = part, self.graph.at(self.split[part], self.patterns)
+        logits: Tensor = model.infer(self.answering[1]).logits
         return logits
 
     def knowledge(self, model: Model) -> Signals:
