@@ -51,7 +51,7 @@ class Feed(Protocol):
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterable[Step]]: ...
 
-    def labels_of(self, part: str) -> Tensor: ...
+    def units(self, part: str) -> tuple[Tensor | slice, Tensor]: ...
 
     def predict(self, model: Model, part: str | None = None) -> Tensor: ...
 
@@ -106,7 +106,7 @@ class FullGraph:
         Args:
             teacher: signals of ALL nodes in the task's order; None where a teacher is trained.
         """
-        train, labels = self.split["train"], self.labels_of("train")
+        train, labels = self.units("train")
         if teacher is None:
             step = Step(self.graph.at(train), None, labels)
         else:
@@ -124,9 +124,9 @@ class FullGraph:
             return self.graph.labels, edges
         return self.graph.labels[rows], edges[:, (edges < rows.stop).all(0)]
 
-    def labels_of(self, part: str) -> Tensor:
-        """Labels of a part of the split."""
-        return self.labels[self.split[part]]
+    def units(self, part: str) -> tuple[slice, Tensor]:
+        """Rows of `predict` for all nodes that belong to a part of the split, and their labels."""
+        return self.split[part], self.labels[self.split[part]]
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, C] logits of a part of the split, or of all nodes in the feed's own order, dropout off."""

@@ -115,9 +115,9 @@ class GraphBatches:
         hidden = GatheredLayers(teacher.hidden, nodes, self.device)
         return Signals(_gathered(teacher.logits, ids, self.device), hidden)  # type: ignore[arg-type]
 
-    def labels_of(self, part: str) -> Tensor:
-        """Labels of a part of the split."""
-        return self.labels[self.split[part]].to(self.device)
+    def units(self, part: str) -> tuple[Tensor, Tensor]:
+        """Rows of `predict` for all graphs that belong to a part of the split, and their labels."""
+        return self.split[part].to(self.device), self.labels[self.split[part]].to(self.device)
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, tasks] logits of a part of the split, or of all graphs, dropout off."""

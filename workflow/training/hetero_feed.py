@@ -46,8 +46,8 @@ class HeteroFeed:
         self.patterns = {name: self._pattern(name) for name in task.info["relations"]}
         self.labels = to_device(task.labels, device).long()
         self.split = {part: to_device(task.split(part), device).long() for part in SPLITS}
-        self.answering: tuple[str, HeteroGraph] | None = None
-        """The part of the split that was asked for last, and the whole graph that answers for it."""
+        self.answering: dict[str, HeteroGraph] = {}
+        """The whole graph for each part of the split that has been asked for: in a training, validation."""
         self.visible = torch.full_like(self.labels, UNLABELED)
         """[n] labels, hidden outside the training split."""
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
@@ -150,18 +150,17 @@ class HeteroFeed:
         edge_index = edges[0].astype(np.int64) if edges else np.zeros((2, 0), np.int64)
         return torch.from_numpy(edge_index).to(self.device)
 
-    def labels_of(self, part: str) -> Tensor:
-        """Labels of a part of the split."""
-        return self.labels[self.split[part]]
+    def units(self, part: str) -> tuple[Tensor, Tensor]:
+        """Rows of `predict` for all nodes that belong to a part of the split, and their labels."""
+        return self.split[part], self.labels[self.split[part]]
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, C] logits of a part of the split, or of all nodes of the target type, dropout off."""
         if part is None:
             return self.knowledge(model).logits
-        if self.answering is None or self.answering[0] != part:
-            self.answering = None  # the matrices of one part at a time
-            self.answering = part, self.graph.at(self.split[part], self.patterns)
-        logits: Tensor = model.infer(self.answering[1]).logits
+        if part not in self.answering:
+            self.answering[part] = self.graph.at(self.split[part], self.patterns)
+        logits: Tensor = model.infer(self.answering[part]).logits
         return logits
 
     def knowledge(self, model: Model) -> Signals:
