@@ -1,6 +1,7 @@
 """Distils graph neural networks and compares the methods. `snakemake` runs config/quick.yaml; another configuration
 is `snakemake --configfile config/NAME.yaml`. Results land in results/NAME/."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from workflow.run import Run
 
 RUN = Run.of(config, workflow.configfiles[-1])
 RESULTS = RUN.results
+BIN = shlex.quote(str(Path(sys.executable).parent))
 # Jobs run in the Python that runs Snakemake, whether or not its environment is activated.
 # A cluster's jobs do not share a machine, so they need no server to fork from.
-shell.prefix(f"export {'ABKD_COLD=1 ' if workflow.remote_exec else ''}PATH={Path(sys.executable).parent}:$PATH; ")
+shell.prefix(f"export {'ABKD_COLD=1 ' if workflow.remote_exec else ''}PATH={BIN}:$PATH; ")
 
 
 wildcard_constraints:

@@ -87,6 +87,7 @@ class Batch:
         objective: how logits are read.
         graph: [n] int64, the graph that each hidden row belongs to; None where a row is itself the unit of
             prediction.
+        constant: whether every step has these edges, so that what they lack is lacking in all of the training.
     """
 
     labels: Tensor
@@ -94,6 +95,7 @@ class Batch:
     generator: torch.Generator
     objective: Objective = "multiclass"
     graph: Tensor | None = None
+    constant: bool = False
     _memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -128,10 +130,16 @@ class Batch:
         """[n, d] node rows -> [g, d] means over each graph; the rows themselves where a row is its own unit."""
         if self.graph is None:
             return hidden
-        graphs = len(self.labels)
-        total = hidden.new_zeros(graphs, hidden.shape[1]).index_add(0, self.graph, hidden)
-        size = torch.bincount(self.graph, minlength=graphs).clamp(min=1).to(hidden.dtype)
-        return total / size[:, None]
+        total = hidden.new_zeros(len(self.labels), hidden.shape[1]).index_add(0, self.graph, hidden)
+        return total / self.sizes[:, None].to(hidden.dtype)
+
+    @cached_property
+    def sizes(self) -> Tensor:
+        """[g] nodes of every graph, 1 for a graph without any."""
+        assert self.graph is not None
+        ones = torch.ones(len(self.graph), device=self.graph.device)
+        # Not `bincount`, which asks a GPU for its largest value.
+        return ones.new_zeros(len(self.labels)).index_add(0, self.graph, ones).clamp(min=1)
 
 
 class TaskFacts(Protocol):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from methods.contract import Batch
+from methods.contract import Batch, NotApplicableError
 
 # torch warns once a process that its CSR type may still grow; nothing used here has changed for years.
 warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
@@ -85,12 +85,18 @@ class Edges:
 
     @classmethod
     def of(cls, batch: Batch) -> Edges:
-        """Once per Batch object, whatever the number of methods that ask."""
+        """Once per Batch object, whatever the number of methods that ask.
+
+        Raises:
+            NotApplicableError: no row ever has two neighbours to compare, so that local structure says nothing.
+        """
         return batch.memo("methods.kernels.Edges", lambda: cls._build(batch))
 
     @classmethod
     def _build(cls, batch: Batch) -> Edges:
         pointers, sources = batch.neighbours
+        if batch.constant and not bool((pointers.diff() > 1).any()):
+            raise NotApplicableError("no distilled node has two neighbours among the distilled nodes")
         nodes = torch.arange(batch.rows, device=sources.device)
         targets = torch.repeat_interleave(nodes, pointers.diff(), output_size=len(sources))
         rows, columns = torch.cat([targets, sources]), torch.cat([sources, targets])

@@ -91,7 +91,8 @@ def column(results: Results, family: Family, settings: Settings) -> Column:
     metric = results.metric(family.dataset)
     found = outcomes(results, family, settings)
     winners = bold(found, metric.sign, settings)
-    tests = against(found, settings.arrows, metric.sign, settings)
+    compared = settings.arrows in found and not found[settings.arrows].complaint
+    tests = against(found, settings.arrows, metric.sign, settings) if compared else {}
     cells = {}
     for label, own in found.items():
         if own.complaint:

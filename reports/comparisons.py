@@ -131,10 +131,11 @@ def against(
 def compare(results: Results, settings: Settings) -> pd.DataFrame:
     """[rows, COLUMNS]: families in display order, methods in display order within each, teachers left out.
 
-    Scores (`mean`, `std`) are as stored, of all usable seeds of the method. `difference` and its interval are turned
+    Scores (`mean`, `std`) are as stored, of all seeds of the method. `difference` and its interval are turned
     so that POSITIVE IS BETTER, over the `n` seeds that method and reference both have. p-values are NaN below
-    `minimum_seeds` pairs. A method with any failed run gets no better/worse verdict: the seeds that survived are not
-    a fair sample of those that were asked for.
+    `minimum_seeds` pairs. A method with any failed run has no numbers but `n`, and no better/worse verdict: the seeds
+    that survived are not a fair sample of those that were asked for. Where the reference is such a method, nothing is
+    compared with it.
     """
     rows = []
     for family in results.families:
@@ -155,20 +156,28 @@ def _row(
     sign: int,
     settings: Settings,
 ) -> dict[str, object]:
-    mean, std = statistics.mean_and_std(own.values())
     nothing = statistics.Paired(0, np.nan, np.nan, np.nan, np.nan, np.nan)
     test, p_holm = tests.get(label, (nothing, np.nan))
-    tested = test.n >= settings.minimum_seeds
+    n = test.n
+    reference = found.get(settings.reference)
     is_reference = label == settings.reference
+    # What survives of a method, or of the reference, is not a fair sample: nothing is averaged over it.
+    whole = not own.complaint
+    mean, std = statistics.mean_and_std(own.values()) if whole else (np.nan, np.nan)
+    comparable = whole and reference is not None and not reference.complaint and not is_reference
+    if not comparable:
+        test, p_holm = nothing, np.nan
+    tested = test.n >= settings.minimum_seeds
     wilcoxon = improvement = np.nan
-    if settings.reference in found and not is_reference:
-        reference = found[settings.reference]
+    if comparable and reference is not None:
         improvement = statistics.probability_of_improvement(sign * own.values(), sign * reference.values())
         wilcoxon = statistics.wilcoxon(*pairs(own, reference, sign)) if tested else np.nan
     if own.complaint:
         verdict = own.complaint
     elif is_reference:
         verdict = "reference"
+    elif reference is not None and reference.complaint:
+        verdict = f"no verdict: the reference {reference.complaint}"
     elif not tested:
         verdict = "too few seeds"
     elif p_holm <= settings.alpha:
@@ -178,7 +187,7 @@ def _row(
     return {
         "method": label,
         "reference": settings.reference,
-        "n": len(own.scores) if is_reference else test.n,
+        "n": len(own.scores) if is_reference else n,
         "mean": mean,
         "std": std,
         "difference": test.difference,
@@ -188,13 +197,15 @@ def _row(
         "p_holm": p_holm,
         "wilcoxon_p": wilcoxon,
         "probability_of_improvement": improvement,
-        "gap_closed": _gap_closed(own, found, sign, settings),
+        "gap_closed": _gap_closed(own, found, sign, settings) if whole else np.nan,
         "verdict": verdict,
     }
 
 
 def _gap_closed(own: Outcome, found: Mapping[str, Outcome], sign: int, settings: Settings) -> float:
     if settings.floor not in found or settings.ceiling not in found:
+        return np.nan
+    if found[settings.floor].complaint or found[settings.ceiling].complaint:
         return np.nan
     floor, ceiling = found[settings.floor].scores, found[settings.ceiling].scores
     seeds = sorted(set(own.scores) & set(floor) & set(ceiling))

@@ -40,7 +40,8 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
     frame = results.measurements
     if frame.empty:
         return []
-    ratios = results.runs.groupby(["dataset", "student"])[["ratio", "ratio_with_embeddings"]].median()
+    columns = ["ratio", "ratio_with_embeddings"]
+    ratios = results.runs.groupby(["dataset", "student", "teacher"])[columns].median().reset_index()
     place = {dataset: number for number, dataset in enumerate(settings.dataset_order(frame["dataset"]))}
     order = sorted(
         frame.to_dict("records"),
@@ -48,24 +49,26 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
     )
     rows = []
     for row in order:
-        key = (row["dataset"], row["model"])
-        compression = (
-            ratios.loc[key] if key in ratios.index else pd.Series({"ratio": np.nan, "ratio_with_embeddings": np.nan})
-        )
+        own = ratios[(ratios["dataset"] == row["dataset"]) & (ratios["student"] == row["model"])]
         rows.append(
             {
                 "Dataset": settings.dataset_title(row["dataset"]),
                 "Network": f"{row['model']} ({row['role']})",
                 "Parameters": _number(row["params"]),
-                "Ratio": metrics.ratio(float(compression["ratio"])),
+                "Ratio": _ratios(own["ratio"]),
                 "With embeddings": _number(row["params_with_embeddings"]),
-                "Ratio with embeddings": metrics.ratio(float(compression["ratio_with_embeddings"])),
+                "Ratio with embeddings": _ratios(own["ratio_with_embeddings"]),
                 "MACs": _number(row["macs"]),
                 "Latency, ms (IQR)": _latency(row["latency_ms_median"], row["latency_ms_iqr"]),
                 "Peak memory, MB": _number(row["peak_memory_mb"]),
             }
         )
     return rows
+
+
+def _ratios(values: pd.Series) -> str:
+    """One for each teacher, the largest first."""
+    return " / ".join(dict.fromkeys(map(metrics.ratio, sorted(values, reverse=True)))) or ABSENT
 
 
 def total_seconds(results: Results) -> float:

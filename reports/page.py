@@ -75,6 +75,8 @@ def render(
         ],
         dropped=[settings.method_title(label) for label in ranking.dropped],
         minimum_datasets=MINIMUM_DATASETS,
+        minimum_seeds=settings.minimum_seeds,
+        circumstances=circumstances(results),
         maximum_share=MAXIMUM_SHARE,
         figure_groups=_figure_groups(drawings),
         failures=_failures(results, settings),
@@ -91,6 +93,15 @@ def render(
 def _data_uri(svg: str) -> str:
     """An SVG as an image source: inside an image its ids and styles cannot clash with another figure's."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def circumstances(results: Results) -> str:
+    """Where networks were measured: `1 thread, cpu`."""
+    students = results.runs.dropna(subset=["threads"])
+    threads = sorted({int(n) for n in students["threads"]})
+    devices = sorted(set(students["device"].dropna().astype(str)))
+    count = " or ".join(map(str, threads))
+    return ", ".join([f"{count} CPU thread{'' if threads == [1] else 's'}", *devices])
 
 
 def _verdicts(

@@ -32,7 +32,7 @@ class Ranking:
         datasets: number of datasets that carry the ranks.
         dropped: methods left out because a dataset lacks a complete set of runs of theirs.
         critical_difference: Nemenyi's, in ranks; NaN below two methods.
-        enough: whether the datasets can carry a test (the rule is `carries`).
+        enough: whether the datasets can carry a test (the rule is `carries`), and every mean has the seeds for one.
         friedman_p: NaN unless `enough`.
         nemenyi: [k, k] p-values; empty unless `enough`.
     """
@@ -82,9 +82,10 @@ def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
     ranks = wide[kept].rank(axis=1, ascending=False)
     blocks = ranks.groupby(level="dataset").mean().rank(axis=1)
     k, n = len(kept), len(blocks)
+    seeds = students[students["method"].isin(kept)].groupby([*FAMILY, "method"], dropna=False)["seed"].nunique()
     limit = critical_difference(k, n, settings.alpha) if k > 1 and n else np.nan
     means = blocks.mean() if n else pd.Series(dtype=float)
-    if not carries(k, n, settings.alpha):
+    if not carries(k, n, settings.alpha) or seeds.min() < settings.minimum_seeds:
         return Ranking(means, n, dropped, limit, False, np.nan, pd.DataFrame())
     friedman = float(stats.friedmanchisquare(*(blocks[label] for label in kept)).pvalue)
     nemenyi = scikit_posthocs.posthoc_nemenyi_friedman(blocks.to_numpy())

@@ -172,10 +172,9 @@ def families(runs: pd.DataFrame, settings: Settings) -> list[Family]:
 
 
 def architecture(student: str) -> str:
-    """`gcn-2x16` -> `gcn-2`: the layers without their width, which is what changes along a compression axis."""
-    head, _, tail = student.partition("-")
-    depth = tail.partition("x")[0]
-    return f"{head}-{depth}" if depth.isdigit() else student
+    """`mol-gcn-2x16` -> `mol-gcn-2`: the name without the width, which is what changes along a compression axis."""
+    head, _, width = student.rpartition("x")
+    return head if head and width.isdigit() else student
 
 
 def load(folder: Path, settings: Settings) -> Results:

@@ -75,9 +75,19 @@ def best(rows: pd.DataFrame, metric: metrics.Metric, settings: Settings) -> str:
 
 
 def _untested(rows: pd.DataFrame, settings: Settings) -> str:
-    if settings.reference not in set(rows["method"]):
-        return f"No test: the reference {settings.method_title(settings.reference)} was not run here."
-    seeds = int(rows.loc[rows["method"] != settings.reference, "n"].max()) if len(rows) > 1 else 0
+    """Why no method but the floor was tested."""
+    title = settings.method_title(settings.reference)
+    reference = rows[rows["method"] == settings.reference]
+    if reference.empty:
+        return f"No test: the reference {title} was not run here."
+    if (verdict := str(reference["verdict"].iloc[0])) != "reference":
+        return f"No test: the reference {title} {verdict}."
+    methods = rows[~rows["method"].isin([settings.reference, settings.floor])]
+    if methods.empty:
+        return f"No test: no method beside {title} was run here."
+    if methods["verdict"].str.startswith(("failed", "skipped")).all():
+        return "No test: every method failed or was skipped."
+    seeds = int(methods["n"].max())
     return f"No test: a p-value needs {settings.minimum_seeds} seeds that both methods have, and there are {seeds}."
 
 

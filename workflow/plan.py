@@ -185,6 +185,8 @@ def _add_cells(
         plan["cells"][key] = {
             "dataset": teacher["dataset"],
             "teacher": teacher["teacher"],
+            # Another training of the teacher is another cell, whatever stands on disk.
+            "teacher_hash": digest(teacher),
             "teacher_params": teacher["params"],
             "teacher_params_with_embeddings": teacher["params_with_embeddings"],
             "student": label,

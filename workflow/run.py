@@ -9,9 +9,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import methods
 from workflow import config as configuration
 from workflow import plan as planning
+from workflow import sources
 from workflow.errors import UserError
 from workflow.files import code_digest
 from workflow.tasks import catalog
@@ -70,9 +70,9 @@ class Run:
     def distill_machine(self) -> str:
         return self.machine + (" --forget-weights" if self.config["keep_weights"] == "teachers" else "")
 
-    @property
-    def data_settings(self) -> str:
-        return as_json(self.config["data"])
+    def data_settings(self, dataset: str) -> str:
+        """What this dataset's loader reads of `data`, so that another's folder does not prepare it anew."""
+        return as_json({key: value for key, value in self.config["data"].items() if key in catalog.settings(dataset)})
 
     @property
     def config_json(self) -> str:
@@ -144,19 +144,22 @@ class Run:
     # Digests of the code that a rule rests on, given as params: Snakemake runs a job anew when its digest changes.
 
     def loader_code(self, dataset: str) -> str:
-        return code_digest(("workflow/tasks/task.py", f"workflow/tasks/{catalog.loader(dataset)}.py"))
+        return sources.of_data(catalog.loader(dataset))
 
-    @cached_property
-    def training_code(self) -> str:
-        return code_digest(("workflow/models", "workflow/training"))
+    def teacher_code(self, dataset: str, teacher: str) -> str:
+        return sources.of_training(self.teachers[f"{dataset}/{teacher}"]["model"]["model"])
 
-    def method_code(self, wildcards: Any) -> str:
-        return self._method_code(self._cell(wildcards)["method_id"])
+    def cell_code(self, wildcards: Any) -> str:
+        cell = self._cell(wildcards)
+        return sources.of_training(cell["model"]["model"]) + sources.of_method(cell["method_id"])
 
-    @cache  # noqa: B019 (one Run lives as long as Snakemake)
-    def _method_code(self, identity: str) -> str:
-        shared = [str(path) for path in sorted(Path("methods").glob("*.py")) if path.stem != "testing"]
-        return self.training_code + code_digest((*shared, *methods.source_files(identity)))
+    def measuring_code(self, dataset: str) -> str:
+        specs = [*self.teachers.values(), *self.cells.values()]
+        return sources.of_measuring(*(spec["model"]["model"] for spec in specs if spec["dataset"] == dataset))
+
+    @property
+    def collect_code(self) -> str:
+        return code_digest(("workflow/steps/collect.py", "reports/results.py"))
 
     @property
     def report_code(self) -> str:

@@ -62,11 +62,27 @@ def ask(module: str, arguments: list[str]) -> int | None:
             socket.send_fds(connection, [json.dumps(request).encode()], [0, 1, 2])
             process = int(connection.recv(64))
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda number, _: os.kill(process, number))
-            # Nothing comes where the server itself was killed; the step may then have done some of its work.
-            return int(connection.recv(64) or 1)
+                signal.signal(number, lambda number, _: pass_on(process, number))
+            return outcome(connection)
     except (OSError, AttributeError, ValueError):
         return None
+
+
+def pass_on(process: int, number: int) -> None:
+    """Sends a signal to the step, which may just have ended."""
+    with suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
+def outcome(connection: socket.socket) -> int:
+    """The exit code of a step that has begun: whatever happens, it must not be run again.
+
+    Nothing comes where the server itself was killed; the step may then have done some of its work.
+    """
+    try:
+        return int(connection.recv(64) or 1)
+    except OSError:
+        return 1
 
 
 def address() -> Path:

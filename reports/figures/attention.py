@@ -26,6 +26,7 @@ def maps(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[pd.DataFrame, pd.Dat
     Seeds that stopped at different epochs still each contribute their own last map.
     """
     found = {}
+    rows = rows[np.isfinite(rows["value"].astype(float))]
     for (method, name), each in rows.groupby(["method", "name"]):
         ends = []
         for pick in ("min", "max"):
@@ -38,7 +39,9 @@ def maps(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[pd.DataFrame, pd.Dat
 def draw(results: Results, folder: Path, settings: Settings) -> list[Drawing]:
     drawings = []
     for family in results.families if len(results.attention) else []:
-        found = maps(family.rows(results.attention))
+        # A seed that failed is not averaged over.
+        usable = family.rows(results.runs).query("usable")[["method", "seed"]]
+        found = maps(family.rows(results.attention).merge(usable, on=["method", "seed"]))
         order = settings.method_order({method for method, _ in found})
         ordered = {key: found[key] for key in sorted(found, key=lambda key: (order.index(key[0]), key[1]))}
         if ordered:
@@ -90,7 +93,8 @@ def _figure(
         figure.colorbar(image, cax=bar)
         caption = (
             "Attention of each teacher layer (row) over the student's layers (column), the output layer last, mean "
-            "over seeds: before training on the left, at its end on the right. The darker, the more a pair weighs."
+            "over seeds: after the first epoch on the left, at the end of training on the right. The darker, the more "
+            "a pair weighs."
         )
         alt = f"Heat maps of layer attention at the start and the end of training, {title}."
         return finish(figure, folder, KIND, name, title, caption, alt)

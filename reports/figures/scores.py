@@ -16,6 +16,8 @@ from reports.results import Family, Results, architecture, slug
 from reports.settings import Settings
 
 KIND = "scores"
+CHARACTER = 0.62 * TEXT_SIZE / 72
+"""Inches that a character takes, with a little room."""
 Points = dict[str, list[tuple[float, float, float, float]]]
 """Label -> (ratio, mean, low, high) at each compression where all of its runs gave a score; printed units."""
 
@@ -129,9 +131,22 @@ def _ratio_axis(axes: Axes, ratios: list[float], students: list[str]) -> None:
     axes.set_xlim(min(ratios) * 0.9, max(ratios) * 1.1)
     axes.xaxis.set_major_locator(FixedLocator(ratios))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([f"{metrics.ratio(r)}\n{student}" for r, student in zip(ratios, students, strict=True)])
+    sizes = [metrics.ratio(ratio) for ratio in ratios]
+    named = [f"{size}\n{student}" for size, student in zip(sizes, students, strict=True)]
+    axes.set_xticklabels(named if _fit(axes, ratios, students) else sizes)
     axes.set_xlabel("Compression (parameters of teacher / student)")
     axes.grid(axis="y", color="#e8e8e8", linewidth=0.6)
+
+
+def _fit(axes: Axes, ratios: list[float], names: list[str]) -> bool:
+    """Whether names under their ratios keep clear of each other."""
+    low, high = np.log(axes.get_xlim())
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    inches = axes.get_position().width * figure.get_figwidth()
+    places = inches * (np.log(ratios) - low) / (high - low)
+    halves = [len(name) * CHARACTER / 2 for name in names]
+    return all(b - a > x + y for a, b, x, y in zip(places, places[1:], halves, halves[1:], strict=False))
 
 
 def _lines(axes: Axes, series: Points, styles: dict[str, Look]) -> None:

@@ -11,6 +11,7 @@ from tests.benchmarks import data, process, trainings
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, exponent, judge, say, spread
 from workflow.tasks.task import Task
+from workflow.training import device as devices
 
 WIDTH, DEEP = 64, 64
 STUDENTS = (4, 64)
@@ -88,9 +89,9 @@ def peak(method: str, nodes: int, teacher_layers: int, student_layers: int) -> d
     """MiB of two epochs beyond what is resident before."""
     task = data.pubmed_sized(nodes)
     teacher = made_up(task, teacher_layers)
-    before = process.reset_peak()
+    before = devices.reset_host_peak()
     trainings.seconds(trainings.epochs(task, student(student_layers, WIDTH), method, teacher, "all"), 1)
-    return {"extra_mib": process.peak_mib() - before}
+    return {"extra_mib": devices.host_peak_mib() - before}
 
 
 def student(layers: int, width: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from methods.contract import Shape
 from tests.benchmarks import data, growth_figure, process, trainings
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, exponent, judge, say
+from workflow.training import device as devices
 
 METHODS: dict[str, dict[str, Any]] = {
     "supervised": {},
@@ -64,7 +65,7 @@ def run(settings: Settings) -> list[Table]:
 
 def one(folder: str, method: str, hyperparameters: dict[str, Any], repeats: int) -> dict[str, Any]:
     """Seconds of each epoch, and MiB before anything is loaded."""
-    base = process.reset_peak()
+    base = devices.reset_host_peak()
     task, teacher = trainings.load(Path(folder))
     side = trainings.epochs(task, STUDENT, method, teacher, hyperparameters=hyperparameters)
     return {"seconds": trainings.seconds(side, repeats), "base_mib": base}

@@ -18,6 +18,7 @@ from methods.testing import make_batch
 from tests.benchmarks import data, depth, process, trainings, whole
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Table, judge, say, spread
+from workflow.training import device as devices
 from workflow.training import feeds
 from workflow.training.seeds import Streams
 
@@ -109,7 +110,7 @@ def losses(case: str, rows: int, sides: list[str], repeats: int) -> dict[str, An
     for side in sides:
         chosen.step(side, method, *inputs(WARM_UP_ROWS))
     made = inputs(rows)
-    before = process.reset_peak()
+    before = devices.reset_host_peak()
     times: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(repeats):
         for side in sides:
@@ -119,7 +120,7 @@ def losses(case: str, rows: int, sides: list[str], repeats: int) -> dict[str, An
             started = process.now()
             chosen.step(side, method, *made)
             times[side].append(process.now() - started)
-    return {**times, "extra_mib": process.peak_mib() - before}
+    return {**times, "extra_mib": devices.host_peak_mib() - before}
 
 
 def edges(settings: Settings) -> Table:
@@ -156,10 +157,10 @@ def local(kernel: str, nodes: int, repeats: int) -> dict[str, Any]:
     method = methods.create("lsp", teacher=NETWORK, student=NETWORK, kernel=kernel)
     tiny = inputs(WARM_UP_ROWS)
     method(tiny[0], tiny[1], make_batch([0] * WARM_UP_ROWS, [[0, 1], [1, 2]]))["lsp"].backward()
-    before = process.reset_peak()
+    before = devices.reset_host_peak()
     seconds = []
     for _ in range(repeats + 1):
         started = process.now()
         torch.autograd.grad(method(student, teacher, step.batch)["lsp"], h)
         seconds.append(process.now() - started)
-    return {"seconds": seconds, "edges": step.batch.edge_index.shape[1], "extra_mib": process.peak_mib() - before}
+    return {"seconds": seconds, "edges": step.batch.edge_index.shape[1], "extra_mib": devices.host_peak_mib() - before}

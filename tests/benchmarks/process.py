@@ -23,6 +23,7 @@ from subprocess import PIPE
 from typing import Any
 
 from tests.benchmarks.settings import Settings
+from workflow.training.device import host_peak_mib
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -156,43 +157,13 @@ def cpu_of_children() -> float:
 def run(target: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The same in this process."""
     answer: dict[str, Any] = _function(target)(**arguments)
-    return {"peak_mib": peak_mib(), **answer}
+    return {"peak_mib": host_peak_mib(), **answer}
 
 
 def _function(target: str) -> Callable[..., Any]:
     place, name = target.split(":")
     found: Callable[..., Any] = getattr(importlib.import_module(place), name)
     return found
-
-
-def peak_mib() -> float:
-    """MiB at this process's peak, since the last `reset_peak` where the system can do that.
-
-    Not `ru_maxrss` where it can be helped: on Linux a child starts with its parent's.
-    """
-    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        2**20 if sys.platform == "darwin" else 2**10
-    )
-
-
-def resident_mib() -> float:
-    """MiB that are in memory now (the peak so far where the system does not tell)."""
-    return _status("VmRSS") or peak_mib()
-
-
-def reset_peak() -> float:
-    """Starts a new peak at what is resident now, and returns that; Linux only."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return resident_mib()
-
-
-def _status(field: str) -> float | None:
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith(f"{field}:")), None)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from tests.benchmarks import data, limits, process, tables
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.relational import Sides
 from tests.benchmarks.settings import LONG_PARTS, PARTS, Settings
+from workflow.training import device as devices
 
 # One worker runs them all, so that the run they share is made once.
 pytestmark = pytest.mark.xdist_group("bench")
@@ -128,7 +129,7 @@ def test_a_process_of_its_own_answers_with_its_own_peak():
 
 
 def occupy(mib: int) -> dict:
-    before = process.reset_peak()
+    before = devices.reset_host_peak()
     torch.ones(mib * 2**18)
     return {"before": before}
 

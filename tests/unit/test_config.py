@@ -13,6 +13,7 @@ import yaml
 
 from reports import published
 from workflow import plan as planning
+from workflow import sources
 from workflow.config import complete, load, parse_seeds, schema, seed_blocks
 from workflow.errors import UserError
 from workflow.run import Run
@@ -136,6 +137,48 @@ def test_seed_blocks(first, seeds, blocks):
     config = {"first_seed": first, "seeds": seeds, "seeds_per_job": {"teach": 5}}
     assert seed_blocks(config, "teach") == blocks
     assert [s for block in blocks for s in parse_seeds(block)] == list(range(first, first + seeds))
+
+
+def test_another_training_of_the_teacher_is_another_cell():
+    changed = change("models/big/training", {"epochs": 7})
+    cells = [planning.build(complete(c, "x.yaml"), "x.yaml")["cells"] for c in (GOOD, changed)]
+    for key, spec in cells[0].items():
+        assert {k for k in spec if spec[k] != cells[1][key][k]} == {"teacher_hash"}
+
+
+@pytest.mark.parametrize("value", [-0.5, 1.0, 1.5])
+@pytest.mark.parametrize(
+    ("model", "dataset"), [("gcn", "ace-sim-mini"), ("gine", "ace-mol-mini"), ("rgcn", "ace-het-mini")]
+)
+def test_dropout_is_a_probability(model, dataset, value):
+    config = copy.deepcopy(GOOD)
+    config["models"] = {"big": {"model": model, "layers": 3, "width": 64, "dropout": value}, "small": {"model": model}}
+    config["experiments"][0]["dataset"] = dataset
+    with pytest.raises(UserError, match=r"models\.big: .*dropout must be at least 0 and below 1"):
+        planning.build(complete(config, "x.yaml"), "x.yaml")
+
+
+def test_results_rest_on_what_they_import():
+    def names(*found):
+        return {path.relative_to(ROOT / "workflow").as_posix() for path in sources.files(*found)}
+
+    training = names(("workflow.training.block", "workflow.models.architectures.gcn"), sources.TRAINING)
+    assert {"training/hetero_feed.py", "models/constant.py", "models/architectures/_layerwise.py"} <= training
+    assert {"tasks/csr.py", "tasks/task.py"} <= training
+    assert not {"models/architectures/rgcn.py", "training/measuring.py", "tasks/ace_sim.py"} & training
+    loader = names(("workflow.tasks.ace_het",), sources.DATA)
+    assert {"tasks/ace_sim.py", "tasks/csr.py", "tasks/moleculeace.py"} <= loader
+    assert not {"tasks/catalog.py", "tasks/planetoid.py"} & loader
+    assert sources.of_training("gcn") != sources.of_training("sage")
+
+
+def test_a_folder_of_raw_files_concerns_its_own_loader():
+    config = complete(change("data", {"ogb_root": "here", "planetoid_root": "there"}), "x.yaml")
+    run = Run.__new__(Run)
+    run.config = config
+    assert run.data_settings("ace-sim") == "{}"
+    assert run.data_settings("cora") == '{"planetoid_root": "there"}'
+    assert run.data_settings("ogbg-molhiv") == run.data_settings("ogbn-mag") == '{"ogb_root": "here"}'
 
 
 def test_more_seeds_only_add_blocks():

@@ -81,6 +81,14 @@ def test_every_epoch_meets_every_training_graph_once_in_a_new_order(task):
     assert [len(step) for step in first] == [7, 7, 6]
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_no_batch_is_a_single_graph(task, size):
+    """Batch norm over graphs needs two."""
+    feed = feeds.create(task, CPU, "train", training_defaults() | {"batch_size": size})
+    steps = list(next(iter(feed.steps(Streams(0, "student", CPU)))))
+    assert min(len(step.labels) for step in steps) >= 2
+
+
 def test_teacher_rows_are_those_of_the_batch(task):
     """Rows that name their graph, node and layer must meet the student's inputs at the same place."""
     arrays = task.arrays

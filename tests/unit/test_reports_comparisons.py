@@ -82,8 +82,21 @@ def test_diverged_runs_show_and_forbid_a_verdict():
     table = compared(samples.cell(np.append(BASE, BASE)), rows)
     assert table.loc["abkd", "n"] == 17
     assert table.loc["abkd", "verdict"] == "failed: 3 of 20 diverged"
+    numbers = ["mean", "std", "difference", "ci_low", "ci_high", "p", "p_holm", "wilcoxon_p", "gap_closed"]
+    assert table.loc["abkd", [*numbers, "probability_of_improvement"]].isna().all(), "nothing is averaged over failures"
     shown = column(samples.cell(np.append(BASE, BASE)), rows).cells["abkd"]
     assert (shown.text, shown.bold, shown.arrow, shown.note) == ("diverged 3/20", False, "", "loss is not finite")
+
+
+def test_nothing_is_compared_with_a_reference_that_failed():
+    reference, better = samples.cell(BASE), samples.cell(BASE + 0.05, method="abkd")
+    reference[0] |= {"status": "diverged", "reason": "loss is not finite", "test": np.nan}
+    table = compared(reference, better)
+    assert table.loc["abkd", "verdict"] == "no verdict: the reference failed: 1 of 10 diverged"
+    assert table.loc["abkd", ["difference", "p", "p_holm"]].isna().all()
+    assert table.loc["abkd", "mean"] == pytest.approx((BASE + 0.05).mean())
+    assert column(reference, better).cells["abkd"].arrow == ""
+    assert first_sentence(reference, better) == "No test: the reference KD failed: 1 of 10 diverged."
 
 
 def test_an_ok_run_without_a_score_is_a_failure():
@@ -222,7 +235,7 @@ def test_duplicates_unknown_words_and_missing_columns_are_refused():
 
 
 def test_an_architecture_is_a_student_without_its_width():
-    names = {"gcn-2x16": "gcn-2", "gat-3x250x3h": "gat-3", "mixer": "mixer", "gcn-wide": "gcn-wide"}
+    names = {"gcn-2x16": "gcn-2", "mol-gin-2x8": "mol-gin-2", "smallx16": "small", "mixer": "mixer", "x4": "x4"}
     assert {name: architecture(name) for name in names} == names
 
 
@@ -292,11 +305,27 @@ def test_the_summary_says_what_the_tests_say():
     assert "Best mean: STRIDE 81.01 ± 0.75" in text
 
 
-def test_too_few_seeds_are_said_in_words():
+def first_sentence(*rows):
     settings = Settings.parse(samples.settings())
-    found = results(samples.frame(samples.cell(BASE[:3]), samples.cell(BASE[:3], method="abkd")), settings)
+    found = results(samples.frame(*rows), settings)
     family = found.families[0]
-    words = sentences.family_statement(
-        found, family, compare(found, settings), cells.column(found, family, settings), settings
-    )
-    assert words.sentences[0] == "No test: a p-value needs 10 seeds that both methods have, and there are 3."
+    comparisons = compare(found, settings)
+    column = cells.column(found, family, settings)
+    return sentences.family_statement(found, family, comparisons, column, settings).sentences[0]
+
+
+def test_why_nothing_was_tested_is_said_in_words():
+    few = first_sentence(samples.cell(BASE[:3]), samples.cell(BASE[:3], method="abkd"))
+    assert few == "No test: a p-value needs 10 seeds that both methods have, and there are 3."
+    floor = first_sentence(samples.cell(BASE), samples.cell(BASE - 0.1 + OTHER, method="supervised"))
+    assert floor == "No test: no method beside KD was run here."
+    lost = samples.cell([np.nan] * 10, method="abkd", status="oom", reason="memory")
+    assert first_sentence(samples.cell(BASE), lost) == "No test: every method failed or was skipped."
+
+
+def test_no_test_across_datasets_on_single_seeds():
+    runs = many_datasets(12)
+    assert ranking.rank(prepare(runs), Settings.parse(samples.settings())).enough
+    single = runs[runs["seed"] == runs["seed"].min()]
+    found = ranking.rank(prepare(single), Settings.parse(samples.settings()))
+    assert not found.enough and np.isnan(found.friedman_p)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,15 +15,17 @@ from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import methods
-from methods.contract import Signals
+from methods.contract import NotApplicableError, Signals
 from tests.conftest import TINY
 from workflow.config import training_defaults
 from workflow.errors import UserError
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
+from workflow.training import device as devices
 from workflow.training import feeds, loop, optimizers
 from workflow.training.block import Block
 from workflow.training.loop import evaluate, fit
+from workflow.training.measuring import MacCounter, answer
 from workflow.training.metrics import METRICS, better
 from workflow.training.seeds import Streams
 
@@ -428,12 +431,62 @@ def test_the_loss_of_a_config_is_the_one_that_trains(tiny_task):
 # --- what goes wrong ------------------------------------------------------------------------------------------------
 
 
-def test_diverged_training_is_a_row(taught):
-    spec = cell("supervised", training=SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30})
+@pytest.mark.parametrize("method", ["supervised", "abkd", "stride"])
+def test_diverged_training_is_a_row(method, taught):
+    """Also where the method leaves a trace, which then is not finite either."""
+    spec = cell(method, training=SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30})
     (row,) = taught.distill(spec, seeds=(0,))
     assert row["status"] == "diverged"
     assert "epoch" in row["reason"]
     assert row["test"] is None
+
+
+def test_a_teacher_that_fails_anew_leaves_nothing_of_the_old_one(taught):
+    (first, _) = taught.teach(spec=TEACHER | {"training": SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30}})
+    assert first["status"] == "diverged"
+    rows = taught.distill(cell("kd"))
+    assert [row["status"] for row in rows] == ["failed", "failed"]
+    assert "diverged" in rows[0]["reason"]
+
+
+def test_local_structure_without_two_neighbours_is_skipped(taught, tiny_task):
+    """Among the distilled nodes no node has two neighbours: the loss would be that of plain supervised training."""
+    alone = np.zeros_like(tiny_task.arrays["pointers"])
+    arrays = {**tiny_task.arrays, "pointers": alone, "sources": tiny_task.arrays["sources"][:0]}
+    type(tiny_task)(**{**tiny_task.__dict__, "arrays": arrays}).finish().save(taught.folder / "task")
+    taught.teach()
+    (row,) = taught.distill(cell("lsp"), seeds=(0,))
+    assert (row["status"], row["test"]) == ("skipped", None)
+    feed = feeds.create(tiny_task, CPU, "train")
+    knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 4),))
+    batch = next(feed.steps(Streams(0, "student", CPU), knowledge))[0].batch
+    batch.edge_index = torch.tensor([[0, 1], [1, 2]])
+    with pytest.raises(NotApplicableError, match="two neighbours"):
+        rows = knowledge.at(slice(0, batch.rows))
+        methods.create("lsp", teacher=knowledge.shape, student=knowledge.shape)(rows, rows, batch)
+
+
+@pytest.mark.parametrize("model", ["gcn", "sage", "mlp", "gcnii", "sign"])
+def test_latency_counts_the_first_layer_every_time(model, tiny_task):
+    feed = feeds.create(tiny_task, CPU, "all")
+    network = create({"model": model, "layers": 2, "width": 4}, TINY).eval()
+    found = []
+    for _ in range(3):
+        with torch.no_grad(), MacCounter() as counter:
+            answer(feed, network)
+        found.append(counter.macs)
+    assert len(set(found)) == 1
+
+
+def test_peak_memory_starts_anew():
+    devices.reset_peak_memory(CPU)
+    before = devices.peak_memory_mb(CPU)
+    torch.ones(2**25)  # 128 MiB
+    grown = devices.peak_memory_mb(CPU) - before
+    devices.reset_peak_memory(CPU)
+    if sys.platform == "linux":
+        assert 100 < grown < 200
+        assert devices.peak_memory_mb(CPU) < before + 60
 
 
 def test_failing_method_is_a_row_and_the_next_seed_goes_on(taught, monkeypatch):

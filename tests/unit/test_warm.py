@@ -134,3 +134,16 @@ def test_a_folder_open_to_others_is_refused(tmp_path, monkeypatch):
     (tmp_path / f"abkd-{os.getuid()}").chmod(0o777)
     with pytest.raises(OSError, match="open to others"):
         warm.address()
+
+
+def test_a_step_that_has_begun_is_never_run_again():
+    """Its process may be gone when a signal comes, and its server when its code is asked for."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    warm.pass_on(ended.pid, signal.SIGTERM)
+
+    class Broken:
+        def recv(self, size):
+            raise ConnectionResetError
+
+    assert warm.outcome(Broken()) == 1

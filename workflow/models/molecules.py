@@ -85,7 +85,8 @@ class Molecules:
     @cached_property
     def sizes(self) -> Tensor:
         """[G] int64 nodes of every graph."""
-        return torch.bincount(self.graph, minlength=self.graphs)
+        # Not `bincount`, which asks a GPU for its largest value.
+        return self.graph.new_zeros(self.graphs).index_add(0, self.graph, torch.ones_like(self.graph))
 
     @property
     def edge_index(self) -> Tensor:

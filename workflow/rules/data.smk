@@ -9,7 +9,7 @@ rule prepare:
     resources:
         mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
-        settings=RUN.data_settings,
+        settings=lambda wildcards: RUN.data_settings(wildcards.dataset),
         code=lambda wildcards: RUN.loader_code(wildcards.dataset),
     message:
         "preparing {wildcards.dataset}"

@@ -15,7 +15,7 @@ rule distill:
     params:
         spec=lambda wildcards: RUN.cell_spec(wildcards),
         machine=RUN.distill_machine,
-        code=lambda wildcards: RUN.method_code(wildcards),
+        code=lambda wildcards: RUN.cell_code(wildcards),
     message:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "
         "seeds {wildcards.seeds}"

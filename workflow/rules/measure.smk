@@ -15,7 +15,7 @@ rule measure:
     params:
         models=lambda wildcards: RUN.networks(wildcards.dataset),
         machine=RUN.machine,
-        code=RUN.training_code,
+        code=lambda wildcards: RUN.measuring_code(wildcards.dataset),
     message:
         "measuring all networks on {wildcards.dataset}"
     shell:

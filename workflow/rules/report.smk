@@ -18,6 +18,7 @@ rule collect:
     params:
         config=RUN.config_json,
         where=RUN.where,
+        code=RUN.collect_code,
     message:
         "collecting {RUN.name}"
     shell:

@@ -14,7 +14,7 @@ rule teach:
     params:
         spec=lambda wildcards: RUN.teacher_spec(wildcards.dataset, wildcards.teacher),
         machine=RUN.machine,
-        code=RUN.training_code,
+        code=lambda wildcards: RUN.teacher_code(wildcards.dataset, wildcards.teacher),
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
     shell:

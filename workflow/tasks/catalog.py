@@ -1,7 +1,8 @@
 """Which datasets there are, and the facts that a config can be checked against before anything is downloaded.
 
 A loader is a module of this package with `NAMES: dict[str, Facts]` (or a function `facts(name)` for open families)
-and `build(name, settings) -> Task`. No torch here: the Snakefile imports this module.
+and `build(name, settings) -> Task`; SETTINGS are the keys of `settings` that it reads, () by default. No torch here:
+the Snakefile imports this module.
 """
 
 from __future__ import annotations
@@ -57,6 +58,12 @@ def available() -> list[str]:
 def loader(name: str) -> str:
     """Module of this package that builds a dataset."""
     return _owners()[name][0]
+
+
+def settings(name: str) -> tuple[str, ...]:
+    """Keys of a config's `data` section that this dataset's loader reads."""
+    found: tuple[str, ...] = getattr(importlib.import_module(f"workflow.tasks.{loader(name)}"), "SETTINGS", ())
+    return found
 
 
 def facts(name: str) -> Facts:

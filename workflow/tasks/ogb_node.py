@@ -35,6 +35,7 @@ MAG_FILES = (
     *(f"node-feat/{TARGET}/node-feat", f"node-label/{TARGET}/node-label"),
     *(f"relations/{'___'.join(r)}/{file}" for r in MAG_RELATIONS for file in ("edge", "num-edge-list")),
 )
+SETTINGS = ("ogb_root",)
 
 
 def _mag_info(counts: dict[str, int], features: int) -> dict[str, Any]:

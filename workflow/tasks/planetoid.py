@@ -49,6 +49,7 @@ NAMES = {
     "citeseer": Facts("node", "multiclass", "accuracy", 6, 3703, "CiteSeer", _INFO),
     "pubmed": Facts("node", "multiclass", "accuracy", 3, 500, "PubMed", _INFO),
 }
+SETTINGS = ("planetoid_root",)
 
 
 def build(name: str, settings: dict[str, Any]) -> Task:

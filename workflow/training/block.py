@@ -26,8 +26,9 @@ from torch import Tensor
 
 import methods
 from methods.contract import Method, NotApplicableError, Shape, Signals
+from workflow import sources
 from workflow.errors import UserError
-from workflow.files import code_digest, read_json, replacing, write_json
+from workflow.files import read_json, replacing, write_json
 from workflow.models import sizes
 from workflow.models.model import Model, create
 from workflow.plan import digest
@@ -64,7 +65,9 @@ class Block:
         self.task = Task.load(task)
         self.facts = catalog.facts(spec["dataset"])
         self.feed = feeds.create(self.task, self.device, spec.get("distill_on", "all"), self._training())
-        self.identity = digest([spec, self.task.fingerprint, str(self.device), threads, source_digest(spec)])
+        code = sources.of_training(spec["model"]["model"])
+        code += sources.of_method(spec["method_id"]) if "method_id" in spec else ""
+        self.identity = digest([spec, self.task.fingerprint, str(self.device), threads, code])
         self.common = {
             "dataset": spec["dataset"],
             "task": self.task.kind,
@@ -170,6 +173,8 @@ class Block:
         file = self.output / "finished" / f"seed~{seed}.json"
         if file.exists() and (kept := read_json(file))["identity"] == self.identity:
             return kept
+        for kind in ("weights", "knowledge"):  # of an earlier training, which this one may not replace
+            (self.output / kind / f"seed~{seed}.safetensors").unlink(missing_ok=True)
         devices.reset_peak_memory(self.device)
         outcome, model = guarded(train, seed)
         if outcome.status == "ok" and model is not None and self.keep_weights:
@@ -185,7 +190,7 @@ class Block:
                 "seed": seed,
                 "status": outcome.status,
                 "reason": outcome.reason,
-                **{part: scores.get(part) for part in ("train", "valid", "test")},
+                **{part: finite(scores[part]) if scores else None for part in ("train", "valid", "test")},
                 "best_epoch": outcome.best_epoch,
                 "epochs": outcome.epochs,
                 "seconds": outcome.seconds,
@@ -193,7 +198,7 @@ class Block:
             },
             "history": {
                 "curve": [[e, finite(loss), finite(valid)] for e, loss, valid in outcome.curve],
-                "trace": [[epoch, {name: value.tolist() for name, value in t.items()}] for epoch, t in outcome.trace],
+                "trace": [[epoch, {name: listed(value) for name, value in t.items()}] for epoch, t in outcome.trace],
             },
         }
         write_json(file, result)
@@ -224,6 +229,10 @@ def one_line(error: BaseException) -> str:
 def finite(value: float) -> float | None:
     """JSON has no NaN."""
     return value if value - value == 0 else None
+
+
+def listed(matrix: Tensor) -> list[list[float | None]]:
+    return [[finite(value) for value in row] for row in matrix.tolist()]
 
 
 def ratios(teacher: dict[str, int], student: dict[str, int]) -> dict[str, float | int]:
@@ -268,14 +277,6 @@ def teacher_trouble(teachers: list[Path], seed: int) -> str:
             if row["seed"] == seed:
                 return f"{row['status']} ({row['reason']})"
     return "it was not trained"
-
-
-def source_digest(spec: dict[str, Any]) -> str:
-    """Hash of the code that a training rests on, so that no seed of an older code is taken over."""
-    places = [ROOT / "workflow" / "models", ROOT / "workflow" / "training", *sorted((ROOT / "methods").glob("*.py"))]
-    if "method_id" in spec:
-        places += [ROOT / name for name in methods.source_files(spec["method_id"])]
-    return code_digest(places)
 
 
 def commit() -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import resource
 import sys
+from pathlib import Path
 
 import torch
 
@@ -45,16 +47,45 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """MiB at the peak: of the GPU's allocator since the last reset, or of the whole process on CPU."""
+    """MiB at the peak since the last reset: of the GPU's allocator, or of the whole process on CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return host_peak_mib()
 
 
 def reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+    else:
+        reset_host_peak()
+
+
+def host_peak_mib() -> float:
+    """MiB at this process's peak, since the last `reset_host_peak` where the system can do that.
+
+    Not `ru_maxrss` where it can be helped: on Linux a child starts with its parent's.
+    """
+    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        2**20 if sys.platform == "darwin" else 2**10
+    )
+
+
+def reset_host_peak() -> float:
+    """Starts a new peak at what is in use now, and returns that; elsewhere than on Linux the peak so far."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)  # what lies idle (see `keep_freed_memory`) would count for whoever comes next
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS") or host_peak_mib()
+
+
+def _status(field: str) -> float | None:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith(f"{field}:")), None)
 
 
 def describe(device: torch.device) -> str:

@@ -112,7 +112,7 @@ class FullGraph:
         else:
             rows = self.distilled
             known = teacher.at(self.order if rows is None else self.order[rows])
-            batch = Batch(*self._among(rows), generator=streams.generator("sampling"))
+            batch = Batch(*self._among(rows), generator=streams.generator("sampling"), constant=True)
             step = Step(self.graph.at(rows), train if rows is None else None, labels, known, batch)
         while True:
             yield [step]
@@ -139,6 +139,8 @@ class FullGraph:
     def forget(self) -> None:
         """Drops what was computed of the features once and for all (A X), for honest latencies."""
         self.graph.forget()
+        # Another tensor object, so that no layer takes the features for those of its last answer.
+        self.graph.x = self.graph.x.view_as(self.graph.x)
 
 
 def create(task: Task, device: torch.device, distill_on: str, training: dict[str, Any] | None = None) -> Feed:

@@ -75,7 +75,8 @@ class GraphBatches:
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
         rest = [self.split[part] for part in ("valid", "test") if distill_on == "all"]
         self.rest = torch.cat(rest) if rest else torch.empty(0, dtype=torch.int64)
-        self.batches = math.ceil(len(self.split["train"]) / training["batch_size"])
+        graphs = len(self.split["train"])
+        self.batches = max(1, min(math.ceil(graphs / training["batch_size"]), graphs // 2))
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterator[Step]]:
         """One iterator of steps an epoch, in an order that the seed alone decides.

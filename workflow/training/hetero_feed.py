@@ -135,7 +135,8 @@ class HeteroFeed:
         labels = visible if labeled is None else visible[labeled]
         if teacher is None:
             return Step(graph, labeled, labels)
-        batch = Batch(visible, self._among(patterns, rows), generator)
+        constant = not self.sampled or (self.target, self.target) not in map(ends, self.patterns)
+        batch = Batch(visible, self._among(patterns, rows), generator, constant=constant)
         return Step(graph, labeled, labels, teacher if nodes is None else teacher.at(nodes), batch)
 
     def _among(self, patterns: Patterns, rows: Tensor | None) -> Tensor:

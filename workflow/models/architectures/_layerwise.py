@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from workflow.models.architectures._input import check_probabilities
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, Model
 
@@ -22,6 +23,7 @@ class Layerwise(Model):
         super().__init__()
         if layers < 1 or width < 1:
             raise ValueError("layers and width must be at least 1")
+        check_probabilities(dropout=dropout)
         if norm not in ("batch", "none"):
             raise ValueError(f"norm must be one of batch, none; not '{norm}'")
         self.widths = (features, *[width] * (layers - 1), outputs)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from workflow.models.architectures._input import check_probabilities
 from workflow.models.model import Dropout, Model
 from workflow.models.molecules import Categories, Molecules
 from workflow.tasks.catalog import Facts
@@ -128,6 +129,7 @@ class Molecular(Model):
         super().__init__()
         if layers < 1 or width < 1:
             raise ValueError("layers and width must be at least 1")
+        check_probabilities(dropout=dropout)
         for name, value, allowed in (("encoding", encoding, ENCODINGS), ("pooling", pooling, POOLINGS)):
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}; not '{value}'")

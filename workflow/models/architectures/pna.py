@@ -71,8 +71,9 @@ class PNA(Molecular):
     """x'_i = V(U(x_i, S (x) A_j M(x_i, x_j, e_ij))): Corso et al., NeurIPS 2020. Aggregators A are mean, minimum,
     maximum and standard deviation; scalers S identity, amplification and attenuation; M, U and V linear.
 
-    Within OGB's frame and with its virtual node, 5 x 150 has 2,430,901 parameters on ogbg-molhiv. Joshi et al. (2022)
-    print 2,433,901 for theirs and published no code of it: 3,000 more, that is four vectors of 150 a layer.
+    Within OGB's frame and with its virtual node, 5 x 150 has 2,431,051 parameters on ogbg-molhiv. Joshi et al. (2022)
+    print 2,433,901 for theirs and published no code of it: but for a fifth chirality in today's `ogb` (150) that is
+    3,000 more, four vectors of 150 a layer.
 
     Args:
         virtual_node: see `_molecular.VirtualNode`.

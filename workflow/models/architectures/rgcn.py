@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from workflow.models.architectures._input import check_probabilities
 from workflow.models.hetero import HeteroGraph, ends
 from workflow.models.model import Dropout, Model
 from workflow.models.sparse import Sparse
@@ -39,6 +40,7 @@ class RGCN(Model):
         super().__init__()
         if min(layers, width, embedding) < 1:
             raise ValueError("layers, width and embedding must be at least 1")
+        check_probabilities(dropout=dropout)
         self.dropout = dropout
         self.target: str = facts.info["target"]
         self.relations: list[str] = sorted(facts.info["relations"])
