@@ -54,11 +54,10 @@ def _figure(
         axes.set_xscale("log")
         used: dict[str, Look] = {}
         x_values = []
-        placed = [(median_latency(results, dataset, f.student, f.ratio_target), f) for f in families]
-        # Names stand at two heights in turn, so that neighbours keep clear of each other.
-        for place, (x, family) in enumerate(sorted(placed)):
+        for family in families:
+            x = median_latency(results, dataset, family.student, family.ratio_target)
             x_values.append(x)
-            used |= _student(axes, results, family, x, metric, settings, drop=7 + 9 * (place % 2))
+            used |= _student(axes, results, family, x, metric, settings)
         own = outcome(results.teacher_runs(dataset, teacher, settings.ceiling))
         x = median_latency(results, dataset, teacher, 1.0)
         handles = [
@@ -87,9 +86,9 @@ def _figure(
 
 
 def _student(
-    axes: Axes, results: Results, family: Family, x: float, metric: metrics.Metric, settings: Settings, drop: float
+    axes: Axes, results: Results, family: Family, x: float, metric: metrics.Metric, settings: Settings
 ) -> dict[str, Look]:
-    """Draws one student's column, its name so many points below, and returns the looks it used."""
+    """Draws one student's column with its name beside it and returns the looks it used."""
     found = outcomes(results, family, settings)
     means = {
         label: metric.scale * float(own.values().mean())
@@ -104,13 +103,13 @@ def _student(
     )
     for label, look in styles.items():
         axes.plot(x, means[label], color=look.colour, marker=look.marker, markersize=5, zorder=3)
+    # Beside and not below: students of about one latency differ in their scores.
     axes.annotate(
         family.student,
-        (x, min(means.values())),
-        xytext=(0, -drop),
+        (x, float(np.mean(list(means.values())))),
+        xytext=(7, 0),
         textcoords="offset points",
-        ha="center",
-        va="top",
+        va="center",
         color="#333333",
     )
     return styles
