@@ -182,10 +182,12 @@ def _teacher(axes: Axes, own: Outcome, scale: float, settings: Settings) -> None
     axes.axhline(mean, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
     axes.annotate(
         f"teacher {mean:.4g}",
-        xy=(0.01, mean),
+        # On the right, where compression has taken the students away from it.
+        xy=(0.99, mean),
         xycoords=("axes fraction", "data"),
         xytext=(0, -3),
         textcoords="offset points",
+        ha="right",
         va="top",
         color="#555555",
     )
