@@ -139,7 +139,9 @@ class _EdgeProducts(torch.autograd.Function):
         weights = torch.sparse_csr_tensor(
             edges.both_pointers, edges.both_columns, values, (n, n), check_invariants=False
         )
-        gradient = (weights @ h).addcmul_(h, upstream[1][:, None], value=2)
+        # Written where it stays: `@` makes a second [n, d] and copies it.
+        gradient = torch.zeros_like(h)
+        torch.addmm(gradient, weights, h, beta=0, out=gradient).addcmul_(h, upstream[1][:, None], value=2)
         if ctx.centred:
             gradient -= gradient.mean(0)
         return gradient, None, None

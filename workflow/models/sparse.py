@@ -22,6 +22,12 @@ def csr(pointers: Tensor, columns: Tensor, values: Tensor, width: int) -> Tensor
     return torch.sparse_csr_tensor(pointers, columns, values, size=shape, check_invariants=False)
 
 
+def times(matrix: Tensor, dense: Tensor) -> Tensor:
+    """CSR matrix [n, m] @ dense [m, d], written where it stays: `@` makes a second [n, d] and copies it."""
+    out = dense.new_zeros(matrix.shape[0], dense.shape[1])
+    return torch.addmm(out, matrix, dense, beta=0, out=out)
+
+
 @dataclass(frozen=True)
 class Sparse:
     """A constant matrix M [n, m] and its transpose, as CSR tensors.
@@ -68,13 +74,13 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, dense: Tensor, matrix: Sparse) -> Tensor:  # type: ignore[override]
         ctx.matrix = matrix
-        return matrix.forward @ dense
+        return times(matrix.forward, dense)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         if ctx.matrix.transpose is None:
             raise ValueError("a gradient is asked of a sparse matrix that was built without its transpose")
-        return ctx.matrix.transpose @ gradient.contiguous(), None
+        return times(ctx.matrix.transpose, gradient.contiguous()), None
 
 
 def rows_of(pointers: Tensor) -> Tensor:
