@@ -98,9 +98,9 @@ class Batch:
     constant: bool = False
     _memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
-    @cached_property
+    @property
     def neighbours(self) -> tuple[Tensor, Tensor]:
-        """The edges grouped by target, as CSR: (pointers [n + 1], sources [E]), both int64.
+        """The edges grouped by target, as CSR: (pointers [n + 1], sources [E]), both int64; sorted at every call.
 
         n is the number of hidden rows, which `rows` states; the sources of target i are
         `sources[pointers[i]:pointers[i + 1]]` in ascending order.

@@ -27,6 +27,9 @@ ANGULAR = ("cosine", "poly")
 TINY = 1e-12
 """Added to squared norms below a root: far below any squared norm that carries information."""
 
+COLUMN_VALUES = 2**24
+"""Values of a block of columns in edge-wise products: 64 MiB in float32."""
+
 ROUNDING = 16
 """Squared distances below this many machine epsilons of ||a||^2 + ||b||^2 are rounding noise and count as zero."""
 
@@ -113,21 +116,27 @@ class _EdgeProducts(torch.autograd.Function):
     """h_i . h_j [E] of every edge and ||h_i||^2 [n] of every row, after the mean row is removed (`centred`) or not.
 
     A sampled dense-dense product forward, one sparse product backward; the squares and the centring are part of it
-    because their gradients then need no [n, d] tensor of their own.
+    because their gradients then need no [n, d] tensor of their own. Centred columns are made when they are needed, a
+    block at a time, so that a large graph has no centred copy of its rows.
     """
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, edges: Edges, centred: bool) -> tuple[Tensor, Tensor]:
-        ctx.edges, ctx.centred = edges, centred
-        if centred:
-            h = h - h.mean(0)
+        ctx.edges, ctx.mean = edges, h.mean(0) if centred else None
         ctx.save_for_backward(h)
         n = len(h)
-        pattern = torch.sparse_csr_tensor(
-            edges.pointers, edges.sources, h.new_zeros(len(edges.sources)), (n, n), check_invariants=False
-        )
-        products = torch.sparse.sampled_addmm(pattern, h, h.T, beta=0.0).values()
-        return products, torch.linalg.vector_norm(h, dim=1).square()
+        products, squares = h.new_zeros(len(edges.sources)), h.new_zeros(n)
+
+        def add(part: Tensor) -> Tensor:
+            pattern = torch.sparse_csr_tensor(edges.pointers, edges.sources, products, (n, n), check_invariants=False)
+            squares.add_(torch.linalg.vector_norm(part, dim=1).square_())
+            return torch.sparse.sampled_addmm(pattern, part, part.T).values()
+
+        if ctx.mean is None:
+            return add(h), squares
+        for columns in _column_blocks(h):
+            products = add(h[:, columns] - ctx.mean[columns])
+        return products, squares
 
     @staticmethod
     @once_differentiable
@@ -139,12 +148,28 @@ class _EdgeProducts(torch.autograd.Function):
         weights = torch.sparse_csr_tensor(
             edges.both_pointers, edges.both_columns, values, (n, n), check_invariants=False
         )
-        # Written where it stays: `@` makes a second [n, d] and copies it.
-        gradient = torch.zeros_like(h)
-        torch.addmm(gradient, weights, h, beta=0, out=gradient).addcmul_(h, upstream[1][:, None], value=2)
-        if ctx.centred:
-            gradient -= gradient.mean(0)
+
+        def pull(part: Tensor) -> Tensor:
+            # Written where it stays: `@` makes a second tensor of its size and copies it.
+            product = torch.zeros_like(part)
+            return torch.addmm(product, weights, part, beta=0, out=product).addcmul_(
+                part, upstream[1][:, None], value=2
+            )
+
+        if ctx.mean is None:
+            return pull(h), None, None
+        gradient = torch.empty_like(h)
+        for columns in _column_blocks(h):
+            gradient[:, columns] = pull(h[:, columns] - ctx.mean[columns])
+        gradient -= gradient.mean(0)
         return gradient, None, None
+
+
+def _column_blocks(h: Tensor) -> list[slice]:
+    """All columns at once where they are few values; else some at a time."""
+    n, d = h.shape
+    size = max(COLUMN_VALUES // max(n, 1), 16)
+    return [slice(start, min(start + size, d)) for start in range(0, d, size)]
 
 
 def edgewise(h: Tensor, edges: Edges, kernel: str) -> Tensor:
