@@ -62,7 +62,6 @@ def compare(settings: Settings, nodes: int, kind: str, layers: int, width: int, 
 
 
 def our_epochs(nodes: int, kind: str, layers: int, width: int, heads: int) -> Iterator[None]:
-    keep_freed_memory()
     spec: dict[str, Any] = {"model": kind, "layers": layers, "width": width}
     return trainings.epochs(data.arxiv_sized(nodes), spec | ({"heads": heads} if kind == "gat" else {}))
 

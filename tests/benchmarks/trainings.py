@@ -17,6 +17,7 @@ from workflow.models.model import Dropout, create
 from workflow.tasks.task import Task
 from workflow.training import feeds, loop, optimizers
 from workflow.training.block import load_knowledge
+from workflow.training.device import keep_freed_memory
 from workflow.training.seeds import Streams
 
 CPU = torch.device("cpu")
@@ -36,7 +37,8 @@ def epochs(
     distill_on: str = "train",
     hyperparameters: Mapping[str, Any] | None = None,
 ) -> Iterator[None]:
-    """Trains and evaluates an epoch at each `next`; without a method as a teacher is trained."""
+    """Trains and evaluates an epoch at each `next`, as a job does; without a method as a teacher is trained."""
+    keep_freed_memory()
     training = training_defaults()
     feed = feeds.create(task, CPU, distill_on, training)
     model = create(spec, facts_of(task))
