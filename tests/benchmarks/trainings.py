@@ -36,9 +36,16 @@ def epochs(
     teacher: Signals | None = None,
     distill_on: str = "train",
     hyperparameters: Mapping[str, Any] | None = None,
+    kept: bool = True,
 ) -> Iterator[None]:
-    """Trains and evaluates an epoch at each `next`, as a job does; without a method as a teacher is trained."""
-    keep_freed_memory()
+    """Trains and evaluates an epoch at each `next`; without a method as a teacher is trained.
+
+    Args:
+        kept: whether the process keeps freed memory, as a job does. What then lies idle hides what is needed, so that
+            memory is measured without.
+    """
+    if kept:
+        keep_freed_memory()
     training = training_defaults()
     feed = feeds.create(task, CPU, distill_on, training)
     model = create(spec, facts_of(task))
