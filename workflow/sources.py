@@ -49,7 +49,7 @@ def _networks(models: tuple[str, ...]) -> Iterator[str]:
 
 @cache
 def _digest(roots: tuple[str, ...], within: tuple[str, ...]) -> str:
-    return code_digest(sorted(set(files(roots, within))))
+    return code_digest(sorted(files(roots, within)))
 
 
 def files(roots: tuple[str, ...], within: tuple[str, ...]) -> list[Path]:

@@ -90,7 +90,7 @@ def peak(method: str, nodes: int, teacher_layers: int, student_layers: int) -> d
     task = data.pubmed_sized(nodes)
     teacher = made_up(task, teacher_layers)
     before = devices.reset_host_peak()
-    trainings.seconds(trainings.epochs(task, student(student_layers, WIDTH), method, teacher, "all"), 1)
+    trainings.seconds(trainings.epochs(task, student(student_layers, WIDTH), method, teacher, "all", kept=False), 1)
     return {"extra_mib": devices.host_peak_mib() - before}
 
 

@@ -57,16 +57,21 @@ def turns(settings: Settings, sides: Mapping[str, tuple[str, dict[str, Any]]], r
     Raises:
         RuntimeError: a process failed.
     """
-    times: dict[str, list[float]] = {name: [] for name in sides}
     with contextlib.ExitStack() as stack:
         started = {
             name: stack.enter_context(_side(settings, target, arguments)) for name, (target, arguments) in sides.items()
         }
-        for turn in range(repeats + 1):
-            for name, step in started.items():
-                seconds = step()
-                if turn:
-                    times[name].append(seconds)
+        return alternate(started, repeats)
+
+
+def alternate(steps: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """What each step answers, turn by turn, without a first turn."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(repeats + 1):
+        for name, step in steps.items():
+            seconds = step()
+            if turn:
+                times[name].append(seconds)
     return times
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 import methods
 from methods.contract import Method, Signals
 from tests.benchmarks.data import facts_of
-from tests.benchmarks.process import timed
+from tests.benchmarks.process import alternate, timed
 from workflow.config import training_defaults
 from workflow.models.model import Dropout, create
 from workflow.tasks.task import Task
@@ -63,13 +64,7 @@ def epochs(
 
 def in_turns(sides: Mapping[str, Iterator[None]], repeats: int) -> dict[str, list[float]]:
     """Seconds of each side, turn by turn, so that a busy machine slows all of them; a first turn is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(repeats + 1):
-        for name, side in sides.items():
-            taken = timed(side)
-            if turn:
-                times[name].append(taken)
-    return times
+    return alternate({name: partial(timed, side) for name, side in sides.items()}, repeats)
 
 
 def seconds(side: Iterator[None], repeats: int) -> list[float]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from workflow.models.graph import Graph
-from workflow.models.sparse import csr, rows_of
+from workflow.models.sparse import csr, rows_of, times
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ class _Aggregate(torch.autograd.Function):
         nodes, heads, _ = x.shape
         columns = weights.t().contiguous()
         return torch.stack(
-            [csr(edges.pointers, edges.sources, columns[h], nodes) @ x[:, h].contiguous() for h in range(heads)], dim=1
+            [times(csr(edges.pointers, edges.sources, columns[h], nodes), x[:, h].contiguous()) for h in range(heads)],
+            dim=1,
         )
 
     @staticmethod
@@ -104,6 +105,6 @@ class _Aggregate(torch.autograd.Function):
         of_weights, of_x = torch.empty_like(weights), torch.empty_like(x)
         for h in range(heads):
             head = gradient[:, h].contiguous()
-            of_x[:, h] = csr(edges.back_pointers, edges.back_targets, back[h], nodes) @ head
+            of_x[:, h] = times(csr(edges.back_pointers, edges.back_targets, back[h], nodes), head)
             of_weights[:, h] = torch.sparse.sampled_addmm(zeros, head, x[:, h].t()).values()
         return of_weights, of_x, None

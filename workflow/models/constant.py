@@ -42,7 +42,7 @@ class ConstantLinear(nn.Linear):
             x: the same tensor object as long as its values are the same.
         """
         if not self._known(x):
-            weights = (self.weight,) if self.bias is None else (self.weight, self.bias)
+            weights = self._own()
             with torch.no_grad():
                 self._value = nn.functional.linear(x, self.weight, self.bias)
             self._input = weakref.ref(x)
@@ -53,10 +53,13 @@ class ConstantLinear(nn.Linear):
             return self._value
         return _Shared.apply(x, self.weight, self.bias, self._value)
 
+    def _own(self) -> tuple[Tensor, ...]:
+        return (self.weight,) if self.bias is None else (self.weight, self.bias)
+
     def _known(self, x: Tensor) -> bool:
         """Whether `_value` belongs to this input and these weights; an update in place raises a tensor's version."""
         if self._input is None or self._input() is not x:
             return False
-        weights = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        weights = self._own()
         same = all(a.data_ptr() == b.data_ptr() for a, b in zip(weights, self._weights, strict=True))
         return same and self._versions == tuple(part._version for part in (*weights, x))

@@ -11,7 +11,7 @@ from methods.contract import Shape, Signals
 from workflow.models.architectures._input import check_probabilities
 from workflow.models.hetero import HeteroGraph, ends
 from workflow.models.model import Dropout, Model
-from workflow.models.sparse import Sparse
+from workflow.models.sparse import Sparse, times
 from workflow.tasks.catalog import Facts
 
 SPARSE_COST = 16
@@ -165,7 +165,7 @@ class RGCN(Model):
         out = own.new_empty(nodes, self.roots[layer][kind].out_features)
         for start in range(0, nodes, block):
             stop = min(start + block, nodes)
-            means = {name: matrices[name].rows(start, stop) @ sent[name] for name in names}
+            means = {name: times(matrices[name].rows(start, stop), sent[name]) for name in names}
             averages = {name: value for name, value in means.items() if name not in first}
             mapped = [value for name, value in means.items() if name in first]
             out[start:stop] = self._combine(layer, kind, own[start:stop], averages, mapped)
