@@ -46,7 +46,7 @@ class LocalStructure(Method):
         edges = Edges.of(batch)
         goal = batch.memo((id(self), "teacher"), lambda: self._structure(target, edges))
         divergence = functional.kl_div(self._structure(h, edges), goal, reduction="sum", log_target=True)
-        count = len(h) if self.reduction == "nodes" else len(edges.sources)
+        count = len(h) if self.reduction == "nodes" else len(edges)
         return {"lsp": divergence * (self.beta / max(count, 1))}
 
     def _structure(self, h: Tensor, edges: Edges) -> Tensor:

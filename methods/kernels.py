@@ -8,7 +8,6 @@ Distances come from inner products, ||a - b||^2 = ||a||^2 + ||b||^2 - 2 a.b, so 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from methods.contract import Batch, NotApplicableError
-
-# torch warns once a process that its CSR type may still grow; nothing used here has changed for years.
-warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+from methods.sparse import csr, times
 
 KERNELS = ("cosine", "poly", "l2", "rbf")
 ANGULAR = ("cosine", "poly")
@@ -28,7 +25,7 @@ TINY = 1e-12
 """Added to squared norms below a root: far below any squared norm that carries information."""
 
 COLUMN_VALUES = 2**24
-"""Values of a block of columns in edge-wise products: 64 MiB in float32."""
+"""Values of a block of columns in products of pairs: 64 MiB in float32."""
 
 ROUNDING = 16
 """Squared distances below this many machine epsilons of ||a||^2 + ||b||^2 are rounding noise and count as zero."""
@@ -71,20 +68,30 @@ def pairwise(a: Tensor, b: Tensor, kernel: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Edges:
-    """The edges of a batch in the order of `Batch.neighbours`, prepared for edge-wise products.
+    """The edges of a batch in the order of `Batch.neighbours`, prepared for kernels of the rows at their two ends.
+
+    Kernels are symmetric, so that i -> j and j -> i share the value of one unordered pair.
 
     Attributes:
-        pointers [n + 1], sources [E]: CSR by target. targets [E]: the target of each entry.
-        both_pointers [n + 1], both_columns [2E], both_order [2E]: every edge in both directions, by row;
-            entry k belongs to edge `both_order[k] mod E`.
+        pointers [n + 1], targets [E]: CSR by target, and the target of each edge.
+        pair [E]: the pair of each edge.
+        pair_pointers [n + 1], lower [P], upper [P]: every unordered pair once, as CSR by its lower row.
+        both_pointers [n + 1], both_columns [2P], both_pair [2P]: every pair in both directions, as CSR, and the pair
+            of each entry.
     """
 
     pointers: Tensor
-    sources: Tensor
     targets: Tensor
+    pair: Tensor
+    pair_pointers: Tensor
+    lower: Tensor
+    upper: Tensor
     both_pointers: Tensor
     both_columns: Tensor
-    both_order: Tensor
+    both_pair: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
 
     @classmethod
     def of(cls, batch: Batch) -> Edges:
@@ -100,20 +107,33 @@ class Edges:
         pointers, sources = batch.neighbours
         if batch.constant and not bool((pointers.diff() > 1).any()):
             raise NotApplicableError("no distilled node has two neighbours among the distilled nodes")
+        n = max(batch.rows, 1)
         nodes = torch.arange(batch.rows, device=sources.device)
         targets = torch.repeat_interleave(nodes, pointers.diff(), output_size=len(sources))
-        rows, columns = torch.cat([targets, sources]), torch.cat([sources, targets])
-        order = torch.argsort(rows * max(batch.rows, 1) + columns)
-        both = torch.zeros_like(pointers)
-        torch.cumsum(torch.bincount(rows, minlength=batch.rows), 0, out=both[1:])
-        parts = (pointers, sources, targets, both, columns[order], order % max(len(sources), 1))
+        pairs, pair = torch.unique(
+            torch.minimum(targets, sources) * n + torch.maximum(targets, sources), return_inverse=True
+        )
+        lower, upper = pairs // n, pairs % n
+        rows, columns = torch.cat([lower, upper]), torch.cat([upper, lower])
+        order = torch.argsort(rows * n + columns)
+
+        def begins(rows: Tensor) -> Tensor:
+            found = torch.zeros_like(pointers)
+            torch.cumsum(torch.bincount(rows, minlength=batch.rows), 0, out=found[1:])
+            return found
+
+        parts = (
+            *(pointers, targets, pair),
+            *(begins(lower), lower, upper),
+            *(begins(rows), columns[order], order % max(len(pairs), 1)),
+        )
         # Half the memory, and the type that the CPU's sparse library takes as it is.
-        index = torch.int32 if max(len(rows), batch.rows) < 2**31 else torch.int64
+        index = torch.int32 if max(len(rows), len(targets), batch.rows) < 2**31 else torch.int64
         return cls(*(part.to(index) for part in parts))
 
 
-class _EdgeProducts(torch.autograd.Function):
-    """h_i . h_j [E] of every edge and ||h_i||^2 [n] of every row, after the mean row is removed (`centred`) or not.
+class _PairProducts(torch.autograd.Function):
+    """h_i . h_j [P] of every pair and ||h_i||^2 [n] of every row, after the mean row is removed (`centred`) or not.
 
     A sampled dense-dense product forward, one sparse product backward; the squares and the centring are part of it
     because their gradients then need no [n, d] tensor of their own. Centred columns are made when they are needed, a
@@ -125,11 +145,11 @@ class _EdgeProducts(torch.autograd.Function):
         ctx.edges, ctx.mean = edges, h.mean(0) if centred else None
         ctx.save_for_backward(h)
         n = len(h)
-        products, squares = h.new_zeros(len(edges.sources)), h.new_zeros(n)
+        products, squares = h.new_zeros(len(edges.upper)), h.new_zeros(n)
 
         def add(part: Tensor) -> Tensor:
-            pattern = torch.sparse_csr_tensor(edges.pointers, edges.sources, products, (n, n), check_invariants=False)
             squares.add_(torch.linalg.vector_norm(part, dim=1).square_())
+            pattern = csr(edges.pair_pointers, edges.upper, products, n)
             return torch.sparse.sampled_addmm(pattern, part, part.T).values()
 
         if ctx.mean is None:
@@ -142,19 +162,12 @@ class _EdgeProducts(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
         (h,), edges = ctx.saved_tensors, ctx.edges
-        n = len(h)
-        # Both ends of an edge receive the other end's row: (G + G') h, with G the sparse matrix of gradients.
-        values = upstream[0].index_select(0, edges.both_order)
-        weights = torch.sparse_csr_tensor(
-            edges.both_pointers, edges.both_columns, values, (n, n), check_invariants=False
-        )
+        # Both ends of a pair receive the other end's row: (G + G') h, with G the sparse matrix of gradients.
+        values = upstream[0].index_select(0, edges.both_pair)
+        weights = csr(edges.both_pointers, edges.both_columns, values, len(h))
 
         def pull(part: Tensor) -> Tensor:
-            # Written where it stays: `@` makes a second tensor of its size and copies it.
-            product = torch.zeros_like(part)
-            return torch.addmm(product, weights, part, beta=0, out=product).addcmul_(
-                part, upstream[1][:, None], value=2
-            )
+            return times(weights, part).addcmul_(part, upstream[1][:, None], value=2)
 
         if ctx.mean is None:
             return pull(h), None, None
@@ -174,17 +187,19 @@ def _column_blocks(h: Tensor) -> list[slice]:
 
 def edgewise(h: Tensor, edges: Edges, kernel: str) -> Tensor:
     """Values k(h_i, h_j) [E] of the edges j -> i, in the order of `edges`, for raw rows h [n, d]."""
-    if len(edges.sources) == 0:
+    if len(edges) == 0:
         return h.sum(1)[:0]
+    products, squares = _PairProducts.apply(h, edges, kernel not in ANGULAR)
     if kernel in ANGULAR:
-        # Scaling E products by both lengths needs no [n, d] copy of unit rows.
-        products, squares = _EdgeProducts.apply(h, edges, False)
+        # Scaling P products by both lengths needs no [n, d] copy of unit rows.
         inverse = torch.rsqrt(squares + TINY)
-        ends = inverse.index_select(0, edges.targets) * inverse.index_select(0, edges.sources)
-        return _angular(products * ends, kernel)
-    products, norms = _EdgeProducts.apply(h, edges, True)
-    squares = norms.index_select(0, edges.targets) + norms.index_select(0, edges.sources)
-    return _distant(squares, squares - 2 * products, kernel)
+        values = _angular(
+            products * inverse.index_select(0, edges.lower) * inverse.index_select(0, edges.upper), kernel
+        )
+    else:
+        both = squares.index_select(0, edges.lower) + squares.index_select(0, edges.upper)
+        values = _distant(both, both - 2 * products, kernel)
+    return values.index_select(0, edges.pair)
 
 
 class _LogSoftmax(torch.autograd.Function):

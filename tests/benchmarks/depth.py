@@ -86,7 +86,7 @@ def memory(settings: Settings, nodes: int) -> Table:
 
 
 def peak(method: str, nodes: int, teacher_layers: int, student_layers: int) -> dict[str, Any]:
-    """MiB of two epochs beyond what is resident before."""
+    """MiB of a few epochs beyond what is resident before."""
     task = data.pubmed_sized(nodes)
     teacher = made_up(task, teacher_layers)
     before = devices.reset_host_peak()

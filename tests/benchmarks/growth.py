@@ -28,8 +28,8 @@ MOST_REPEATS = 50
 ABOUT = (
     "An epoch (training and evaluation) of a GCN 2x32 on generated graphs with ogbn-arxiv's edges a node, 32 features "
     "and made-up signals of a GCN 3x32, distilled on the training nodes; each run in a process of its own. epoch_s is "
-    "the median of the epochs after the first; above_base_mib is the peak, in another process that gives freed memory "
-    "back, beyond what it holds before the data are loaded."
+    "the median of the epochs after the first three; above_base_mib is the peak, in another process that gives freed "
+    "memory back, beyond what it holds before the data are loaded."
 )
 EXPONENTS_ABOUT = (
     "Exponents b of time ~ nodes^b and memory above the base ~ nodes^b: least squares in log-log over all sizes. "

@@ -26,6 +26,8 @@ from tests.benchmarks.settings import Settings
 from workflow.training.device import host_peak_mib
 
 ROOT = Path(__file__).resolve().parents[2]
+SETTLING = 3
+"""Turns until a process that keeps freed memory asks the system for hardly any more; a training has hundreds."""
 
 
 def call(settings: Settings, target: str, **arguments: Any) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def call(settings: Settings, target: str, **arguments: Any) -> dict[str, Any]:
 def turns(settings: Settings, sides: Mapping[str, tuple[str, dict[str, Any]]], repeats: int) -> dict[str, list[float]]:
     """Seconds of each step of each side, turn by turn, so that a busy machine slows all of them.
 
-    A first turn is not counted.
+    The first turns are not counted (see `alternate`).
 
     Args:
         sides: MODULE:FUNCTION and its arguments; the function returns an iterator.
@@ -65,12 +67,12 @@ def turns(settings: Settings, sides: Mapping[str, tuple[str, dict[str, Any]]], r
 
 
 def alternate(steps: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """What each step answers, turn by turn, without a first turn."""
+    """What each step answers, turn by turn, without the first SETTLING turns."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(repeats + 1):
+    for turn in range(-SETTLING, repeats):
         for name, step in steps.items():
             seconds = step()
-            if turn:
+            if turn >= 0:
                 times[name].append(seconds)
     return times
 

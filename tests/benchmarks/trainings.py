@@ -63,12 +63,12 @@ def epochs(
 
 
 def in_turns(sides: Mapping[str, Iterator[None]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each side, turn by turn, so that a busy machine slows all of them; a first turn is not counted."""
+    """Seconds of each side, turn by turn, so that a busy machine slows all of them; the first are not counted."""
     return alternate({name: partial(timed, side) for name, side in sides.items()}, repeats)
 
 
 def seconds(side: Iterator[None], repeats: int) -> list[float]:
-    """Seconds of every epoch after the first."""
+    """Seconds of every epoch after the first ones."""
     return in_turns({"": side}, repeats)[""]
 
 

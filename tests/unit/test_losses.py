@@ -318,7 +318,7 @@ def test_blocks_of_columns_change_no_edge_value(kernel: str, monkeypatch: pytest
     edges = kernels.Edges.of(task("node"))
     generator = torch.Generator().manual_seed(0)
     rows = (torch.randn(ROWS, 40, generator=generator, dtype=torch.float64) / 6 + 3).requires_grad_()
-    weight = torch.randn(len(edges.sources), generator=generator, dtype=torch.float64)
+    weight = torch.randn(len(edges), generator=generator, dtype=torch.float64)
     found = []
     for values in (2**24, 1):
         monkeypatch.setattr(kernels, "COLUMN_VALUES", values)

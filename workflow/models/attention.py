@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from methods.sparse import csr, times
 from workflow.models.graph import Graph
-from workflow.models.sparse import csr, rows_of, times
+from workflow.models.sparse import rows_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class _Softmax(torch.autograd.Function):
     def forward(ctx: Any, scores: Tensor, edges: Neighbourhood) -> Tensor:  # type: ignore[override]
         largest = torch.segment_reduce(scores, "max", offsets=edges.pointers.long(), axis=0)
         weights = (scores - largest.index_select(0, edges.rows)).exp_()
-        weights /= (edges.sums @ weights).index_select(0, edges.rows)
+        weights /= times(edges.sums, weights).index_select(0, edges.rows)
         ctx.edges = edges
         ctx.save_for_backward(weights)
         return weights
@@ -79,7 +80,7 @@ class _Softmax(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         (weights,) = ctx.saved_tensors
         weighted = weights * gradient
-        total = (ctx.edges.sums @ weighted).index_select(0, ctx.edges.rows)
+        total = times(ctx.edges.sums, weighted).index_select(0, ctx.edges.rows)
         return weighted - weights * total, None
 
 

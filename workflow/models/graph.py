@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from workflow.models.sparse import Sparse, csr, from_edges, rows_of
+from methods.sparse import csr
+from workflow.models.sparse import Sparse, from_edges, rows_of
 
 Cached = TypeVar("Cached")
 

@@ -15,7 +15,8 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from workflow.models.sparse import Sparse, csr
+from methods.sparse import csr
+from workflow.models.sparse import Sparse
 
 Cached = TypeVar("Cached")
 Patterns = Mapping[str, csr_array]

@@ -1,4 +1,4 @@
-"""The one place where a constant sparse matrix meets a dense one.
+"""Constant sparse matrices that gradients pass through.
 
 Stored as CSR with int32 indices where they fit (half the memory traffic, and the type that the CPU's sparse library
 takes as it is). The backward pass multiplies by the transpose, which a symmetric matrix shares with itself.
@@ -6,26 +6,13 @@ takes as it is). The backward pass multiplies by the transpose, which a symmetri
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
-
-
-def csr(pointers: Tensor, columns: Tensor, values: Tensor, width: int) -> Tensor:
-    """A CSR tensor [len(pointers) - 1, width] without re-checking its indices."""
-    shape = (len(pointers) - 1, width)
-    return torch.sparse_csr_tensor(pointers, columns, values, size=shape, check_invariants=False)
-
-
-def times(matrix: Tensor, dense: Tensor) -> Tensor:
-    """CSR matrix [n, m] @ dense [m, d], written where it stays: `@` makes a second [n, d] and copies it."""
-    out = dense.new_zeros(matrix.shape[0], dense.shape[1])
-    return torch.addmm(out, matrix, dense, beta=0, out=out)
+from methods.sparse import csr, times
 
 
 @dataclass(frozen=True)

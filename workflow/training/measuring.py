@@ -27,17 +27,24 @@ LONGEST_SECONDS = 20.0
 
 PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
 """Matrix products by ATen name, and the position of their first factor."""
+EMBEDDING_BAG, WEIGHTS_OF_BAG = "_embedding_bag_forward_only", 6
 
 
 class MacCounter(TorchDispatchMode):
-    """Counts multiply-accumulates of matrix products; a sparse factor counts its stored entries only."""
+    """Counts multiply-accumulates of matrix products; a sparse factor counts its stored entries only.
+
+    A sum of weighted embeddings is such a product (see `methods.sparse.times`), one without weights is none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.macs = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        first = PRODUCTS.get(func.overloadpacket.__name__)
+        name = func.overloadpacket.__name__
+        first = PRODUCTS.get(name)
+        if name == EMBEDDING_BAG and args[WEIGHTS_OF_BAG] is not None:
+            self.macs += args[WEIGHTS_OF_BAG].numel() * args[0].shape[1]
         if first is not None:
             left, right = args[first], args[first + 1]
             entries = left._nnz() if left.layout != torch.strided else math.prod(left.shape)

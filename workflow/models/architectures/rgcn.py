@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from methods.sparse import times
 from workflow.models.architectures._input import check_probabilities
 from workflow.models.hetero import HeteroGraph, ends
 from workflow.models.model import Dropout, Model
-from workflow.models.sparse import Sparse, times
+from workflow.models.sparse import Sparse
 from workflow.tasks.catalog import Facts
 
 SPARSE_COST = 16
