@@ -66,10 +66,12 @@ def turns(settings: Settings, sides: Mapping[str, tuple[str, dict[str, Any]]], r
         return alternate(started, repeats)
 
 
-def alternate(steps: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """What each step answers, turn by turn, without the first SETTLING turns."""
+def alternate(
+    steps: Mapping[str, Callable[[], float]], repeats: int, settling: int = SETTLING
+) -> dict[str, list[float]]:
+    """What each step answers, turn by turn, without the first turns, `settling` of them."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(-SETTLING, repeats):
+    for turn in range(-settling, repeats):
         for name, step in steps.items():
             seconds = step()
             if turn >= 0:

@@ -12,7 +12,7 @@ import torch
 import methods
 from methods.contract import Method, Signals
 from tests.benchmarks.data import facts_of
-from tests.benchmarks.process import alternate, timed
+from tests.benchmarks.process import SETTLING, alternate, timed
 from workflow.config import training_defaults
 from workflow.models.model import Dropout, create
 from workflow.tasks.task import Task
@@ -62,14 +62,14 @@ def epochs(
         yield
 
 
-def in_turns(sides: Mapping[str, Iterator[None]], repeats: int) -> dict[str, list[float]]:
+def in_turns(sides: Mapping[str, Iterator[None]], repeats: int, settling: int = SETTLING) -> dict[str, list[float]]:
     """Seconds of each side, turn by turn, so that a busy machine slows all of them; the first are not counted."""
-    return alternate({name: partial(timed, side) for name, side in sides.items()}, repeats)
+    return alternate({name: partial(timed, side) for name, side in sides.items()}, repeats, settling)
 
 
-def seconds(side: Iterator[None], repeats: int) -> list[float]:
+def seconds(side: Iterator[None], repeats: int, settling: int = SETTLING) -> list[float]:
     """Seconds of every epoch after the first ones."""
-    return in_turns({"": side}, repeats)[""]
+    return in_turns({"": side}, repeats, settling)[""]
 
 
 def ratios(numerator: list[float], denominator: list[float]) -> list[float]:
