@@ -1,4 +1,6 @@
-"""Global structure preservation: Joshi et al., "On Representation Knowledge Distillation for GNNs", TNNLS 2022."""
+"""Global structure preservation: Joshi et al., "On Representation Knowledge Distillation for Graph Neural Networks",
+TNNLS 2022.
+"""
 
 from __future__ import annotations
 

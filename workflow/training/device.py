@@ -12,8 +12,8 @@ import torch
 
 from workflow.errors import UserError
 
-KEPT_TENSOR, KEPT_MEMORY = 2**30, 2**31 - 1
-"""Bytes: tensors up to the first are given back to the process and not to the system, until the second lies idle."""
+KEPT_TENSOR = 2**30
+"""Bytes: tensors up to this size are given back to the process and not to the system."""
 
 
 def choose(name: str, threads: int) -> torch.device:
@@ -43,7 +43,7 @@ def keep_freed_memory() -> None:
         if mallopt:
             m_trim_threshold, m_mmap_threshold = -1, -3  # as <malloc.h> numbers them
             mallopt(m_mmap_threshold, KEPT_TENSOR)
-            mallopt(m_trim_threshold, KEPT_MEMORY)
+            mallopt(m_trim_threshold, -1)  # never gives back what lies idle
 
 
 def peak_memory_mb(device: torch.device) -> float:
