@@ -21,7 +21,7 @@ from torch import Tensor
 from abkd import _dissimilarity as dissimilarities
 from abkd._heads import AXES, LayerAttention, SharedSubspace
 from methods.contract import Batch, Method, Shape, Signals
-from methods.pairing import at_least, layers_of, one_of
+from methods.pairing import at_least, layers_of, one_of, whole
 
 DISSIMILARITIES = ("node", "pooled")
 
@@ -61,7 +61,7 @@ class LayerAlignment(Method):
         student_layers: str = "all",
     ) -> None:
         super().__init__(teacher, student)
-        at_least(self, 1, dim=dim)
+        whole(self, dim=dim)
         at_least(self, 0, beta=beta, gamma=gamma)
         one_of(self, "axis", axis, AXES)
         one_of(self, "dissimilarity", dissimilarity, DISSIMILARITIES)

@@ -10,7 +10,7 @@ from abkd import _dissimilarity as dissimilarities
 from abkd import _structure as structures
 from abkd._attention import LayerAlignment
 from methods.contract import Batch, Shape
-from methods.pairing import at_least, one_of, sample
+from methods.pairing import at_least, one_of, sample, whole
 
 
 class StructuralAlignment(LayerAlignment):
@@ -45,7 +45,7 @@ class StructuralAlignment(LayerAlignment):
         one_of(self, "structure", structure, structures.STRUCTURES)
         at_least(self, 0, structure_weight=structure_weight)
         at_least(self, 0, above=True, tau2=tau2)
-        at_least(self, 1, max_samples=max_samples)
+        whole(self, max_samples=max_samples)
         self.structure, self.structure_weight = structure, structure_weight
         self.tau2, self.max_samples = tau2, max_samples
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY, unit_rows
-from methods.pairing import at_least, last_of, one_of
+from methods.pairing import at_least, last_of, one_of, whole
 
 
 class FitNet(Method):
@@ -40,7 +40,7 @@ class FitNet(Method):
     ) -> None:
         super().__init__(teacher, student)
         at_least(self, 0, beta=beta)
-        at_least(self, 1, projection=projection)
+        whole(self, projection=projection)
         one_of(self, "heads", heads, ("student", "both"))
         self.beta = beta
         width = projection if heads == "both" else teacher.hidden[-1]

@@ -9,7 +9,7 @@ from torch.nn import functional
 from methods.contract import Batch, Method, Shape, Signals
 from methods.heads import ProjectionHead
 from methods.kernels import unit_rows
-from methods.pairing import at_least, last_of, sample
+from methods.pairing import at_least, last_of, sample, whole
 from methods.streaming import blocks, streamed_sum
 
 
@@ -48,7 +48,7 @@ class ContrastiveRepresentation(Method):
         super().__init__(teacher, student)
         at_least(self, 0, beta=beta)
         at_least(self, 0, above=True, tau2=tau2)
-        at_least(self, 1, projection=projection, max_samples=max_samples, block=block or 1)
+        whole(self, projection=projection, max_samples=max_samples, block=block)
         self.beta = beta
         self.tau2 = tau2
         self.max_samples = max_samples

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import KERNELS, pairwise, prepare
-from methods.pairing import at_least, last_of, one_of, sample
+from methods.pairing import at_least, last_of, one_of, sample, whole
 from methods.streaming import blocks, streamed_sum
 
 PUBLISHED_WEIGHT = MappingProxyType({"cosine": 100.0, "poly": 100.0, "l2": 1.0, "rbf": 1e5})
@@ -47,7 +47,7 @@ class GlobalStructure(Method):
     ) -> None:
         super().__init__(teacher, student)
         one_of(self, "kernel", kernel, KERNELS)
-        at_least(self, 1, max_samples=max_samples, block=block or 1)
+        whole(self, max_samples=max_samples, block=block)
         self.beta = PUBLISHED_WEIGHT[kernel] if beta is None else beta
         at_least(self, 0, beta=self.beta)
         self.kernel = kernel

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import unit_rows
-from methods.pairing import at_least, last_of, sample
+from methods.pairing import at_least, last_of, sample, whole
 from methods.streaming import blocks, streamed_sum
 
 SMALLEST = 1e-7
@@ -43,7 +43,7 @@ class ProbabilisticTransfer(Method):
     ) -> None:
         super().__init__(teacher, student)
         at_least(self, 0, beta=beta)
-        at_least(self, 1, max_samples=max_samples, block=block or 1)
+        whole(self, max_samples=max_samples, block=block)
         self.beta, self.max_samples, self.block = beta, max_samples, block
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:

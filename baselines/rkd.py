@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import pairwise, prepare
-from methods.pairing import at_least, last_of, sample
+from methods.pairing import at_least, last_of, sample, whole
 from methods.streaming import BLOCK_ELEMENTS, blocks, streamed_sum
 
 
@@ -34,7 +34,7 @@ class Relational(Method):
     ) -> None:
         super().__init__(teacher, student)
         at_least(self, 0, distance=distance, angle=angle)
-        at_least(self, 1, max_samples=max_samples)
+        whole(self, max_samples=max_samples)
         self.distance, self.angle = distance, angle
         self.max_samples = max_samples
 

@@ -41,6 +41,17 @@ def at_least(method: Method, lowest: float, *, above: bool = False, **values: fl
             raise ValueError(f"{identifier(method)}: {name}={value!r}; allowed: {'>' if above else '>='} {lowest}")
 
 
+def whole(method: Method, **values: int | None) -> None:
+    """Refuses hyperparameters that are no whole numbers of at least 1; None stands for the default's own choice.
+
+    Raises:
+        ValueError: naming what is allowed.
+    """
+    for name, value in values.items():
+        if value is not None and (type(value) is not int or value < 1):
+            raise ValueError(f"{identifier(method)}: {name}={value!r}; allowed: whole numbers >= 1")
+
+
 def _refuse(method: Method, student: Tensor, teacher: Tensor, why: str) -> None:
     shapes = f"student {list(student.shape)}, teacher {list(teacher.shape)}"
     raise ValueError(f"{identifier(method)}: {why}: {shapes}")

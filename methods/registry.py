@@ -50,13 +50,9 @@ def parts(method: str) -> list[str]:
     return names
 
 
-def source_files(method: str) -> list[str]:
-    """Paths (relative to the root) of the files that define a method, for Snakemake to watch."""
-    found = []
-    for name in parts(method):
-        path = _files()[name]
-        found += [path, *path.parent.glob("_*.py")] if path.parent.name == "abkd" else [path]
-    return sorted({str(path.relative_to(ROOT)) for path in found if path.name != "__init__.py"})
+def modules(method: str) -> list[str]:
+    """Names of the modules that define a method, one for each part."""
+    return [f"{path.parent.name}.{path.stem}" for path in (_files()[name] for name in parts(method))]
 
 
 def load(method: str) -> type[Method]:
@@ -67,16 +63,15 @@ def load(method: str) -> type[Method]:
     """
     from methods.contract import Method
 
-    (name,) = parts(method)
-    path = _files()[name]
-    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
+    (name,) = modules(method)
+    module = importlib.import_module(name)
     classes = [
         value
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Method) and value.__module__ == module.__name__
     ]
     if len(classes) != 1:
-        raise ValueError(f"{path} must define exactly one Method, found {len(classes)}")
+        raise ValueError(f"{module.__file__} must define exactly one Method, found {len(classes)}")
     return classes[0]
 
 

@@ -59,7 +59,9 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
                 "With embeddings": _number(row["params_with_embeddings"]),
                 "Ratio with embeddings": _ratios(own["ratio_with_embeddings"]),
                 "MACs": _number(row["macs"]),
-                "Latency, ms (IQR)": _latency(row["latency_ms_median"], row["latency_ms_iqr"]),
+                "Latency, ms (IQR)": _latency(row["latency_ms_median"], row["latency_ms_iqr"])
+                if row["status"] == "ok"
+                else row["status"],
                 "Peak memory, MB": _number(row["peak_memory_mb"]),
             }
         )

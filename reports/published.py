@@ -77,7 +77,7 @@ def rows(results: Results, settings: Settings, path: Path = FACTS) -> list[Row]:
                 if "teacher_score" in cell:
                     published[settings.ceiling] = cell["teacher_score"]
                 for label in settings.method_order(published):
-                    if label not in own or not own[label].scores:
+                    if label not in own or not own[label].scores or own[label].complaint:
                         continue
                     kind = "teacher_params" if label == settings.ceiling else "student_params"
                     params = int(family.rows(results.runs)[kind].iloc[0])

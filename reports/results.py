@@ -53,6 +53,8 @@ MEASUREMENT_COLUMNS = [
     "latency_ms_median",
     "latency_ms_iqr",
     "peak_memory_mb",
+    "status",
+    "reason",
 ]
 FAMILY = ["dataset", "teacher", "student", "ratio_target"]
 """Columns that name a family: the methods of one family train the same student under the same teacher."""

@@ -141,10 +141,13 @@ def method_id(label: str, settings: Mapping[str, Any] | None) -> str:
 
 
 def hyperparameters(*levels: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Later levels win; the key `method` is not a hyperparameter."""
+    """Later levels win, in a composition part by part; the key `method` is not a hyperparameter."""
     merged: dict[str, Any] = {}
     for level in levels:
-        merged.update(level or {})
+        for key, value in (level or {}).items():
+            before = merged.get(key)
+            both = isinstance(before, Mapping) and isinstance(value, Mapping)
+            merged[key] = {**before, **value} if both else value
     merged.pop("method", None)
     return merged
 

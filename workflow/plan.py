@@ -72,7 +72,7 @@ def build(config: Mapping[str, Any], where: str) -> dict[str, Any]:
     from workflow.models import sizes
     from workflow.tasks import catalog
 
-    plan: dict[str, Any] = {"teachers": {}, "cells": {}, "methods": _titles(config)}
+    plan: dict[str, Any] = {"teachers": {}, "cells": {}, "methods": _titles(config, where)}
     for number, experiment in enumerate(config["experiments"]):
         here = f"{where}: experiments[{number}]"
         dataset = experiment["dataset"]
@@ -91,14 +91,21 @@ def build(config: Mapping[str, Any], where: str) -> dict[str, Any]:
     return plan
 
 
-def _titles(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Titles of the methods by label; a label that is not the id tells its variant in parentheses."""
+def _titles(config: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Titles of the methods by label; a label that is not the id tells its variant in parentheses.
+
+    Raises:
+        UserError: a composition names a method twice, or a method's file cannot be loaded or lacks what it must state.
+    """
     import methods
 
     titles = {}
     for label, settings in config["methods"].items():
         identity = configuration.method_id(label, settings)
-        described = methods.describe(identity)
+        try:
+            described = methods.describe(identity)
+        except Exception as error:  # whatever a new file may raise on its import
+            raise UserError(f"{where}: methods.{label}: {type(error).__name__}: {error}") from error
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
         titles[label] = described

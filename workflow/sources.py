@@ -15,8 +15,9 @@ import methods
 from workflow.files import code_digest
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINING = ("workflow.training", "workflow.models", "workflow.tasks.csr", "workflow.tasks.task")
+TRAINING = ("workflow.training", "workflow.models", "workflow.tasks.csr", "workflow.tasks.task", "methods.sparse")
 DATA = ("workflow.tasks",)
+METHODS = ("abkd", "baselines")
 CATALOGUE = "workflow.tasks.catalog"
 """Facts, which preparation only checks: it fails where they disagree with the data."""
 
@@ -38,9 +39,9 @@ def of_measuring(*models: str) -> str:
 
 @cache
 def of_method(identity: str) -> str:
-    """Digest of a method, or of all parts of a composition, with what methods share."""
+    """Digest of a method, or of all parts of a composition, with what they import and what all methods share."""
     shared = sorted(path for path in (ROOT / "methods").glob("*.py") if path.stem != "testing")
-    return code_digest((*shared, *(ROOT / name for name in methods.source_files(identity))))
+    return code_digest((*shared, *sorted(files(tuple(methods.modules(identity)), METHODS))))
 
 
 def _networks(models: tuple[str, ...]) -> Iterator[str]:
@@ -74,6 +75,8 @@ def _imports(path: Path) -> list[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = ".".join([*package, *([node.module] if node.module else [])])
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return names

@@ -65,7 +65,7 @@ def _figure(
             for label, look in used.items()
         ]
         handles.append(Line2D([], [], color=PALE, linewidth=4, label="range of all methods"))
-        if own.scores and np.isfinite(x):
+        if own.scores and not own.complaint and np.isfinite(x):
             x_values.append(x)
             axes.plot(x, metric.scale * own.values().mean(), marker="*", color=GREY, markersize=11, linestyle="")
             handles.append(

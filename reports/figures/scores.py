@@ -175,7 +175,7 @@ def _lines(axes: Axes, series: Points, styles: dict[str, Look]) -> None:
 
 
 def _teacher(axes: Axes, own: Outcome, scale: float, settings: Settings) -> None:
-    if not own.scores:
+    if not own.scores or own.complaint:
         return
     mean, low, high = _interval(own, scale, settings)
     axes.axhspan(low, high, color="#eeeeee", zorder=0)

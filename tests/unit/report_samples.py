@@ -157,6 +157,8 @@ def measurements(runs: pd.DataFrame) -> pd.DataFrame:
                     "latency_ms_median": 1.5 + size / 5000,
                     "latency_ms_iqr": 0.1,
                     "peak_memory_mb": 120.0,
+                    "status": "ok",
+                    "reason": "",
                 }
             )
     return pd.DataFrame(rows)

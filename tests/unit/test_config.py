@@ -14,7 +14,7 @@ import yaml
 from reports import published
 from workflow import plan as planning
 from workflow import sources
-from workflow.config import complete, load, parse_seeds, schema, seed_blocks
+from workflow.config import available_models, complete, load, parse_seeds, schema, seed_blocks
 from workflow.errors import UserError
 from workflow.run import Run
 from workflow.steps.tune import candidates, choose
@@ -65,6 +65,10 @@ def test_good_config_is_planned():
         ("methods/kd", {"alhpa": 1}, r"x.yaml: methods.kd: kd: unknown hyperparameter 'alhpa'; allowed: alpha"),
         ("methods/kd", {"temperature": -1}, r"x.yaml: methods.kd: kd: temperature"),
         ("methods/kd+fitnet", {"beta": 1}, r"x.yaml: methods.kd\+fitnet: .*must be a mapping under one of: kd, fitnet"),
+        ("methods/kd+kd", None, r"x.yaml: methods.kd\+kd: .*names a method twice"),
+        ("methods/gsp", {"max_samples": 1e3}, r"x.yaml: methods.gsp: gsp: max_samples=1000.0; allowed: whole numbers"),
+        ("methods/abkd", {"dim": True}, r"x.yaml: methods.abkd: abkd: dim=True; allowed: whole numbers >= 1"),
+        ("methods/gcrd", {"block": 0}, r"x.yaml: methods.gcrd: gcrd: block=0; allowed: whole numbers >= 1"),
         ("models/small/model", "gnc", r"x.yaml: models.small.model: unknown model 'gnc' \(did you mean 'gcn'\?\)"),
         ("models/big/layesr", 3, r"x.yaml: models.big: layesr: unknown option of model 'gcn'; allowed: layers"),
         ("models/big/training", {"epoch": 3}, r"x.yaml: models.big.training.epoch: unknown key .*'epochs'"),
@@ -129,6 +133,24 @@ def test_experiment_overrides_hyperparameters_and_training():
     assert (settings["epochs"], settings["weight_decay"], settings["learning_rate"]) == (9, 0.1, 0.5)
 
 
+def test_an_experiment_changes_a_composition_part_by_part():
+    config = copy.deepcopy(GOOD)
+    config["methods"]["kd+gcrd"] = {"kd": {"alpha": 0.5}, "gcrd": {"beta": 1, "max_samples": 9}}
+    config["experiments"][0]["methods"] = {"kd": None, "kd+gcrd": {"gcrd": {"beta": 2}}}
+    plan = planning.build(complete(config, "x.yaml"), "x.yaml")
+    cell = next(spec for spec in plan["cells"].values() if spec["method"] == "kd+gcrd")
+    assert cell["hyperparameters"] == {"kd": {"alpha": 0.5}, "gcrd": {"beta": 2, "max_samples": 9}}
+
+
+def test_a_method_that_cannot_be_loaded_is_one_line(monkeypatch):
+    def broken(identity):
+        raise AttributeError(f"{identity} has no year")
+
+    monkeypatch.setattr("methods.describe", broken)
+    with pytest.raises(UserError, match=r"x.yaml: methods.supervised: AttributeError: supervised has no year"):
+        planning.build(complete(GOOD, "x.yaml"), "x.yaml")
+
+
 @pytest.mark.parametrize(
     ("first", "seeds", "blocks"),
     [(0, 10, ["0-4", "5-9"]), (0, 7, ["0-4", "5-6"]), (0, 3, ["0-2"]), (3, 4, ["3-4", "5-6"]), (100, 5, ["100-104"])],
@@ -160,16 +182,41 @@ def test_dropout_is_a_probability(model, dataset, value):
 
 def test_results_rest_on_what_they_import():
     def names(*found):
-        return {path.relative_to(ROOT / "workflow").as_posix() for path in sources.files(*found)}
+        return {path.relative_to(ROOT).as_posix().removeprefix("workflow/") for path in sources.files(*found)}
 
     training = names(("workflow.training.block", "workflow.models.architectures.gcn"), sources.TRAINING)
     assert {"training/hetero_feed.py", "models/constant.py", "models/architectures/_layerwise.py"} <= training
     assert {"tasks/csr.py", "tasks/task.py"} <= training
     assert not {"models/architectures/rgcn.py", "training/measuring.py", "tasks/ace_sim.py"} & training
+    assert {"models/sparse.py", "methods/sparse.py"} <= training
     loader = names(("workflow.tasks.ace_het",), sources.DATA)
     assert {"tasks/ace_sim.py", "tasks/csr.py", "tasks/moleculeace.py"} <= loader
     assert not {"tasks/catalog.py", "tasks/planetoid.py"} & loader
     assert sources.of_training("gcn") != sources.of_training("sage")
+
+
+@pytest.mark.parametrize("root", ["workflow.training.block", "workflow.training.measuring"])
+def test_no_numbers_come_from_a_file_that_is_not_watched(root):
+    """Beyond what is watched, teachers and measurements import what computes nothing of theirs."""
+    roots = (root, *(f"workflow.models.architectures.{name}" for name in available_models()))
+    watched = set(sources.files(roots, sources.TRAINING))
+    others = set(sources.files(roots, ("workflow", "methods"))) - watched
+    assert ROOT / "methods/sparse.py" in watched
+    assert {path.relative_to(ROOT).as_posix() for path in others} <= {
+        *("workflow/errors.py", "workflow/files.py", "workflow/plan.py", "workflow/config.py", "workflow/sources.py"),
+        "methods/contract.py",  # what a method and its signals are
+    }
+
+
+def test_a_method_rests_on_the_methods_that_it_imports(monkeypatch, tmp_path):
+    (tmp_path / "baselines").mkdir()
+    (tmp_path / "baselines" / "mine.py").write_text("from baselines.kd import Logits\nfrom . import _shared\n")
+    for name in ("kd", "_shared", "at"):
+        (tmp_path / "baselines" / f"{name}.py").write_text("from ._deep import x\n" if name == "_shared" else "")
+    (tmp_path / "baselines" / "_deep.py").write_text("")
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    found = sources.files(("baselines.mine",), sources.METHODS)
+    assert sorted(path.stem for path in found) == ["_deep", "_shared", "kd", "mine"]
 
 
 def test_a_folder_of_raw_files_concerns_its_own_loader():

@@ -247,6 +247,12 @@ def test_published_figures_stand_beside_their_own_cell_only():
     assert teacher.within is None, "one seed has no standard deviation to pool"
 
 
+def test_survivors_of_failed_seeds_are_not_compared_with_what_is_published():
+    found, settings = published_results()
+    found.runs.loc[(found.runs["method"] == "kd") & (found.runs["seed"] == 1), ["status", "usable"]] = ["oom", False]
+    assert [row.method for row in published.rows(found, settings)] == ["teacher", "gcrd"]
+
+
 def test_two_pooled_deviations_by_hand():
     assert published.pooled_std(0.3, 0.4) == pytest.approx(np.sqrt(0.125))
 

@@ -22,7 +22,7 @@ from workflow.errors import UserError
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
 from workflow.training import device as devices
-from workflow.training import feeds, loop, optimizers
+from workflow.training import feeds, loop, measuring, optimizers
 from workflow.training.block import Block
 from workflow.training.loop import evaluate, fit
 from workflow.training.measuring import MacCounter, answer
@@ -571,6 +571,60 @@ def test_another_spec_takes_nothing_over(taught, monkeypatch):
     monkeypatch.setattr(Block, "_distill_one", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
     taught.distill(cell("kd", hyperparameters={"alpha": 0.5}), seeds=(0, 1))
     assert trained == [0, 1]
+
+
+def test_another_teacher_takes_nothing_over(taught, monkeypatch):
+    """Retrained by other code under the same spec, say: no cell holds students of two teachers."""
+    real = Block._distill_one
+
+    def interrupted(self, seed, teachers):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return real(self, seed, teachers)
+
+    monkeypatch.setattr(Block, "_distill_one", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        taught.distill(cell("kd"), seeds=(0, 1))
+    taught.teach(spec=TEACHER | {"training": SETTINGS | {"learning_rate": 0.02}})
+    trained = []
+    monkeypatch.setattr(Block, "_distill_one", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
+    taught.distill(cell("kd"), seeds=(0, 1))
+    assert trained == [0, 1]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (0, 2)])
+def test_what_a_method_traces_may_have_any_shape(shape, taught, monkeypatch):
+    monkeypatch.setattr(methods.load("kd"), "trace", lambda self: {"value": torch.ones(shape)})
+    (row,) = taught.distill(cell("kd"), seeds=(0,))
+    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
+    assert row["status"] == "ok"
+    rows = torch.tensor(history["trace"][0][1]["value"])
+    assert rows.numel() == torch.ones(shape).numel()
+    assert rows.dim() == 2 or not rows.numel()
+
+
+def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught, monkeypatch):
+    real = measuring.latencies
+
+    def greedy(call, device):
+        if not measured:
+            measured.append(1)
+            raise torch.OutOfMemoryError("too\nmuch")
+        return real(call, device)
+
+    measured = []
+    monkeypatch.setattr(measuring, "latencies", greedy)
+    monkeypatch.setattr(measuring.catalog, "facts", lambda name: TINY)
+    networks = [
+        {"name": f"gcn-2x{width}", "role": "student", "ratio_target": None, "model": {"model": "gcn", "width": width}}
+        for width in (4, 5)
+    ]
+    first, second = measuring.measure(networks, taught.folder / "task", "cpu", 1)
+    assert (first["status"], first["reason"]) == ("oom", "OutOfMemoryError: too much")
+    assert first["params"] > 0
+    assert first["macs"] is first["latency_ms_median"] is first["peak_memory_mb"] is None
+    assert second["status"] == "ok"
+    assert second["latency_ms_median"] > 0
 
 
 def test_attention_is_traced_over_training(taught):

@@ -22,7 +22,7 @@ rule collect:
     message:
         "collecting {RUN.name}"
     shell:
-        "python -m workflow.steps.collect {params.where} --config {params.config:q} "
+        "python -m workflow.steps.collect {params.where:q} --config {params.config:q} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
 
 

@@ -24,7 +24,8 @@ def main() -> None:
     rows = measure(arguments.models, arguments.task, arguments.device, arguments.threads)
     write_json(arguments.output, rows)
     for row in rows:
-        print(f"{row['model']}: {row['params']} parameters, {row['latency_ms_median']:.2f} ms")
+        said = f"{row['latency_ms_median']:.2f} ms" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
+        print(f"{row['model']}: {row['params']} parameters, {said}")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ Files of a block's folder:
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import shutil
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,10 @@ class Block:
             return self._distill_one(seed, teachers)
 
         self.keep_weights = keep_weights
-        self._run(seeds, {**named, **ratios(large, small)}, train)
+        self._run(seeds, {**named, **ratios(large, small)}, train, lambda seed: knowledge_content(teachers, seed))
 
     def _distill_one(self, seed: int, teachers: list[Path]) -> tuple[Outcome, Model | None]:
-        path = next((p for t in teachers if (p := t / "knowledge" / f"seed~{seed}.safetensors").exists()), None)
+        path = knowledge_file(teachers, seed)
         if path is None:
             return Outcome(
                 "failed", f"teacher of seed {seed} has no knowledge: {teacher_trouble(teachers, seed)}"
@@ -159,19 +159,25 @@ class Block:
             {"fingerprint": self.task.fingerprint, "seed": str(seed), "spec": digest(self.spec)},
         )
 
-    def _run(self, seeds: list[int], row: dict[str, Any], train: Callable[[int], tuple[Outcome, Model | None]]) -> None:
-        finished = [self._finish(seed, row, train) for seed in seeds]
+    def _run(
+        self,
+        seeds: list[int],
+        row: dict[str, Any],
+        train: Callable[[int], tuple[Outcome, Model | None]],
+        taught_by: Callable[[int], str] = lambda seed: "",
+    ) -> None:
+        finished = [self._finish(seed, row, train, digest([self.identity, taught_by(seed)])) for seed in seeds]
         rows = [one["row"] for one in finished]
         write_json(self.output / "history.json", [{"seed": one["row"]["seed"], **one["history"]} for one in finished])
         write_json(self.output / "rows.json", rows)
         shutil.rmtree(self.output / "finished", ignore_errors=True)
 
     def _finish(
-        self, seed: int, row: dict[str, Any], train: Callable[[int], tuple[Outcome, Model | None]]
+        self, seed: int, row: dict[str, Any], train: Callable[[int], tuple[Outcome, Model | None]], identity: str
     ) -> dict[str, Any]:
         """The seed's row and history: from an interrupted run of the same job, or trained now."""
         file = self.output / "finished" / f"seed~{seed}.json"
-        if file.exists() and (kept := read_json(file))["identity"] == self.identity:
+        if file.exists() and (kept := read_json(file))["identity"] == identity:
             return kept
         for kind in ("weights", "knowledge"):  # of an earlier training, which this one may not replace
             (self.output / kind / f"seed~{seed}.safetensors").unlink(missing_ok=True)
@@ -183,7 +189,7 @@ class Block:
             save_tensors(self.output / "weights" / f"seed~{seed}.safetensors", state, metadata)
         scores = outcome.scores if outcome.status == "ok" else {}
         result = {
-            "identity": self.identity,
+            "identity": identity,
             "row": {
                 **self.common,
                 **row,
@@ -213,17 +219,8 @@ def guarded(train: Callable[[int], tuple[Outcome, Model | None]], seed: int) -> 
         raise
     except NotApplicableError as reason:
         return Outcome("skipped", str(reason)), None
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        return Outcome("oom", one_line(error)), None
     except Exception as error:
-        traceback.print_exc(file=sys.stderr)
-        # The CPU allocator tells a lack of memory by a RuntimeError.
-        status = "oom" if "allocate memory" in str(error) else "failed"
-        return Outcome(status, one_line(error)), None
-
-
-def one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+        return Outcome(*devices.trouble(error)), None
 
 
 def finite(value: float) -> float | None:
@@ -231,8 +228,10 @@ def finite(value: float) -> float | None:
     return value if value - value == 0 else None
 
 
-def listed(matrix: Tensor) -> list[list[float | None]]:
-    return [[finite(value) for value in row] for row in matrix.tolist()]
+def listed(traced: Tensor) -> list[list[float | None]]:
+    """Rows of a matrix; a scalar or vector is one row, and what has more dimensions has long rows."""
+    rows = traced.flatten(1) if traced.dim() > 1 else traced.reshape(1, -1)
+    return [[finite(value) for value in row] for row in rows.tolist()]
 
 
 def ratios(teacher: dict[str, int], student: dict[str, int]) -> dict[str, float | int]:
@@ -253,7 +252,23 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
 def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> None:
     """What `load_knowledge` reads; `metadata` must hold the task's fingerprint."""
     tensors = {"logits": signals.logits, **{f"hidden.{i}": layer for i, layer in enumerate(signals.hidden)}}
-    save_tensors(path, tensors, metadata)
+    content = hashlib.sha256()
+    for value in tensors.values():
+        content.update(value.detach().cpu().contiguous().numpy())
+    save_tensors(path, tensors, {**metadata, "content": content.hexdigest()})
+
+
+def knowledge_file(teachers: list[Path], seed: int) -> Path | None:
+    return next((path for t in teachers if (path := t / "knowledge" / f"seed~{seed}.safetensors").exists()), None)
+
+
+def knowledge_content(teachers: list[Path], seed: int) -> str:
+    """Digest of what this seed's teacher knows, so that a resumed job mixes no two teachers; "" where there is none."""
+    path = knowledge_file(teachers, seed)
+    if path is None:
+        return ""
+    with safe_open(path, "pt") as file:
+        return (file.metadata() or {}).get("content", "")
 
 
 def load_knowledge(path: Path, fingerprint: str, device: torch.device) -> Signals:

@@ -6,7 +6,9 @@ import contextlib
 import ctypes
 import resource
 import sys
+import traceback
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -86,6 +88,16 @@ def _status(field: str) -> float | None:
     except OSError:
         return None
     return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith(f"{field}:")), None)
+
+
+def trouble(error: Exception) -> tuple[Literal["oom", "failed"], str]:
+    """The status of what went wrong, and the error in one line; the log gets the traceback of a failure."""
+    line = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    # The CPU allocator tells a lack of memory by a RuntimeError.
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error):
+        return "oom", line
+    traceback.print_exception(error, file=sys.stderr)
+    return "failed", line
 
 
 def describe(device: torch.device) -> str:

@@ -27,6 +27,7 @@ LONGEST_SECONDS = 20.0
 
 PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
 """Matrix products by ATen name, and the position of their first factor."""
+COSTS = ("macs", "latency_ms_median", "latency_ms_iqr", "peak_memory_mb")
 EMBEDDING_BAG, WEIGHTS_OF_BAG = "_embedding_bag_forward_only", 6
 
 
@@ -53,7 +54,7 @@ class MacCounter(TorchDispatchMode):
 
 
 def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, threads: int) -> list[dict[str, Any]]:
-    """One row a network, the columns of measurements.csv.
+    """One row a network, the columns of measurements.csv; one that cannot be measured has a status and a reason.
 
     Latency is that of answering for every node (or graph) of the task at once, from the features on: nothing of the
     input is cached, so that the first propagation counts. It is warm and synchronised; median and interquartile
@@ -66,29 +67,35 @@ def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, thre
     rows = []
     for network in networks:
         size = sizes.measure(network["model"], facts)
-        with Streams(0, "student", device).globally("network"):
-            model = create(network["model"], facts).to(device).eval()
-        devices.reset_peak_memory(device)
-        counter = MacCounter()
-        with torch.no_grad(), counter:
-            feed.forget()
-            feed.predict(model)
-        times = 1000 * np.array(latencies(lambda m=model: answer(feed, m), device))
-        rows.append(
-            {
-                "dataset": task.name,
-                "model": network["name"],
-                "role": network["role"],
-                "ratio_target": network["ratio_target"],
-                "params": size.params,
-                "params_with_embeddings": size.params_with_embeddings,
-                "macs": counter.macs,
-                "latency_ms_median": float(np.median(times)),
-                "latency_ms_iqr": float(np.subtract(*np.percentile(times, [75, 25]))),
-                "peak_memory_mb": devices.peak_memory_mb(device),
-            }
-        )
+        row = {
+            "dataset": task.name,
+            "model": network["name"],
+            "role": network["role"],
+            "ratio_target": network["ratio_target"],
+            "params": size.params,
+            "params_with_embeddings": size.params_with_embeddings,
+        }
+        try:
+            row |= {**_cost(network["model"], facts, feed, device), "status": "ok", "reason": ""}
+        except Exception as error:  # such as a lack of memory: the other networks and all trainings still count
+            status, reason = devices.trouble(error)
+            row |= {**dict.fromkeys(COSTS), "status": status, "reason": reason}
+        rows.append(row)
     return rows
+
+
+def _cost(spec: dict[str, Any], facts: catalog.Facts, feed: feeds.Feed, device: torch.device) -> dict[str, Any]:
+    """The COSTS of one network."""
+    with Streams(0, "student", device).globally("network"):
+        model = create(spec, facts).to(device).eval()
+    devices.reset_peak_memory(device)
+    counter = MacCounter()
+    with torch.no_grad(), counter:
+        feed.forget()
+        feed.predict(model)
+    times = 1000 * np.array(latencies(lambda: answer(feed, model), device))
+    median, spread = float(np.median(times)), float(np.subtract(*np.percentile(times, [75, 25])))
+    return dict(zip(COSTS, (counter.macs, median, spread, devices.peak_memory_mb(device)), strict=True))
 
 
 def answer(feed: feeds.Feed, model: Any) -> Tensor:

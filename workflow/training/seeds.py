@@ -39,6 +39,7 @@ class Streams:
     @contextmanager
     def globally(self, stream: Stream) -> Iterator[None]:
         """Seeds torch's global stream for a block, then puts it back: for the initialisers of `torch.nn`."""
-        with torch.random.fork_rng():
+        # Initialisers run on the CPU; by default every visible GPU would be woken to keep its state.
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.number(stream))
             yield
