@@ -112,7 +112,7 @@ def test_columns_are_those_of_the_design():
     )
     assert " ".join(MEASUREMENT_COLUMNS) == (
         "dataset model role ratio_target params params_with_embeddings macs latency_ms_median latency_ms_iqr "
-        "peak_memory_mb"
+        "peak_memory_mb status reason"
     )
 
 
