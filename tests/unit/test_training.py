@@ -534,8 +534,8 @@ def test_knowledge_of_other_data_is_refused(taught, tiny_task):
         taught.distill(cell("kd"))
 
 
-def test_interrupted_block_goes_on_where_it_stopped(taught, monkeypatch):
-    whole = taught.distill(cell("kd"), seeds=(0, 1), name="whole")
+def interrupt(taught, monkeypatch):
+    """Stops a cell of kd between its seeds 0 and 1."""
     real = Block._distill_one
 
     def interrupted(self, seed, teachers):
@@ -543,12 +543,24 @@ def test_interrupted_block_goes_on_where_it_stopped(taught, monkeypatch):
             raise KeyboardInterrupt
         return real(self, seed, teachers)
 
-    monkeypatch.setattr(Block, "_distill_one", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Block, "_distill_one", interrupted)
         taught.distill(cell("kd"), seeds=(0, 1))
-    assert not (taught.folder / "cell" / "rows.json").exists()
+
+
+def count_trainings(monkeypatch):
+    """A list that gets the seeds which are trained from now on."""
     trained = []
+    real = Block._distill_one
     monkeypatch.setattr(Block, "_distill_one", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
+    return trained
+
+
+def test_interrupted_block_goes_on_where_it_stopped(taught, monkeypatch):
+    whole = taught.distill(cell("kd"), seeds=(0, 1), name="whole")
+    interrupt(taught, monkeypatch)
+    assert not (taught.folder / "cell" / "rows.json").exists()
+    trained = count_trainings(monkeypatch)
     rows = taught.distill(cell("kd"), seeds=(0, 1))
     assert trained == [1]
     assert numbers(rows) == numbers(whole)
@@ -556,38 +568,18 @@ def test_interrupted_block_goes_on_where_it_stopped(taught, monkeypatch):
 
 def test_another_spec_takes_nothing_over(taught, monkeypatch):
     finished = taught.folder / "cell" / "finished"
-    real = Block._distill_one
-
-    def interrupted(self, seed, teachers):
-        if seed == 1:
-            raise KeyboardInterrupt
-        return real(self, seed, teachers)
-
-    monkeypatch.setattr(Block, "_distill_one", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        taught.distill(cell("kd"), seeds=(0, 1))
+    interrupt(taught, monkeypatch)
     assert list(finished.iterdir())
-    trained = []
-    monkeypatch.setattr(Block, "_distill_one", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
+    trained = count_trainings(monkeypatch)
     taught.distill(cell("kd", hyperparameters={"alpha": 0.5}), seeds=(0, 1))
     assert trained == [0, 1]
 
 
 def test_another_teacher_takes_nothing_over(taught, monkeypatch):
     """Retrained by other code under the same spec, say: no cell holds students of two teachers."""
-    real = Block._distill_one
-
-    def interrupted(self, seed, teachers):
-        if seed == 1:
-            raise KeyboardInterrupt
-        return real(self, seed, teachers)
-
-    monkeypatch.setattr(Block, "_distill_one", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        taught.distill(cell("kd"), seeds=(0, 1))
+    interrupt(taught, monkeypatch)
     taught.teach(spec=TEACHER | {"training": SETTINGS | {"learning_rate": 0.02}})
-    trained = []
-    monkeypatch.setattr(Block, "_distill_one", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
+    trained = count_trainings(monkeypatch)
     taught.distill(cell("kd"), seeds=(0, 1))
     assert trained == [0, 1]
 
