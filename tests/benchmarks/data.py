@@ -15,7 +15,7 @@ from tests.unit.ogb_layout import MAG
 from workflow.tasks.catalog import Facts
 from workflow.tasks.csr import both_ways, relation, symmetric_csr
 from workflow.tasks.task import Task
-from workflow.training.block import save_knowledge
+from workflow.training.knowledge import save_knowledge
 
 EDGES, FEATURES, CLASSES = 1_166_243, 128, 40
 """Undirected edges, features and classes of ogbn-arxiv."""

@@ -17,8 +17,8 @@ from workflow.config import training_defaults
 from workflow.models.model import Dropout, create
 from workflow.tasks.task import Task
 from workflow.training import feeds, loop, optimizers
-from workflow.training.block import load_knowledge
 from workflow.training.device import keep_freed_memory
+from workflow.training.knowledge import load_knowledge
 from workflow.training.seeds import Streams
 
 CPU = torch.device("cpu")

@@ -10,7 +10,6 @@ Files of a block's folder:
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import shutil
 import subprocess
@@ -20,15 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import methods
-from methods.contract import Method, NotApplicableError, Shape, Signals
+from methods.contract import Method, NotApplicableError, Shape
 from workflow import sources
 from workflow.errors import UserError
-from workflow.files import read_json, replacing, write_json
+from workflow.files import read_json, write_json
 from workflow.models import sizes
 from workflow.models.model import Model, create
 from workflow.plan import digest
@@ -36,6 +33,7 @@ from workflow.tasks import catalog
 from workflow.tasks.task import Task
 from workflow.training import device as devices
 from workflow.training import feeds
+from workflow.training.knowledge import knowledge_content, knowledge_file, load_knowledge, save_knowledge, save_tensors
 from workflow.training.loop import Outcome, fit
 from workflow.training.progress import Progress
 from workflow.training.seeds import Streams
@@ -242,48 +240,6 @@ def ratios(teacher: dict[str, int], student: dict[str, int]) -> dict[str, float 
         "teacher_params": teacher["params"],
         "student_params": student["params"],
     }
-
-
-def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    with replacing(path) as temporary:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
-
-
-def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> None:
-    """What `load_knowledge` reads; `metadata` must hold the task's fingerprint."""
-    tensors = {"logits": signals.logits, **{f"hidden.{i}": layer for i, layer in enumerate(signals.hidden)}}
-    content = hashlib.sha256()
-    for value in tensors.values():
-        content.update(value.detach().cpu().contiguous().numpy())
-    save_tensors(path, tensors, {**metadata, "content": content.hexdigest()})
-
-
-def knowledge_file(teachers: list[Path], seed: int) -> Path | None:
-    return next((path for t in teachers if (path := t / "knowledge" / f"seed~{seed}.safetensors").exists()), None)
-
-
-def knowledge_content(teachers: list[Path], seed: int) -> str:
-    """Digest of what this seed's teacher knows, so that a resumed job mixes no two teachers; "" where there is none."""
-    path = knowledge_file(teachers, seed)
-    if path is None:
-        return ""
-    with safe_open(path, "pt") as file:
-        return (file.metadata() or {}).get("content", "")
-
-
-def load_knowledge(path: Path, fingerprint: str, device: torch.device) -> Signals:
-    """A teacher's cached signals of all rows.
-
-    Raises:
-        UserError: they belong to other data (another fingerprint, so perhaps another order of nodes).
-    """
-    with safe_open(path, "pt") as file:
-        found = (file.metadata() or {}).get("fingerprint")
-    if found != fingerprint:
-        raise UserError(f"{path} belongs to data {str(found)[:16]}, not {fingerprint[:16]}; delete it and run again")
-    tensors = load_file(path, device=str(device))
-    hidden = [tensors[f"hidden.{layer}"] for layer in range(len(tensors) - 1)]
-    return Signals(tensors["logits"], tuple(hidden))
 
 
 def teacher_trouble(teachers: list[Path], seed: int) -> str:

@@ -27,8 +27,10 @@ LONGEST_SECONDS = 20.0
 
 PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
 """Matrix products by ATen name, and the position of their first factor."""
-COSTS = ("macs", "latency_ms_median", "latency_ms_iqr", "peak_memory_mb")
 EMBEDDING_BAG, WEIGHTS_OF_BAG = "_embedding_bag_forward_only", 6
+"""The sum of weighted embeddings by ATen name, and the position of the weights."""
+COSTS = ("macs", "latency_ms_median", "latency_ms_iqr", "peak_memory_mb")
+"""Columns of what is measured by running a network."""
 
 
 class MacCounter(TorchDispatchMode):
