@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from abkd._attention import LayerAlignment
-from methods.contract import Shape
+from abkd.abkd import AttentionBasedKD
 
 
-class PairsAxisAlignment(LayerAlignment):
-    """abkd with one unit of attention over all pairs (axis: pairs).
-
-    Args:
-        dim, beta, gamma: as in abkd.
-    """
+class PairsAxisAlignment(AttentionBasedKD, axis="pairs"):
+    """abkd with one unit of attention over all pairs."""
 
     title = "ABKD pairs axis"
-
-    def __init__(self, teacher: Shape, student: Shape, *, dim: int = 64, beta: float = 1.0, gamma: float = 0.1) -> None:
-        super().__init__(teacher, student, dim=dim, beta=beta, gamma=gamma, axis="pairs")

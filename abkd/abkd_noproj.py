@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from abkd._attention import LayerAlignment
-from methods.contract import Shape
+from abkd.abkd import AttentionBasedKD
 
 
-class UnsharedAlignment(LayerAlignment):
-    """abkd with P = I fixed: each layer keeps its own projection V_i or Y_j, nothing is shared and nothing penalised.
-
-    Args:
-        dim, beta: as in abkd.
-    """
+class UnsharedAlignment(AttentionBasedKD, basis=False, gamma=0.0):
+    """abkd with P = I: each layer keeps its own projection, nothing is shared and nothing penalised."""
 
     title = "ABKD no P"
-
-    def __init__(self, teacher: Shape, student: Shape, *, dim: int = 64, beta: float = 1.0) -> None:
-        super().__init__(teacher, student, dim=dim, beta=beta, gamma=0.0, basis=False)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
-from methods.heads import ProjectionHead
 from methods.kernels import unit_rows
 from methods.pairing import at_least, last_of, sample, whole
 from methods.streaming import blocks, streamed_sum
+
+
+class ProjectionHead(nn.Sequential):
+    """Linear + batch norm + ReLU, [n, d] -> [n, width]; the projection of G-CRD (Joshi et al. 2022)."""
+
+    def __init__(self, columns: int, width: int) -> None:
+        # The bias would be removed by the batch norm's mean: it could never receive a gradient.
+        super().__init__(nn.Linear(columns, width, bias=False), nn.BatchNorm1d(width), nn.ReLU())
 
 
 class ContrastiveRepresentation(Method):

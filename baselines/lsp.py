@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
-from methods.kernels import KERNELS, Edges, edgewise, neighbour_log_softmax
+from methods.edges import Edges, edgewise, neighbour_log_softmax
+from methods.kernels import KERNELS
 from methods.pairing import at_least, last_of, one_of
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import torch
@@ -180,7 +181,15 @@ class Method(nn.Module):
     objectives: ClassVar[frozenset[Objective]] = frozenset({"multiclass", "binary", "regression"})
     kinds: ClassVar[frozenset[Kind]] = frozenset({"node", "heterogeneous", "graph"})
 
+    fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Hyperparameters that make this class a variant of its base, as in `class Pooled(ABKD, dissimilarity="pooled")`:
+    `methods.create` passes them, and a configuration cannot set them."""
+
     ce_weight: float = 1.0
+
+    def __init_subclass__(cls, **fixed: Any) -> None:
+        super().__init_subclass__()
+        cls.fixed = MappingProxyType({**cls.fixed, **fixed})
 
     def __init__(self, teacher: Shape, student: Shape) -> None:
         super().__init__()

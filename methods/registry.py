@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from methods.listing import modules as modules_of
+
 if TYPE_CHECKING:
     from methods.contract import Method, Shape
 
@@ -20,10 +22,8 @@ COMPOSE = "+"
 def _files() -> dict[str, Path]:
     files: dict[str, Path] = {}
     for package in PACKAGES:
-        for path in sorted((ROOT / package).glob("*.py")):
-            if path.stem.startswith("_"):
-                continue
-            name = path.stem.replace("_", "-")
+        for stem, path in modules_of(ROOT / package).items():
+            name = stem.replace("_", "-")
             if name in files:
                 raise ValueError(f"two files define the method '{name}': {files[name]} and {path}")
             files[name] = path
@@ -77,7 +77,8 @@ def load(method: str) -> type[Method]:
 
 def _hyperparameters(cls: type[Method]) -> dict[str, Any]:
     signature = inspect.signature(cls.__init__)
-    return {p.name: p.default for p in signature.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    keywords = (p for p in signature.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
+    return {p.name: p.default for p in keywords if p.name not in cls.fixed}
 
 
 def defaults(method: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
     for key in hyperparameters:
         if key not in allowed:
             raise ValueError(f"{method}: unknown hyperparameter '{key}'; allowed: {', '.join(allowed) or 'none'}")
-    return cls(teacher, student, **hyperparameters)
+    return cls(teacher, student, **cls.fixed, **hyperparameters)
 
 
 def skip(method: str, task: Any, teacher: Shape, student: Shape) -> str | None:

@@ -35,3 +35,18 @@ def times(matrix: Tensor, dense: Tensor) -> Tensor:
     # Written where it stays: `@` makes a second [n, d] and copies it.
     out = dense.new_zeros(matrix.shape[0], dense.shape[1])
     return torch.addmm(out, matrix, dense, beta=0, out=out)
+
+
+def rows_of(pointers: Tensor) -> Tensor:
+    """[E] int64 row of every stored entry."""
+    counts = (pointers[1:] - pointers[:-1]).long()
+    return torch.repeat_interleave(torch.arange(len(counts), device=pointers.device), counts)
+
+
+def from_edges(source: Tensor, target: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
+    """CSR by target of edges j -> i (both [E] int64): (pointers [n + 1], sources [E]), int32 where they fit."""
+    order = torch.argsort(target * nodes + source)
+    index = torch.int32 if max(len(source), nodes) < 2**31 else torch.int64
+    pointers = torch.zeros(nodes + 1, dtype=torch.int64, device=source.device)
+    torch.cumsum(torch.bincount(target, minlength=nodes), 0, out=pointers[1:])
+    return pointers.to(index), source[order].to(index)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from workflow.tasks import catalog
-from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import symmetric_csr
-from workflow.tasks.task import Task
+from workflow import catalog
+from workflow.catalog import Facts
+from workflow.datasets.parts.csr import symmetric_csr
+from workflow.task import Task
 
 torch.set_num_threads(1)
 

@@ -14,9 +14,9 @@ import jsonschema
 import yaml
 
 import methods
+from workflow import catalog
 from workflow.errors import UserError
 from workflow.models.listing import available as available_models
-from workflow.tasks import catalog
 
 SCHEMA = Path(__file__).resolve().parent / "schemas" / "config.schema.yaml"
 RESERVED = "teacher"

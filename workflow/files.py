@@ -37,6 +37,11 @@ def read_json(path: Path | str) -> Any:
     return json.loads(Path(path).read_text())
 
 
+def digest(value: Any) -> str:
+    """Short hash of a JSON value; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def code_digest(places: Iterable[Path | str]) -> str:
     """Hash of files, and of all files below folders, compiled ones left out."""
     total = hashlib.sha256()

@@ -17,16 +17,11 @@ from typing import Any
 
 from workflow import config as configuration
 from workflow.errors import UserError
-from workflow.files import write_json
+from workflow.files import digest, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(".snakemake/plans")
-SOURCES = ("methods", "abkd", "baselines", "workflow/models", "workflow/tasks", "workflow/schemas")
-
-
-def digest(value: Any) -> str:
-    """Short hash of a JSON value; the order of keys does not matter."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+SOURCES = ("methods", "abkd", "baselines", "workflow")
 
 
 def cached(config: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -69,8 +64,8 @@ def build(config: Mapping[str, Any], where: str) -> dict[str, Any]:
         UserError: a model option or hyperparameter that is refused, a ratio that no width reaches, a student that is
             not smaller than its teacher, or a cell that is listed twice.
     """
+    from workflow import catalog
     from workflow.models import sizes
-    from workflow.tasks import catalog
 
     plan: dict[str, Any] = {"teachers": {}, "cells": {}, "methods": _titles(config, where)}
     for number, experiment in enumerate(config["experiments"]):

@@ -9,12 +9,11 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow import catalog, sources
 from workflow import config as configuration
 from workflow import plan as planning
-from workflow import sources
 from workflow.errors import UserError
 from workflow.files import code_digest
-from workflow.tasks import catalog
 
 
 def as_json(value: Any) -> str:

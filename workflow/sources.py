@@ -15,16 +15,16 @@ import methods
 from workflow.files import code_digest
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINING = ("workflow.training", "workflow.models", "workflow.tasks.csr", "workflow.tasks.task", "methods.sparse")
-DATA = ("workflow.tasks",)
+TRAINING = ("workflow.training", "workflow.models", "workflow.datasets.parts.csr", "workflow.task", "methods.sparse")
+DATA = ("workflow.datasets", "workflow.task")
 METHODS = ("abkd", "baselines")
-CATALOGUE = "workflow.tasks.catalog"
+CATALOGUE = "workflow.catalog"
 """Facts, which preparation only checks: it fails where they disagree with the data."""
 
 
 def of_data(loader: str) -> str:
     """Digest of what prepares a dataset: its loader with all that this imports."""
-    return _digest((f"workflow.tasks.{loader}", "workflow.tasks.task"), DATA)
+    return _digest((f"workflow.datasets.{loader}", "workflow.task"), DATA)
 
 
 def of_training(*models: str) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 from tests.benchmarks import data, process
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say, spread
+from workflow import catalog
 from workflow.config import training_defaults
 from workflow.models import sizes
-from workflow.tasks import catalog
-from workflow.tasks.task import Task
+from workflow.task import Task
 
 SEEDS = 10
 TEACHER = {"model": "gcn", "layers": 3, "width": 256}
@@ -107,9 +107,9 @@ def distill(
     """Seconds of a job.
 
     Args:
-        warm: started by `workflow.warm`, as Snakemake's jobs are, instead of cold.
+        warm: started by `workflow.fork_server`, as Snakemake's jobs are, instead of cold.
     """
-    module = ["workflow.warm", "workflow.steps.distill"] if warm else ["workflow.steps.distill"]
+    module = ["workflow.fork_server", "workflow.steps.distill"] if warm else ["workflow.steps.distill"]
     machine = ["--task", str(task), "--device", "cpu", "--threads", str(threads)]
     places = ["--teachers", str(teachers), "--output", str(output)]
     return process.module(*module, "--spec", json.dumps(spec), "--seeds", f"0-{seeds - 1}", *places, *machine)

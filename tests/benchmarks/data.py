@@ -12,9 +12,9 @@ from torch import Tensor
 from methods.contract import Shape, Signals
 from tests.benchmarks.settings import FULL_NODES
 from tests.unit.ogb_layout import MAG
-from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import both_ways, relation, symmetric_csr
-from workflow.tasks.task import Task
+from workflow.catalog import Facts
+from workflow.datasets.parts.csr import both_ways, relation, symmetric_csr
+from workflow.task import Task
 from workflow.training.knowledge import save_knowledge
 
 EDGES, FEATURES, CLASSES = 1_166_243, 128, 40

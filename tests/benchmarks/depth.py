@@ -10,7 +10,7 @@ from methods.contract import Shape, Signals
 from tests.benchmarks import data, process, trainings
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, exponent, judge, say, spread
-from workflow.tasks.task import Task
+from workflow.task import Task
 from workflow.training import device as devices
 
 WIDTH, DEEP = 64, 64

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from methods.sparse import rows_of
 from tests.benchmarks import data, process, relational, trainings
 from tests.benchmarks.plain import Plain
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say, spread
-from workflow.models.sparse import rows_of
-from workflow.tasks.task import SPLITS
+from workflow.task import SPLITS
 from workflow.training.device import keep_freed_memory
 
 NETWORKS = [("gcn", 2, 256, 1), ("gcn", 2, 64, 1), ("gcn", 2, 32, 1), ("gcn", 2, 16, 1), ("sage", 2, 256, 1)]

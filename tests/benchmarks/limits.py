@@ -19,7 +19,7 @@ from tests.benchmarks import data, depth, process, trainings, whole
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Table, judge, say, spread
 from workflow.training import device as devices
-from workflow.training import feeds
+from workflow.training.feeds import choose
 from workflow.training.seeds import Streams
 
 SAMPLES, WIDTH, WARM_UP_ROWS, TURNS = 16_384, 256, 64, 2
@@ -148,7 +148,7 @@ def edges(settings: Settings) -> Table:
 def local(kernel: str, nodes: int, repeats: int) -> dict[str, Any]:
     """Seconds of every step of LSP on the whole graph, and its peak beyond the inputs."""
     task = data.arxiv_sized(nodes)
-    feed = feeds.create(task, trainings.CPU, "all")
+    feed = choose.create(task, trainings.CPU, "all")
     teacher = data.signals(nodes, NETWORK, 2)
     (step,) = next(feed.steps(Streams(0, "student", trainings.CPU), teacher))
     assert step.batch is not None

@@ -17,13 +17,13 @@ from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from tests.unit.ogb_layout import MAG
 from workflow.config import training_defaults
+from workflow.datasets.parts.csr import expand
 from workflow.models.hetero import Patterns, ends
 from workflow.models.model import Dropout, create
-from workflow.tasks.csr import expand
-from workflow.tasks.task import Task
+from workflow.task import Task
 from workflow.training import loop, optimizers
-from workflow.training.hetero_feed import HeteroFeed
-from workflow.training.saint import RandomWalks, induced
+from workflow.training.feeds.heterogeneous import HeteroFeed
+from workflow.training.feeds.saint import RandomWalks, induced
 from workflow.training.seeds import Streams
 
 SHARE = 0.1

@@ -18,8 +18,9 @@ from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from tests.test_end_to_end import CODE
 from workflow.files import read_json
-from workflow.tasks.task import Task
-from workflow.training import feeds
+from workflow.task import Task
+from workflow.training.feeds import choose
+from workflow.training.feeds.node import FullGraph
 
 DATASET = "ace-sim-mini"
 JOBS, SEEDS = 5_000, 10
@@ -28,7 +29,7 @@ ABOUT = (
     "What surrounds the trainings; value is a median (and range) of wall time over repeats, cpu_s the CPU seconds of "
     "the same, which other load on the machine disturbs less. Start-up: a distillation job of one epoch "
     f"on {DATASET} from the start of its process to its end, less the seconds of the training in its row: cold, "
-    "and as a later job of a run, forked by the server of workflow.warm. "
+    "and as a later job of a run, forked by the server of workflow.fork_server. "
     "Loading: opening a prepared task of ogbn-arxiv's size and turning it into the tensors of a feed, in a process "
     "that has its imports, file in the page cache. Planning: `snakemake -n --quiet` on a configuration of so many "
     "jobs, for the first time (every network and method is built once) and again. Training share: seconds of the "
@@ -54,12 +55,12 @@ def run(settings: Settings) -> list[Table]:
 
 
 def start_up(settings: Settings, folder: Path) -> list[Row]:
-    """Cold, and as a later job of a run: the first one starts the server of `workflow.warm`."""
+    """Cold, and as a later job of a run: the first one starts the server of `workflow.fork_server`."""
     task = cells.prepared(DATASET, folder, settings)
     taught, cell = cells.specs(DATASET, 16, 1)
     cells.teach(taught, task, folder / "teachers", 1, settings.threads)
     rows = []
-    for name, warm in (("cold", False), ("by workflow.warm", True)):
+    for name, warm in (("cold", False), ("by workflow.fork_server", True)):
         taken, spent = [], []
         for turn in range(settings.repeats + warm):
             output = folder / f"{name}{turn}"
@@ -99,9 +100,9 @@ def load(folder: str, repeats: int) -> dict[str, Any]:
     taken: dict[str, list[float]] = {"load": [], "first": []}
     for _ in range(repeats):
         started = time.perf_counter()
-        feed = feeds.create(Task.load(folder), trainings.CPU, "train")
+        feed = choose.create(Task.load(folder), trainings.CPU, "train")
         loaded = time.perf_counter()
-        assert isinstance(feed, feeds.FullGraph)
+        assert isinstance(feed, FullGraph)
         _ = feed.graph.gcn @ feed.graph.x
         taken["load"].append(loaded - started)
         taken["first"].append(time.perf_counter() - loaded)

@@ -15,9 +15,10 @@ from tests.benchmarks.data import facts_of
 from tests.benchmarks.process import SETTLING, alternate, timed
 from workflow.config import training_defaults
 from workflow.models.model import Dropout, create
-from workflow.tasks.task import Task
-from workflow.training import feeds, loop, optimizers
+from workflow.task import Task
+from workflow.training import loop, optimizers
 from workflow.training.device import keep_freed_memory
+from workflow.training.feeds import choose
 from workflow.training.knowledge import load_knowledge
 from workflow.training.seeds import Streams
 
@@ -48,7 +49,7 @@ def epochs(
     if kept:
         keep_freed_memory()
     training = training_defaults()
-    feed = feeds.create(task, CPU, distill_on, training)
+    feed = choose.create(task, CPU, distill_on, training)
     model = create(spec, facts_of(task))
     method: Method | None = None
     if method_id and teacher:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from abkd._attention import LayerAlignment
+from abkd.abkd import AttentionBasedKD
 from abkd.stride import StructureAndEmbedding
 from baselines.gcrd import ContrastiveRepresentation
 from baselines.gsp import GlobalStructure
@@ -66,7 +66,7 @@ def stride(method: StructureAndEmbedding, student: Signals, teacher: Signals) ->
     return total + method.gamma * (gram - torch.eye(len(gram), dtype=gram.dtype)).square().sum()
 
 
-def _attention(method: LayerAlignment, s: tuple[Tensor, ...], t: tuple[Tensor, ...]) -> Tensor:
+def _attention(method: AttentionBasedKD, s: tuple[Tensor, ...], t: tuple[Tensor, ...]) -> Tensor:
     """A [L_t, L_s], a mean over the teacher's layers."""
     assert method.attention is not None
     sides = []
@@ -79,7 +79,7 @@ def _attention(method: LayerAlignment, s: tuple[Tensor, ...], t: tuple[Tensor, .
 
 
 def _projected(
-    method: LayerAlignment, s: tuple[Tensor, ...], t: tuple[Tensor, ...]
+    method: AttentionBasedKD, s: tuple[Tensor, ...], t: tuple[Tensor, ...]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Standardised projections of the teacher's and of the student's layers, [n, dim] each."""
     assert method.subspace is not None and method.subspace.basis is not None

@@ -13,14 +13,15 @@ from safetensors.torch import load_file
 import methods
 from methods.contract import Signals
 from tests.unit.tiny_molecules import FACTS, GRAPHS, MODELS, make_network, make_task
+from workflow import catalog
 from workflow.config import training_defaults
 from workflow.models import sizes
 from workflow.models.model import Dropout, create
 from workflow.models.molecules import Collection
-from workflow.tasks import catalog
-from workflow.tasks.task import SPLITS, Task
-from workflow.training import feeds, graph_feed
+from workflow.task import SPLITS, Task
 from workflow.training.block import Block
+from workflow.training.feeds import choose
+from workflow.training.feeds import graph as graph_feed
 from workflow.training.loop import evaluate, fit, supervised_loss
 from workflow.training.measuring import measure
 from workflow.training.seeds import Streams
@@ -39,7 +40,7 @@ def task(monkeypatch: pytest.MonkeyPatch) -> Task:
 
 
 def make_feed(task: Task, distill_on: str = "train", **changes) -> graph_feed.GraphBatches:
-    return feeds.create(task, CPU, distill_on, SETTINGS | changes)
+    return choose.create(task, CPU, distill_on, SETTINGS | changes)
 
 
 def make_knowledge(task: Task, widths: tuple[int, ...] = (12, 12, 12)) -> Signals:
@@ -84,7 +85,7 @@ def test_every_epoch_meets_every_training_graph_once_in_a_new_order(task):
 @pytest.mark.parametrize("size", [1, 2])
 def test_no_batch_is_a_single_graph(task, size):
     """Batch norm over graphs needs two."""
-    feed = feeds.create(task, CPU, "train", training_defaults() | {"batch_size": size})
+    feed = choose.create(task, CPU, "train", training_defaults() | {"batch_size": size})
     steps = list(next(iter(feed.steps(Streams(0, "student", CPU)))))
     assert min(len(step.labels) for step in steps) >= 2
 

@@ -15,20 +15,21 @@ from torch_geometric.nn import HeteroConv, SAGEConv
 
 import methods
 from methods.contract import UNLABELED, Signals
+from workflow import catalog
+from workflow.catalog import Facts
 from workflow.config import training_defaults
+from workflow.datasets.parts.csr import both_ways, csr, relation, symmetric_csr
 from workflow.models import sizes
 from workflow.models.hetero import HeteroGraph, ends, pattern
 from workflow.models.model import Dropout, create
-from workflow.tasks import catalog
-from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import both_ways, csr, relation, symmetric_csr
-from workflow.tasks.task import Task
-from workflow.training import feeds, optimizers
+from workflow.task import Task
+from workflow.training import optimizers
 from workflow.training.block import Block
-from workflow.training.hetero_feed import HeteroFeed
+from workflow.training.feeds import choose
+from workflow.training.feeds.heterogeneous import HeteroFeed
+from workflow.training.feeds.saint import RandomWalks, induced
 from workflow.training.loop import evaluate
 from workflow.training.measuring import measure
-from workflow.training.saint import RandomWalks, induced
 from workflow.training.seeds import Streams
 
 CPU = torch.device("cpu")
@@ -84,7 +85,7 @@ def knowledge() -> Signals:
 
 
 def feed_of(task: Task, training: dict, distill_on: str = "all") -> HeteroFeed:
-    feed = feeds.create(task, CPU, distill_on, training)
+    feed = choose.create(task, CPU, distill_on, training)
     assert isinstance(feed, HeteroFeed)
     return feed
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import methods
+from methods import edges as edges_module
 from methods import kernels, streaming
 from methods.contract import Batch, Method, Shape, Signals
 from methods.testing import make_batch, make_signals
@@ -315,17 +316,17 @@ def test_lsp_of_one_neighbour_and_of_none_is_zero() -> None:
 @pytest.mark.parametrize("kernel", kernels.KERNELS)
 def test_blocks_of_columns_change_no_edge_value(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a large graph, and with a mean far from zero."""
-    edges = kernels.Edges.of(task("node"))
+    edges = edges_module.Edges.of(task("node"))
     generator = torch.Generator().manual_seed(0)
     rows = (torch.randn(ROWS, 40, generator=generator, dtype=torch.float64) / 6 + 3).requires_grad_()
     weight = torch.randn(len(edges), generator=generator, dtype=torch.float64)
     found = []
     for values in (2**24, 1):
-        monkeypatch.setattr(kernels, "COLUMN_VALUES", values)
-        value = kernels.edgewise(rows, edges, kernel)
+        monkeypatch.setattr(edges_module, "COLUMN_VALUES", values)
+        value = edges_module.edgewise(rows, edges, kernel)
         found.append((value, *torch.autograd.grad((value * weight).sum(), rows)))
     torch.testing.assert_close(found[1], found[0])
-    assert torch.autograd.gradcheck(lambda h: kernels.edgewise(h, edges, kernel), rows)
+    assert torch.autograd.gradcheck(lambda h: edges_module.edgewise(h, edges, kernel), rows)
 
 
 @pytest.mark.parametrize("name", ["lsp", "gsp"])

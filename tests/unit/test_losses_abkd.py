@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import methods
-from abkd import _dissimilarity as dissimilarities
+from abkd.parts import dissimilarity as dissimilarities
 from methods.contract import Shape
 from methods.testing import make_batch, make_signals
 from tests.unit.reference_losses import CASES

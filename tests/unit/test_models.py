@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch_geometric import nn as pyg
 
+from methods.sparse import from_edges
+from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.models import listing, sizes
-from workflow.models.attention import Neighbourhood, aggregate, softmax
+from workflow.models.edge_attention import Neighbourhood, aggregate, softmax
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create, load
-from workflow.models.sparse import from_edges
-from workflow.tasks.catalog import Facts
 
 NODES = 40
 FACTS = Facts("node", "multiclass", "accuracy", outputs=5, features=7, title="")
@@ -240,7 +240,7 @@ def test_wrong_specs_give_one_line(spec, message):
 def test_constant_linear_follows_its_weights():
     """Every optimizer must be noticed, or the cached product would be an old one."""
     from workflow.config import training_defaults
-    from workflow.models.constant import ConstantLinear
+    from workflow.models.parts.constant import ConstantLinear
     from workflow.training import optimizers
 
     x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
@@ -265,7 +265,7 @@ def test_constant_linear_follows_its_weights():
 
 def test_constant_linear_notices_another_input_at_the_same_address():
     """A tensor that was freed leaves its address, and a fresh version number, to the next one."""
-    from workflow.models.constant import ConstantLinear
+    from workflow.models.parts.constant import ConstantLinear
 
     memory = np.ones((9, 4), np.float32)
     linear = ConstantLinear(4, 3).requires_grad_(False)
@@ -275,7 +275,7 @@ def test_constant_linear_notices_another_input_at_the_same_address():
 
 
 def test_constant_linear_computes_once_for_the_same_input(monkeypatch):
-    from workflow.models import constant
+    from workflow.models.parts import constant
 
     calls = []
     product = torch.nn.functional.linear

@@ -8,18 +8,18 @@ from torch_geometric import nn as pyg
 
 import methods
 from methods.contract import UNLABELED
+from methods.sparse import from_edges
 from tests.conftest import TINY, make_tiny_task
+from workflow.catalog import Facts
 from workflow.config import training_defaults
 from workflow.errors import UserError
 from workflow.models import sizes
-from workflow.models.architectures._input import Entries, first
 from workflow.models.architectures.sign import hop
-from workflow.models.constant import ConstantLinear
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
-from workflow.models.sparse import from_edges
-from workflow.tasks.catalog import Facts
-from workflow.training import feeds
+from workflow.models.parts.constant import ConstantLinear
+from workflow.models.parts.first_layer import Entries, first
+from workflow.training.feeds import choose
 from workflow.training.loop import fit
 from workflow.training.seeds import Streams
 
@@ -295,7 +295,7 @@ def test_labels_outside_the_training_split_are_not_read():
     for rows in hidden:
         rest[rows] = (rest[rows] + 1) % 3
     other.arrays["labels"] = rest
-    graphs = [feeds.create(t, CPU, "train").graph for t in (task, other)]
+    graphs = [choose.create(t, CPU, "train").graph for t in (task, other)]
     assert torch.equal(graphs[0].labels, graphs[1].labels)
     assert (graphs[0].labels >= 0).sum() == len(task.arrays["split/train"])
 
@@ -323,7 +323,7 @@ def test_teaches_learns_and_repeats(spec):
     """Each as the teacher of a GCN and as its student, twice with the same numbers."""
 
     def once():
-        feed = feeds.create(make_tiny_task(240), CPU, "train")
+        feed = choose.create(make_tiny_task(240), CPU, "train")
         training = training_defaults() | {"epochs": 60}
         answers = []
         for teaching, learning in ((spec, {"model": "gcn", "width": 16}), ({"model": "gcn", "width": 16}, spec)):

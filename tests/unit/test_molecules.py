@@ -13,7 +13,7 @@ from torch_geometric import nn as pyg
 from tests.unit.tiny_molecules import GRAPHS, MODELS, VOCABULARY, make_network, make_task
 from workflow.models.model import Dropout
 from workflow.models.molecules import Categories, Collection
-from workflow.tasks.task import Task
+from workflow.task import Task
 
 STILL = Dropout(None)
 

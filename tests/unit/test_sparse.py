@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from methods.contract import Batch
-from methods.kernels import Edges
+from methods.edges import Edges
 from methods.sparse import csr, times
 from workflow.training.measuring import MacCounter
 

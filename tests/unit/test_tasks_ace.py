@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workflow import catalog
+from workflow.datasets import ace_het, ace_mol
+from workflow.datasets.parts import graphs, moleculeace, similarity
+from workflow.datasets.parts.csr import both_ways, csr, expand, symmetric_csr
 from workflow.errors import UserError
-from workflow.tasks import ace_het, ace_mol, ace_sim, catalog, graphs, moleculeace
-from workflow.tasks.csr import both_ways, csr, expand, symmetric_csr
-from workflow.tasks.task import SPLITS, Task
+from workflow.task import SPLITS, Task
 
 # A change here is a change of the data and of every number reported on them.
 FINGERPRINTS = {
@@ -59,13 +61,13 @@ def mol() -> Task:
 @pytest.fixture(scope="module")
 def mini_molecules() -> tuple[tuple[str, ...], np.ndarray, list[str]]:
     """SMILES, fingerprints and scaffolds of ace-sim-mini."""
-    smiles = ace_sim.selection(mini=True)[0]
+    smiles = similarity.selection(mini=True)[0]
     return smiles, *moleculeace.fingerprints_and_scaffolds(smiles)
 
 
 @pytest.fixture(scope="module")
 def directions(mini_molecules: tuple) -> np.ndarray:
-    return ace_sim.principal_directions(mini_molecules[1], ace_sim.DIMENSIONS)
+    return similarity.principal_directions(mini_molecules[1], similarity.DIMENSIONS)
 
 
 def test_fingerprints_are_the_recorded_ones(sim: Task, het: Task, mol: Task) -> None:
@@ -81,16 +83,17 @@ def test_fingerprints_of_the_full_tasks(name: str) -> None:
 
 def test_the_catalogue_needs_no_heavy_import() -> None:
     heavy = ("torch", "rdkit", "ogb", "scipy", "pandas", "sklearn", "MoleculeACE")
-    code = f"import sys, workflow.tasks.catalog as c; c.available(); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, workflow.catalog as c; c.available(); print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
 
 def test_ace_sim_is_built_without_torch() -> None:
     code = (
-        "import sys\nfrom workflow.tasks import ace_sim, moleculeace\n"
-        "bits, scaffolds = moleculeace.fingerprints_and_scaffolds(ace_sim.selection(True)[0][:300])\n"
-        "ace_sim.principal_features(bits), ace_sim.similarity_graph(bits), moleculeace.scaffold_split(scaffolds)\n"
+        "import sys\nfrom workflow.datasets.parts import moleculeace, similarity\n"
+        "bits, scaffolds = moleculeace.fingerprints_and_scaffolds(similarity.selection(True)[0][:300])\n"
+        "similarity.principal_features(bits), similarity.similarity_graph(bits)\n"
+        "moleculeace.scaffold_split(scaffolds)\n"
         "print([m for m in ('torch', 'ogb', 'MoleculeACE') if m in sys.modules])"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -99,7 +102,7 @@ def test_ace_sim_is_built_without_torch() -> None:
 
 
 def test_labels_are_the_targets_of_the_files(sim: Task) -> None:
-    smiles, labels = ace_sim.selection(mini=True)
+    smiles, labels = similarity.selection(mini=True)
     assert np.array_equal(sim.labels, labels)
     assert set(labels.tolist()) == set(range(30))
     distribution = metadata.distribution("MoleculeACE")
@@ -113,8 +116,8 @@ def test_labels_are_the_targets_of_the_files(sim: Task) -> None:
 
 
 def test_the_mini_version_keeps_the_share_of_each_class() -> None:
-    full, mini = (np.bincount(ace_sim.selection(m)[1], minlength=30) for m in (False, True))
-    assert np.array_equal(mini, np.ceil(full * (ace_sim.MINI_MOLECULES / full.sum())))
+    full, mini = (np.bincount(similarity.selection(m)[1], minlength=30) for m in (False, True))
+    assert np.array_equal(mini, np.ceil(full * (similarity.MINI_MOLECULES / full.sum())))
 
 
 @pytest.mark.slow
@@ -179,7 +182,7 @@ def test_neighbours_equal_exact_fractions() -> None:
     bits = (draw.random((90, 24)) < 0.3).astype(np.uint8)
     bits[:, 0] = 1
     bits[50:60] = bits[40:50]  # equal rows: ties at similarity 1
-    found = ace_sim.nearest(bits, 5)
+    found = similarity.nearest(bits, 5)
     sets = [set(np.flatnonzero(row).tolist()) for row in bits]
     for i, own in enumerate(sets):
         order = sorted((-Fraction(len(own & s), len(own | s)), j) for j, s in enumerate(sets) if j != i)
@@ -188,10 +191,10 @@ def test_neighbours_equal_exact_fractions() -> None:
 
 def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch, mini_molecules: tuple) -> None:
     bits = mini_molecules[1][:200]
-    whole = ace_sim.nearest(bits, 8), ace_sim.principal_features(bits)
-    monkeypatch.setattr(ace_sim, "BLOCK_ROWS", 64)
-    assert np.array_equal(ace_sim.nearest(bits, 8), whole[0])
-    assert np.array_equal(ace_sim.principal_features(bits), whole[1])
+    whole = similarity.nearest(bits, 8), similarity.principal_features(bits)
+    monkeypatch.setattr(similarity, "BLOCK_ROWS", 64)
+    assert np.array_equal(similarity.nearest(bits, 8), whole[0])
+    assert np.array_equal(similarity.principal_features(bits), whole[1])
 
 
 def test_features_are_a_truncated_svd(sim: Task, mini_molecules: tuple, directions: np.ndarray) -> None:
@@ -210,10 +213,10 @@ def test_rounding_bounds_are_far_from_what_machines_differ_by(mini_molecules: tu
     bits = mini_molecules[1]
     order = np.random.default_rng(0).permutation(bits.shape[1])
     shuffled = np.empty_like(directions)
-    shuffled[order] = ace_sim.principal_directions(bits[:, order], 128)
+    shuffled[order] = similarity.principal_directions(bits[:, order], 128)
     difference = np.abs(directions - shuffled).max()
-    scaled = directions * ace_sim.DIRECTION_STEPS
-    margin = np.abs(scaled - np.floor(scaled) - 0.5).min() / ace_sim.DIRECTION_STEPS
+    scaled = directions * similarity.DIRECTION_STEPS
+    margin = np.abs(scaled - np.floor(scaled) - 0.5).min() / similarity.DIRECTION_STEPS
     assert 0 < difference < 1e-11
     assert margin > 100 * difference
     largest = np.sort(np.abs(directions), axis=0)
@@ -226,8 +229,8 @@ def test_features_are_the_same_for_every_kernel_and_thread_count(
 ) -> None:
     np.save(tmp_path / "bits.npy", mini_molecules[1])
     code = (
-        "import sys, numpy as np\nfrom workflow.tasks import ace_sim\n"
-        "np.save(sys.argv[2], ace_sim.principal_features(np.load(sys.argv[1])))"
+        "import sys, numpy as np\nfrom workflow.datasets.parts import similarity\n"
+        "np.save(sys.argv[2], similarity.principal_features(np.load(sys.argv[1])))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "bits.npy"), str(tmp_path / "features.npy")]
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_CORETYPE": kernel}

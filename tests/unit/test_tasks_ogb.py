@@ -22,10 +22,12 @@ from tests.unit.ogb_layout import (
     write_mag,
     write_node,
 )
+from workflow import catalog
+from workflow.datasets import ogb_graph, ogb_node
+from workflow.datasets.parts import ogb_raw
+from workflow.datasets.parts.csr import expand
 from workflow.errors import UserError
-from workflow.tasks import catalog, ogb_graph, ogb_node, ogb_raw
-from workflow.tasks.csr import expand
-from workflow.tasks.task import SPLITS, Task
+from workflow.task import SPLITS, Task
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, int]]:

@@ -12,10 +12,11 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from tests.unit.ogb_layout import shared_data
+from workflow import catalog
+from workflow.datasets import planetoid
+from workflow.datasets.parts.csr import expand
 from workflow.errors import UserError
-from workflow.tasks import catalog, planetoid
-from workflow.tasks.csr import expand
-from workflow.tasks.task import SPLITS, Task
+from workflow.task import SPLITS, Task
 
 TRAIN, KNOWN, TEST, FEATURES = 12, 520, 30, 20
 

@@ -22,8 +22,9 @@ from workflow.errors import UserError
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
 from workflow.training import device as devices
-from workflow.training import feeds, loop, measuring, optimizers
+from workflow.training import loop, measuring, optimizers
 from workflow.training.block import Block
+from workflow.training.feeds import choose
 from workflow.training.loop import evaluate, fit
 from workflow.training.measuring import MacCounter, answer
 from workflow.training.metrics import METRICS, better
@@ -225,12 +226,12 @@ def test_same_first_weights_and_dropout_for_every_method(taught, tiny_task):
 @pytest.mark.parametrize("method", methods.available())
 def test_every_method_trains_and_every_head_moves(method, tiny_task):
     """Through the real loop: a head that never reaches the optimizer would stand still."""
-    feed = feeds.create(tiny_task, CPU, "train")
+    feed = choose.create(tiny_task, CPU, "train")
     streams = Streams(0, "student", CPU)
     spec = cell(method)
     facts_model = Block.__new__(Block)
     facts_model.spec, facts_model.device = spec, CPU
-    from workflow.tasks import catalog
+    from workflow import catalog
 
     facts_model.facts = catalog.facts("tiny")
     model = facts_model._network(streams)
@@ -324,7 +325,7 @@ def test_test_labels_change_no_training(taught, tiny_task):
     other = type(tiny_task)(**{**tiny_task.__dict__, "arrays": {**tiny_task.arrays, "labels": labels}})
     models = []
     for task in (tiny_task, other):
-        feed = feeds.create(task, CPU, "all")
+        feed = choose.create(task, CPU, "all")
         streams = Streams(0, "student", CPU)
         with streams.globally("network"):
             model = create({"model": "gcn", "width": 4}, TINY)
@@ -335,7 +336,7 @@ def test_test_labels_change_no_training(taught, tiny_task):
 
 
 def test_methods_never_see_labels_outside_the_training_split(tiny_task):
-    feed = feeds.create(tiny_task, CPU, "all")
+    feed = choose.create(tiny_task, CPU, "all")
     streams = Streams(0, "student", CPU)
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12),))
     batch = next(feed.steps(streams, knowledge))[0].batch
@@ -350,14 +351,14 @@ def test_knowledge_comes_in_the_order_of_the_task(tiny_task):
     graph = Graph(arrays["features"], arrays["pointers"], arrays["sources"])
     network = create({"model": "gcn", "layers": 3, "width": 4}, TINY).eval()
     with torch.no_grad():
-        found = feeds.create(tiny_task, CPU, "all").knowledge(network)
+        found = choose.create(tiny_task, CPU, "all").knowledge(network)
         expected = network(graph, Dropout(None))
     torch.testing.assert_close(found.logits, expected.logits)
     torch.testing.assert_close(found.hidden, expected.hidden)
 
 
 def test_a_part_is_predicted_as_the_whole_is(tiny_task):
-    feed = feeds.create(tiny_task, CPU, "all")
+    feed = choose.create(tiny_task, CPU, "all")
     network = create({"model": "gcn", "layers": 3, "width": 4}, TINY).eval()
     with torch.no_grad():
         whole = feed.knowledge(network).logits
@@ -367,7 +368,7 @@ def test_a_part_is_predicted_as_the_whole_is(tiny_task):
 
 
 def test_scores_are_those_of_the_task_order(tiny_task):
-    feed = feeds.create(tiny_task, CPU, "all")
+    feed = choose.create(tiny_task, CPU, "all")
     network = create({"model": "gcn", "layers": 2, "width": 4}, TINY).eval()
     with torch.no_grad():
         hits = feed.knowledge(network).logits.argmax(1).numpy() == tiny_task.labels
@@ -377,7 +378,7 @@ def test_scores_are_those_of_the_task_order(tiny_task):
 
 @pytest.mark.parametrize("distill_on", ["train", "all"])
 def test_batch_edges_are_those_among_the_rows(tiny_task, distill_on):
-    feed = feeds.create(tiny_task, CPU, distill_on)
+    feed = choose.create(tiny_task, CPU, distill_on)
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12),))
     step = next(feed.steps(Streams(0, "student", CPU), knowledge))[0]
     rows = feed.order.numpy() if distill_on == "all" else np.sort(tiny_task.split("train"))
@@ -423,7 +424,7 @@ def test_the_loss_of_a_config_is_the_one_that_trains(tiny_task):
         streams = Streams(0, "student", CPU)
         with streams.globally("network"):
             model = create({"model": "gcn", "width": 4}, TINY)
-        outcome = fit(model, feeds.create(tiny_task, CPU, "all"), streams, SETTINGS | {"epochs": 1, "loss": kind})
+        outcome = fit(model, choose.create(tiny_task, CPU, "all"), streams, SETTINGS | {"epochs": 1, "loss": kind})
         losses[kind] = outcome.curve[0][1]
     assert losses["cross-entropy"] != losses["log-cross-entropy"]
 
@@ -457,7 +458,7 @@ def test_local_structure_without_two_neighbours_is_skipped(taught, tiny_task):
     taught.teach()
     (row,) = taught.distill(cell("lsp"), seeds=(0,))
     assert (row["status"], row["test"]) == ("skipped", None)
-    feed = feeds.create(tiny_task, CPU, "train")
+    feed = choose.create(tiny_task, CPU, "train")
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 4),))
     batch = next(feed.steps(Streams(0, "student", CPU), knowledge))[0].batch
     batch.edge_index = torch.tensor([[0, 1], [1, 2]])
@@ -468,7 +469,7 @@ def test_local_structure_without_two_neighbours_is_skipped(taught, tiny_task):
 
 @pytest.mark.parametrize("model", ["gcn", "sage", "mlp", "gcnii", "sign"])
 def test_latency_counts_the_first_layer_every_time(model, tiny_task):
-    feed = feeds.create(tiny_task, CPU, "all")
+    feed = choose.create(tiny_task, CPU, "all")
     network = create({"model": model, "layers": 2, "width": 4}, TINY).eval()
     found = []
     for _ in range(3):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from workflow.catalog import Facts
 from workflow.models import listing
 from workflow.models.model import create, load
-from workflow.tasks.catalog import Facts
-from workflow.tasks.task import SPLITS, Task
+from workflow.task import SPLITS, Task
 
 GRAPHS = 40
 VOCABULARY, EDGE_VOCABULARY = [6, 4, 2], [3, 2]

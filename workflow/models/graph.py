@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from methods.sparse import csr
-from workflow.models.sparse import Sparse, from_edges, rows_of
+from methods.sparse import csr, from_edges, rows_of
+from workflow.models.propagation import Sparse
 
 Cached = TypeVar("Cached")
 

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from methods.sparse import csr
-from workflow.models.sparse import Sparse
+from workflow.models.propagation import Sparse
 
 Cached = TypeVar("Cached")
 Patterns = Mapping[str, csr_array]

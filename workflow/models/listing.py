@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from methods.listing import modules
+
 FOLDER = Path(__file__).resolve().parent / "architectures"
 
 
 def available() -> list[str]:
-    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(modules(FOLDER))

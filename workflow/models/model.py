@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.models.listing import available
-from workflow.tasks.catalog import Facts
-from workflow.tasks.task import Kind
+from workflow.task import Kind
 
 
 class Dropout:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workflow.models.sparse import rows_of
+from methods.sparse import rows_of
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from methods.contract import Shape
+from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.models.model import create
-from workflow.tasks.catalog import Facts
 
 TOLERANCE = 0.05
 """Largest relative distance between the wanted ratio and the one that whole widths allow."""

@@ -20,6 +20,6 @@ rule distill:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "
         "seeds {wildcards.seeds}"
     shell:
-        "python -m workflow.warm workflow.steps.distill --spec {params.spec:q} --seeds {wildcards.seeds} "
+        "python -m workflow.fork_server workflow.steps.distill --spec {params.spec:q} --seeds {wildcards.seeds} "
         "--task $(dirname {input.task}) --teachers $(dirname {input.teachers}) --output $(dirname {output.rows}) "
         "{params.machine} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

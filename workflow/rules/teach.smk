@@ -18,6 +18,6 @@ rule teach:
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
     shell:
-        "python -m workflow.warm workflow.steps.teach --spec {params.spec:q} --seeds {wildcards.seeds} "
+        "python -m workflow.fork_server workflow.steps.teach --spec {params.spec:q} --seeds {wildcards.seeds} "
         "--task $(dirname {input.task}) --output $(dirname {output.rows}) {params.machine} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

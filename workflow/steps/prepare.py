@@ -7,8 +7,8 @@ import json
 import time
 from pathlib import Path
 
+from workflow import catalog
 from workflow.errors import command
-from workflow.tasks import catalog
 
 
 @command

@@ -10,36 +10,29 @@ Files of a block's folder:
 
 from __future__ import annotations
 
-import importlib.metadata
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import methods
 from methods.contract import Method, NotApplicableError, Shape
-from workflow import sources
+from workflow import catalog, sources
 from workflow.errors import UserError
-from workflow.files import read_json, write_json
+from workflow.files import digest, read_json, write_json
 from workflow.models import sizes
 from workflow.models.model import Model, create
-from workflow.plan import digest
-from workflow.tasks import catalog
-from workflow.tasks.task import Task
+from workflow.task import Task
 from workflow.training import device as devices
-from workflow.training import feeds
+from workflow.training.feeds import choose
 from workflow.training.knowledge import knowledge_content, knowledge_file, load_knowledge, save_knowledge, save_tensors
 from workflow.training.loop import Outcome, fit
 from workflow.training.progress import Progress
+from workflow.training.provenance import commit, versions
+from workflow.training.rows import finite, listed, ratios
 from workflow.training.seeds import Streams
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("torch", "numpy", "safetensors")
 
 
 class Block:
@@ -62,7 +55,7 @@ class Block:
         self.device = devices.choose(device, threads)
         self.task = Task.load(task)
         self.facts = catalog.facts(spec["dataset"])
-        self.feed = feeds.create(self.task, self.device, spec.get("distill_on", "all"), self._training())
+        self.feed = choose.create(self.task, self.device, spec.get("distill_on", "all"), self._training())
         code = sources.of_training(spec["model"]["model"])
         code += sources.of_method(spec["method_id"]) if "method_id" in spec else ""
         self.identity = digest([spec, self.task.fingerprint, str(self.device), threads, code])
@@ -221,50 +214,9 @@ def guarded(train: Callable[[int], tuple[Outcome, Model | None]], seed: int) -> 
         return Outcome(*devices.trouble(error)), None
 
 
-def finite(value: float) -> float | None:
-    """JSON has no NaN."""
-    return value if value - value == 0 else None
-
-
-def listed(traced: Tensor) -> list[list[float | None]]:
-    """Rows of a matrix; a scalar or vector is one row, and what has more dimensions has long rows."""
-    rows = traced.flatten(1) if traced.dim() > 1 else traced.reshape(1, -1)
-    return [[finite(value) for value in row] for row in rows.tolist()]
-
-
-def ratios(teacher: dict[str, int], student: dict[str, int]) -> dict[str, float | int]:
-    """The size columns of a row."""
-    return {
-        "ratio": teacher["params"] / student["params"],
-        "ratio_with_embeddings": teacher["with"] / student["with"],
-        "teacher_params": teacher["params"],
-        "student_params": student["params"],
-    }
-
-
 def teacher_trouble(teachers: list[Path], seed: int) -> str:
     for folder in teachers:
         for row in read_json(folder / "rows.json"):
             if row["seed"] == seed:
                 return f"{row['status']} ({row['reason']})"
     return "it was not trained"
-
-
-def commit() -> str:
-    """Commit of the code, with `+` behind it where the working tree differs; "unknown" outside a git checkout."""
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=True,
-        )
-        return answer.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def versions() -> str:
-    python = ".".join(map(str, sys.version_info[:3]))
-    return "; ".join([f"python {python}", *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)])

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from methods.contract import Method, Objective, Signals
 from workflow.models.model import Dropout, Model
-from workflow.tasks.task import SPLITS
+from workflow.task import SPLITS
 from workflow.training import optimizers
-from workflow.training.feeds import Feed, Step
+from workflow.training.feeds.step import Feed, Step
 from workflow.training.metrics import METRICS, better
 from workflow.training.seeds import Streams
 

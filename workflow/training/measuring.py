@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from workflow import catalog
 from workflow.models import sizes
 from workflow.models.model import create
-from workflow.tasks import catalog
-from workflow.tasks.task import Task
+from workflow.task import Task
 from workflow.training import device as devices
-from workflow.training import feeds
+from workflow.training.feeds import choose
+from workflow.training.feeds.step import Feed
 from workflow.training.seeds import Streams
 
 WARM_UP = 5
@@ -65,7 +66,7 @@ def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, thre
     device = devices.choose(device_name, threads)
     task = Task.load(folder)
     facts = catalog.facts(task.name)
-    feed = feeds.create(task, device, "all")
+    feed = choose.create(task, device, "all")
     rows = []
     for network in networks:
         size = sizes.measure(network["model"], facts)
@@ -86,7 +87,7 @@ def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, thre
     return rows
 
 
-def _cost(spec: dict[str, Any], facts: catalog.Facts, feed: feeds.Feed, device: torch.device) -> dict[str, Any]:
+def _cost(spec: dict[str, Any], facts: catalog.Facts, feed: Feed, device: torch.device) -> dict[str, Any]:
     """The COSTS of one network."""
     with Streams(0, "student", device).globally("network"):
         model = create(spec, facts).to(device).eval()
@@ -100,7 +101,7 @@ def _cost(spec: dict[str, Any], facts: catalog.Facts, feed: feeds.Feed, device: 
     return dict(zip(COSTS, (counter.macs, median, spread, devices.peak_memory_mb(device)), strict=True))
 
 
-def answer(feed: feeds.Feed, model: Any) -> Tensor:
+def answer(feed: Feed, model: Any) -> Tensor:
     feed.forget()
     with torch.no_grad():
         return feed.predict(model)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workflow.tasks.task import Metric
+from workflow.task import Metric
 
 HIGHER_IS_BETTER: dict[Metric, bool] = {"accuracy": True, "rocauc": True, "ap": True, "rmse": False}
 

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
-from workflow.models.architectures._input import check_probabilities
-from workflow.models.architectures._layerwise import Layerwise
-from workflow.models.attention import Neighbourhood, aggregate, softmax
+from workflow.catalog import Facts
+from workflow.models.edge_attention import Neighbourhood, aggregate, softmax
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, keep_mask
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.first_layer import check_probabilities
+from workflow.models.parts.layerwise import Layerwise
 
 SLOPE = 0.2
 """Of the leaky ReLU on attention scores (Velickovic et al., ICLR 2018, section 2.1)."""

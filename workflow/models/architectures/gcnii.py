@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from methods.contract import Shape, Signals
-from workflow.models.architectures._input import check_probabilities, first
-from workflow.models.constant import ConstantLinear
+from workflow.catalog import Facts
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, Model
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.constant import ConstantLinear
+from workflow.models.parts.first_layer import check_probabilities, first
 
 
 class GCNII(Model):

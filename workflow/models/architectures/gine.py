@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from workflow.models.architectures._molecular import CategoryEncoder, Molecular, perceptron, sum_edges
+from workflow.catalog import Facts
 from workflow.models.molecules import Molecules
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.molecular import CategoryEncoder, Molecular, perceptron, sum_edges
 
 
 class _Convolution(nn.Module):
@@ -29,8 +29,8 @@ class GINE(Molecular):
     With its virtual node and 5 x 300 it is OGB's reference GIN for ogbg-mol*, and the teacher of Joshi et al. (2022).
 
     Args:
-        virtual_node: see `_molecular.VirtualNode`.
-        encoding, pooling: see `_molecular.Molecular`.
+        virtual_node: see `parts.molecular.VirtualNode`.
+        encoding, pooling: see `parts.molecular.Molecular`.
     """
 
     title = "GINE"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from workflow.models.architectures._layerwise import Layerwise
-from workflow.models.constant import ConstantLinear
+from workflow.catalog import Facts
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.constant import ConstantLinear
+from workflow.models.parts.layerwise import Layerwise
 
 
 class MLP(Layerwise):

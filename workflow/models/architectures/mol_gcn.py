@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from workflow.models.architectures._molecular import CategoryEncoder, Molecular, sum_edges
+from workflow.catalog import Facts
 from workflow.models.molecules import Molecules
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.molecular import CategoryEncoder, Molecular, sum_edges
 
 
 class _Convolution(nn.Module):
@@ -32,7 +32,7 @@ class MolecularGCN(Molecular):
     2 x 100 is the student of Joshi et al. (2022) on ogbg-molhiv.
 
     Args:
-        encoding, pooling: see `_molecular.Molecular`.
+        encoding, pooling: see `parts.molecular.Molecular`.
     """
 
     title = "GCN"

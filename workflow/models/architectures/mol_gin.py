@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from workflow.models.architectures._molecular import Molecular, perceptron, sum_edges
+from workflow.catalog import Facts
 from workflow.models.molecules import Molecules
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.molecular import Molecular, perceptron, sum_edges
 
 
 class _Convolution(nn.Module):
@@ -25,7 +25,7 @@ class MolecularGIN(Molecular):
     vector a category: the atoms' columns are read as numbers.
 
     Args:
-        encoding, pooling: see `_molecular.Molecular`.
+        encoding, pooling: see `parts.molecular.Molecular`.
     """
 
     title = "GIN"

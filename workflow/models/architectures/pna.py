@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from workflow.models.architectures._molecular import CategoryEncoder, Molecular, sum_edges
+from workflow.catalog import Facts
 from workflow.models.molecules import Molecules
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.molecular import CategoryEncoder, Molecular, sum_edges
 
 SMALLEST_VARIANCE = 1e-5
 """A variance up to this counts as 0, where the square root has no gradient."""
@@ -76,8 +76,8 @@ class PNA(Molecular):
     3,000 more, four vectors of 150 a layer.
 
     Args:
-        virtual_node: see `_molecular.VirtualNode`.
-        encoding, pooling: see `_molecular.Molecular`.
+        virtual_node: see `parts.molecular.VirtualNode`.
+        encoding, pooling: see `parts.molecular.Molecular`.
     """
 
     title = "PNA"

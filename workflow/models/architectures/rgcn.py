@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
 from methods.sparse import times
-from workflow.models.architectures._input import check_probabilities
+from workflow.catalog import Facts
 from workflow.models.hetero import HeteroGraph, ends
 from workflow.models.model import Dropout, Model
-from workflow.models.sparse import Sparse
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.first_layer import check_probabilities
+from workflow.models.propagation import Sparse
 
 SPARSE_COST = 16
 """Time of a multiply-add in a sparse product, in multiply-adds of a dense one (measured on one CPU core)."""

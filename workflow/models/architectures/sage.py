@@ -7,11 +7,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from workflow.models.architectures._layerwise import Layerwise
-from workflow.models.constant import ConstantLinear
+from workflow.catalog import Facts
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.constant import ConstantLinear
+from workflow.models.parts.layerwise import Layerwise
 
 
 class SAGE(Layerwise):

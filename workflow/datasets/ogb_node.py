@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from workflow.catalog import Facts
+from workflow.datasets.parts import ogb_raw
+from workflow.datasets.parts.csr import both_ways, relation, symmetric_csr
 from workflow.errors import UserError
-from workflow.tasks import ogb_raw
-from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import both_ways, relation, symmetric_csr
-from workflow.tasks.task import Task
+from workflow.task import Task
 
 TARGET = "paper"
 MAG_RELATIONS = (

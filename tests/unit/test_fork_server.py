@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow import warm
+from workflow import fork_server
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NO SERVER: steps run without one outside Linux")
@@ -50,7 +50,7 @@ def checkout(tmp_path_factory) -> Path:
 
 def start(checkout: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "workflow.warm", "workflow.steps.tell", *arguments],
+        [sys.executable, "-m", "workflow.fork_server", "workflow.steps.tell", *arguments],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout), **environment},
         stdout=subprocess.PIPE,
@@ -129,21 +129,21 @@ def test_the_server_can_be_left_out(checkout):
 
 
 def test_a_folder_open_to_others_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(warm.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(fork_server.tempfile, "gettempdir", lambda: str(tmp_path))
     (tmp_path / f"abkd-{os.getuid()}").mkdir(mode=0o777)
     (tmp_path / f"abkd-{os.getuid()}").chmod(0o777)
     with pytest.raises(OSError, match="open to others"):
-        warm.address()
+        fork_server.address()
 
 
 def test_a_step_that_has_begun_is_never_run_again():
     """Its process may be gone when a signal comes, and its server when its code is asked for."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    warm.pass_on(ended.pid, signal.SIGTERM)
+    fork_server.pass_on(ended.pid, signal.SIGTERM)
 
     class Broken:
         def recv(self, size):
             raise ConnectionResetError
 
-    assert warm.outcome(Broken()) == 1
+    assert fork_server.outcome(Broken()) == 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
-from workflow.models.architectures._input import check_probabilities
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, Model
+from workflow.models.parts.first_layer import check_probabilities
 
 
 class Layerwise(Model):

@@ -68,18 +68,3 @@ class _Product(torch.autograd.Function):
         if ctx.matrix.transpose is None:
             raise ValueError("a gradient is asked of a sparse matrix that was built without its transpose")
         return times(ctx.matrix.transpose, gradient.contiguous()), None
-
-
-def rows_of(pointers: Tensor) -> Tensor:
-    """[E] int64 row of every stored entry."""
-    counts = (pointers[1:] - pointers[:-1]).long()
-    return torch.repeat_interleave(torch.arange(len(counts), device=pointers.device), counts)
-
-
-def from_edges(source: Tensor, target: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
-    """CSR by target of edges j -> i (both [E] int64): (pointers [n + 1], sources [E]), int32 where they fit."""
-    order = torch.argsort(target * nodes + source)
-    index = torch.int32 if max(len(source), nodes) < 2**31 else torch.int64
-    pointers = torch.zeros(nodes + 1, dtype=torch.int64, device=source.device)
-    torch.cumsum(torch.bincount(target, minlength=nodes), 0, out=pointers[1:])
-    return pointers.to(index), source[order].to(index)

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methods.sparse import csr, times
+from methods.sparse import csr, rows_of, times
 from workflow.models.graph import Graph
-from workflow.models.sparse import rows_of
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from methods.contract import UNLABELED, Batch, Signals
 from workflow.errors import UserError
 from workflow.models.hetero import HeteroGraph, Patterns, ends, pattern
 from workflow.models.model import Model
-from workflow.tasks.task import SPLITS, Task
-from workflow.training.feeds import Step, to_device
-from workflow.training.saint import RandomWalks, induced
+from workflow.task import SPLITS, Task
+from workflow.training.feeds.saint import RandomWalks, induced
+from workflow.training.feeds.step import Step, to_device
 from workflow.training.seeds import Streams
 
 FEWEST_LABELS = 2

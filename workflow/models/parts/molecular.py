@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
-from workflow.models.architectures._input import check_probabilities
+from workflow.catalog import Facts
 from workflow.models.model import Dropout, Model
 from workflow.models.molecules import Categories, Molecules
-from workflow.tasks.catalog import Facts
+from workflow.models.parts.first_layer import check_probabilities
 
 Encoding = Literal["embedding", "linear"]
 ENCODINGS = ("embedding", "linear")

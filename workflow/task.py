@@ -47,7 +47,7 @@ class Task:
 
     Attributes:
         name: id of the dataset.
-        kind, objective, metric: as in `workflow.tasks.catalog.Facts`.
+        kind, objective, metric: as in `workflow.catalog.Facts`.
         outputs: classes C, or number of tasks of a graph-level dataset.
         arrays: see the module's docstring.
         info: facts that models need beside the arrays: `symmetric` (node); `target`, `counts` {type: nodes}

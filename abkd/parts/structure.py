@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from methods.contract import Batch, NotApplicableError
-from methods.kernels import TINY, Edges, edgewise, neighbour_log_softmax, unit_rows
+from methods.edges import Edges, edgewise, neighbour_log_softmax
+from methods.kernels import TINY, unit_rows
 from methods.streaming import blocks, streamed_sum
 
 STRUCTURES = ("gcrd", "lsp", "gsp")

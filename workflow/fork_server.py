@@ -1,6 +1,6 @@
 """Runs a step in a fork of a process that has imported torch before, so that a job starts at once.
 
-    python -m workflow.warm workflow.steps.distill ARGUMENTS
+    python -m workflow.fork_server workflow.steps.distill ARGUMENTS
 
 does what `python -m workflow.steps.distill ARGUMENTS` does, with the same input and output, exit code and reaction to
 signals. Importing torch takes longer than many a training of a small student. The first job starts a server, which
@@ -115,7 +115,7 @@ def connect(path: Path) -> socket.socket:
         except OSError:
             path.unlink(missing_ok=True)
         server = subprocess.Popen(
-            [sys.executable, "-m", "workflow.warm", "--serve", str(path)],
+            [sys.executable, "-m", "workflow.fork_server", "--serve", str(path)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

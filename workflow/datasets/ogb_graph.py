@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from workflow.catalog import Facts
+from workflow.datasets.parts import graphs, ogb_raw
 from workflow.errors import UserError
-from workflow.tasks import graphs, ogb_raw
-from workflow.tasks.catalog import Facts
-from workflow.tasks.task import Metric, Objective, Task
+from workflow.task import Metric, Objective, Task
 
 PREFIX = "ogbg-mol"
 OBJECTIVES: dict[str, Objective] = {"binary classification": "binary", "regression": "regression"}

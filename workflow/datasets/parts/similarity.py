@@ -1,8 +1,4 @@
-"""`ace-sim`: whose ligand is it? Molecules joined to the most similar ones, classified by their protein target.
-
-26,126 molecules of MoleculeACE measured on one target only; 30 classes. Features: truncated SVD, 128 dimensions, of
-1024-bit Morgan fingerprints. Edges: the 8 nearest neighbours by Tanimoto similarity, symmetrised. Scaffold split.
-`ace-sim-mini`: the same of about 8,000 molecules, of each target the same share.
+"""Molecules, features and nearest neighbours that `ace-sim` and `ace-het` share.
 
 The arrays are bit for bit the same on every machine: similarities are compared as quotients of exact integers, and
 the SVD is made of exact integers and one rounding far above the last bits (`principal_features`).
@@ -10,14 +6,10 @@ the SVD is made of exact integers and one rounding far above the last bits (`pri
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from workflow.tasks import moleculeace
-from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import symmetric_csr
-from workflow.tasks.task import Task
+from workflow.datasets.parts import moleculeace
+from workflow.datasets.parts.csr import symmetric_csr
 
 DIMENSIONS = 128
 NEIGHBOURS = 8
@@ -25,43 +17,6 @@ MINI_MOLECULES = 8_000
 # Fixed point of the singular vectors: 2^-10 against components of about 2^-5.
 DIRECTION_STEPS = 1024
 BLOCK_ROWS = 512
-
-_INFO = {"symmetric": True}
-_SHARED: dict[str, Any] = {
-    "kind": "node",
-    "objective": "multiclass",
-    "metric": "accuracy",
-    "outputs": len(moleculeace.TARGETS),
-    "features": DIMENSIONS,
-    "info": _INFO,
-    "embedded": True,
-}
-NAMES = {
-    "ace-sim": Facts(title="ACE similarity", **_SHARED),
-    "ace-sim-mini": Facts(title="ACE similarity (mini)", **_SHARED),
-}
-
-
-def build(name: str, settings: dict[str, Any]) -> Task:
-    """Raises UserError where the wheel is missing or not whole; `settings` are not used."""
-    smiles, labels = selection(name.endswith("-mini"))
-    bits, scaffolds = moleculeace.fingerprints_and_scaffolds(smiles)
-    pointers, sources = similarity_graph(bits)
-    return Task(
-        name=name,
-        kind="node",
-        objective="multiclass",
-        metric="accuracy",
-        outputs=len(moleculeace.TARGETS),
-        arrays={
-            "features": principal_features(bits),
-            "labels": labels,
-            "pointers": pointers,
-            "sources": sources,
-            **moleculeace.scaffold_split(scaffolds),
-        },
-        info=dict(_INFO),
-    )
 
 
 def selection(mini: bool) -> tuple[tuple[str, ...], np.ndarray]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from methods.sparse import csr
-from workflow.models.constant import ConstantLinear
+from methods.sparse import csr, rows_of
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout
-from workflow.models.sparse import Sparse, rows_of
+from workflow.models.parts.constant import ConstantLinear
+from workflow.models.propagation import Sparse
 
 SPARSE_BELOW = 0.15
 """Share of nonzero features under which dropout and product follow these alone: 3 to 60 times faster (bags of words)

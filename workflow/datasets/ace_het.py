@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from workflow.tasks import ace_sim, moleculeace
-from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import both_ways, relation
-from workflow.tasks.task import Task
+from workflow.catalog import Facts
+from workflow.datasets.parts import moleculeace, similarity
+from workflow.datasets.parts.csr import both_ways, relation
+from workflow.task import Task
 
 FEWEST_MOLECULES = 3
 RELATIONS = (
@@ -41,7 +41,7 @@ def _info(molecules: int, scaffolds: int, fragments: int) -> dict[str, Any]:
     return {
         "target": "molecule",
         "counts": {"molecule": molecules, "scaffold": scaffolds, "fragment": fragments},
-        "features": {"molecule": ace_sim.DIMENSIONS},
+        "features": {"molecule": similarity.DIMENSIONS},
         "relations": list(RELATIONS),
     }
 
@@ -50,7 +50,7 @@ def _facts(title: str, molecules: int, scaffolds: int, fragments: int) -> Facts:
     info = _info(molecules, scaffolds, fragments)
     outputs = len(moleculeace.TARGETS)
     return Facts(
-        "heterogeneous", "multiclass", "accuracy", outputs, ace_sim.DIMENSIONS, title, info=info, embedded=True
+        "heterogeneous", "multiclass", "accuracy", outputs, similarity.DIMENSIONS, title, info=info, embedded=True
     )
 
 
@@ -62,14 +62,14 @@ NAMES = {
 
 def build(name: str, settings: dict[str, Any]) -> Task:
     """Raises UserError where the wheel is missing or not whole; `settings` are not used."""
-    smiles, labels = ace_sim.selection(name.endswith("-mini"))
+    smiles, labels = similarity.selection(name.endswith("-mini"))
     bits, scaffolds = moleculeace.fingerprints_and_scaffolds(smiles)
     has, num_scaffolds = incidence([[framework] if framework else [] for framework in frameworks(scaffolds)])
     contains, num_fragments = incidence(fragments(smiles))
     arrays = {
         "labels": labels,
-        "features/molecule": ace_sim.principal_features(bits),
-        **relation("molecule/similar/molecule", ace_sim.similarity_graph(bits)),
+        "features/molecule": similarity.principal_features(bits),
+        **relation("molecule/similar/molecule", similarity.similarity_graph(bits)),
         **both_ways("molecule", "has", "scaffold", has, (len(smiles), num_scaffolds)),
         **both_ways("molecule", "contains", "fragment", contains, (len(smiles), num_fragments)),
         **moleculeace.scaffold_split(scaffolds),

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from workflow.tasks import graphs, moleculeace
-from workflow.tasks.catalog import Facts
-from workflow.tasks.task import Task
+from workflow.catalog import Facts
+from workflow.datasets.parts import graphs, moleculeace
+from workflow.task import Task
 
 POTENT = 100.0  # nM: pKi or pEC50 of 7
 MINI_MOLECULES = 3_000

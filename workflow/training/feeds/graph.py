@@ -15,8 +15,8 @@ from torch import Tensor
 from methods.contract import UNLABELED, Batch, Signals
 from workflow.models.model import Model
 from workflow.models.molecules import Collection
-from workflow.tasks.task import SPLITS, Task
-from workflow.training.feeds import NO_DROPOUT, Step, to_device
+from workflow.task import SPLITS, Task
+from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
 from workflow.training.seeds import Streams
 
 HOST = torch.device("cpu")

@@ -1,8 +1,8 @@
 """Which datasets there are, and the facts that a config can be checked against before anything is downloaded.
 
-A loader is a module of this package with `NAMES: dict[str, Facts]` (or a function `facts(name)` for open families)
-and `build(name, settings) -> Task`; SETTINGS are the keys of `settings` that it reads, () by default. No torch here:
-the Snakefile imports this module.
+A file of `workflow/datasets/` is a family of datasets: it has `NAMES: dict[str, Facts]` and
+`build(name, settings) -> Task`; SETTINGS are the keys of `settings` that it reads, () by default. No torch here: the
+Snakefile imports this module.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from methods.listing import modules
 from workflow.errors import UserError
-from workflow.tasks.task import Kind, Metric, Objective, Task
+from workflow.task import Kind, Metric, Objective, Task
 
-LOADERS = ("ace_sim", "ace_het", "ace_mol", "ogb_node", "ogb_graph", "planetoid")
+FOLDER = Path(__file__).resolve().parent / "datasets"
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Facts:
 def _owners() -> dict[str, tuple[str, Facts]]:
     return {
         name: (loader, facts)
-        for loader in LOADERS
-        for name, facts in importlib.import_module(f"workflow.tasks.{loader}").NAMES.items()
+        for loader in modules(FOLDER)
+        for name, facts in importlib.import_module(f"workflow.datasets.{loader}").NAMES.items()
     }
 
 
@@ -56,13 +58,13 @@ def available() -> list[str]:
 
 
 def loader(name: str) -> str:
-    """Module of this package that builds a dataset."""
+    """Name of the file in `workflow/datasets/` that builds a dataset."""
     return _owners()[name][0]
 
 
 def settings(name: str) -> tuple[str, ...]:
     """Keys of a config's `data` section that this dataset's loader reads."""
-    found: tuple[str, ...] = getattr(importlib.import_module(f"workflow.tasks.{loader(name)}"), "SETTINGS", ())
+    found: tuple[str, ...] = getattr(importlib.import_module(f"workflow.datasets.{loader(name)}"), "SETTINGS", ())
     return found
 
 
@@ -84,7 +86,7 @@ def build(name: str, settings: dict[str, Any]) -> Task:
         UserError: raw files that are missing, broken, or disagree with the catalogue.
     """
     wanted = facts(name)
-    loader = importlib.import_module(f"workflow.tasks.{_owners()[name][0]}")
+    loader = importlib.import_module(f"workflow.datasets.{_owners()[name][0]}")
     task: Task = loader.build(name, settings).finish()
     target = f"/{task.info['target']}" if task.kind == "heterogeneous" else ""
     columns = task.arrays[f"features{target}"].shape[1]

@@ -1,68 +1,22 @@
-"""What a training step is fed with, for each kind of task.
-
-A feed turns a Task into device tensors once a process and is shared by all its seeds. `steps` gives the inputs of one
-epoch, `predict` the logits of some units (nodes or graphs) for evaluation, `knowledge` a teacher's signals.
-"""
+"""Feed of homogeneous node classification: the whole graph in every step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from methods.contract import UNLABELED, Batch, Signals
-from workflow.config import training_defaults
+from methods.sparse import rows_of
+from workflow.datasets.parts import csr
 from workflow.models.graph import Graph
-from workflow.models.model import Dropout, Model
-from workflow.models.sparse import rows_of
-from workflow.tasks import csr
-from workflow.tasks.task import SPLITS, Task
+from workflow.models.model import Model
+from workflow.task import SPLITS, Task
+from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
 from workflow.training.seeds import Streams
-
-NO_DROPOUT = Dropout(None)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One optimizer step.
-
-    Attributes:
-        inputs: what the network is called with.
-        labeled: rows of the logits that carry the supervised loss; None for all.
-        labels: their labels.
-        teacher: the teacher's signals on the rows of the student's; None while a teacher is trained.
-        batch: describes these rows, which all carry the distillation terms; None while a teacher is trained.
-    """
-
-    inputs: Any
-    labeled: Tensor | slice | None
-    labels: Tensor
-    teacher: Signals | None = None
-    batch: Batch | None = None
-
-
-class Feed(Protocol):
-    task: Task
-    device: torch.device
-
-    def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterable[Step]]: ...
-
-    def units(self, part: str) -> tuple[Tensor | slice, Tensor]: ...
-
-    def predict(self, model: Model, part: str | None = None) -> Tensor: ...
-
-    def knowledge(self, model: Model) -> Signals: ...
-
-    def forget(self) -> None: ...
-
-
-def to_device(array: np.ndarray, device: torch.device) -> Tensor:
-    """A memory-mapped array as a tensor (one copy: the file must not be written through)."""
-    return torch.from_numpy(np.array(array)).to(device)
 
 
 class FullGraph:
@@ -141,17 +95,3 @@ class FullGraph:
         self.graph.forget()
         # Another tensor object, so that no layer takes the features for those of its last answer.
         self.graph.x = self.graph.x.view_as(self.graph.x)
-
-
-def create(task: Task, device: torch.device, distill_on: str, training: dict[str, Any] | None = None) -> Feed:
-    """The feed of a task's kind.
-
-    Args:
-        training: the `training` settings of a config, complete; None for the defaults. `walk_length` must be resolved.
-    """
-    # These modules build on this one.
-    from workflow.training.graph_feed import GraphBatches
-    from workflow.training.hetero_feed import HeteroFeed
-
-    feeds: dict[str, Callable[..., Feed]] = {"node": FullGraph, "heterogeneous": HeteroFeed, "graph": GraphBatches}
-    return feeds[task.kind](task, device, distill_on, training or training_defaults())

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from workflow.errors import UserError
-from workflow.tasks.task import SPLITS
+from workflow.task import SPLITS
 
 DEFAULT_ROOT = Path("data/raw")
 DOWNLOAD_ATTEMPTS = 3

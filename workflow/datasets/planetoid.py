@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from workflow.catalog import Facts
+from workflow.datasets.parts.csr import symmetric_csr
 from workflow.errors import UserError
-from workflow.tasks.catalog import Facts
-from workflow.tasks.csr import symmetric_csr
-from workflow.tasks.task import Task
+from workflow.task import Task
 
 DEFAULT_ROOT = Path("data/raw")
 DOWNLOAD_ATTEMPTS = 3

@@ -1,0 +1,1 @@
+"""What ABKD, STRIDE and their variants are made of."""

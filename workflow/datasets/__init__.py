@@ -1,0 +1,1 @@
+"""One dataset family per file, found by listing; `parts/` holds what they share."""

@@ -1,0 +1,26 @@
+"""The feed of a task's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from workflow.config import training_defaults
+from workflow.task import Task
+from workflow.training.feeds.graph import GraphBatches
+from workflow.training.feeds.heterogeneous import HeteroFeed
+from workflow.training.feeds.node import FullGraph
+from workflow.training.feeds.step import Feed
+
+FEEDS: dict[str, Callable[..., Feed]] = {"node": FullGraph, "heterogeneous": HeteroFeed, "graph": GraphBatches}
+
+
+def create(task: Task, device: torch.device, distill_on: str, training: dict[str, Any] | None = None) -> Feed:
+    """The feed of a task's kind.
+
+    Args:
+        training: the `training` settings of a config, complete; None for the defaults. `walk_length` must be resolved.
+    """
+    return FEEDS[task.kind](task, device, distill_on, training or training_defaults())

@@ -1,0 +1,31 @@
+"""Which code and which packages made a row."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = ("torch", "numpy", "safetensors")
+
+
+def commit() -> str:
+    """Commit of the code, with `+` behind it where the working tree differs; "unknown" outside a git checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=True,
+        )
+        return answer.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def versions() -> str:
+    python = ".".join(map(str, sys.version_info[:3]))
+    return "; ".join([f"python {python}", *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)])
