@@ -9,6 +9,7 @@ from torch.nn import functional
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY
 from methods.pairing import at_least, logits_of
+from methods.vocabulary import Objective
 
 
 class StrongerTeacher(Method):
@@ -25,7 +26,7 @@ class StrongerTeacher(Method):
     title = "DIST"
     year = 2022
     citation = "huang2022knowledge"
-    objectives = frozenset({"multiclass"})
+    objectives = frozenset({Objective.MULTICLASS})
 
     def __init__(
         self, teacher: Shape, student: Shape, *, beta: float = 2.0, gamma: float = 2.0, temperature: float = 1.0

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of
+from methods.vocabulary import Objective
 
 
 class Decoupled(Method):
@@ -25,7 +26,7 @@ class Decoupled(Method):
     title = "DKD"
     year = 2022
     citation = "zhao2022decoupled"
-    objectives = frozenset({"multiclass"})
+    objectives = frozenset({Objective.MULTICLASS})
 
     def __init__(
         self,

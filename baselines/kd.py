@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of, one_of
+from methods.vocabulary import Objective
 
 
 class SoftTargets(Method):
@@ -55,10 +56,10 @@ class SoftTargets(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z, target = logits_of(self, student, teacher)
-        if batch.objective == "regression":
+        if batch.objective == Objective.REGRESSION:
             return {"kd": self.alpha * functional.mse_loss(z, target)}
 
-        binary = batch.objective == "binary"
+        binary = batch.objective == Objective.BINARY
         soft = batch.memo((id(self), "teacher"), lambda: self._log_probabilities(target, binary))
         divergence = functional.kl_div(self._log_probabilities(z, binary), soft, reduction="sum", log_target=True)
         scale = self.alpha * self.temperature**2 / max(z.numel() if binary else len(z), 1)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY
 from methods.pairing import at_least, logits_of
+from methods.vocabulary import Objective
 
 
 class StandardisedTargets(Method):
@@ -26,7 +27,7 @@ class StandardisedTargets(Method):
     title = "KD standardised"
     year = 2024
     citation = "sun2024logit"
-    objectives = frozenset({"multiclass"})
+    objectives = frozenset({Objective.MULTICLASS})
 
     def __init__(
         self,

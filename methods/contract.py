@@ -10,13 +10,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-Objective = Literal["multiclass", "binary", "regression"]
-Kind = Literal["node", "heterogeneous", "graph"]
+from methods.vocabulary import Kind, Objective
+
 Cached = TypeVar("Cached")
 
 UNLABELED = -1
@@ -94,7 +94,7 @@ class Batch:
     labels: Tensor
     edge_index: Tensor
     generator: torch.Generator
-    objective: Objective = "multiclass"
+    objective: Objective = Objective.MULTICLASS
     graph: Tensor | None = None
     constant: bool = False
     _memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
@@ -178,8 +178,8 @@ class Method(nn.Module):
     depends_on_rows: ClassVar[bool] = False
     """Whether the default terms change when every row of the batch is doubled, as contrastive terms (more negatives)
     do; all other terms are means, whose weight need not be tuned again for another graph's size."""
-    objectives: ClassVar[frozenset[Objective]] = frozenset({"multiclass", "binary", "regression"})
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"node", "heterogeneous", "graph"})
+    objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)
+    kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
 
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """Hyperparameters that make this class a variant of its base, as in `class Pooled(ABKD, dissimilarity="pooled")`:

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from methods import registry
-from methods.contract import UNLABELED, Batch, Kind, Method, Objective, Shape, Signals
+from methods.contract import UNLABELED, Batch, Method, Shape, Signals
+from methods.vocabulary import Kind, Objective
 
 REFERENCES = Path(__file__).with_name("references.bib")
 TOLERANCE = 1e-8
@@ -29,7 +30,7 @@ TOLERANCE = 1e-8
 def make_batch(
     labels: Any,
     edge_index: Any = None,
-    objective: Objective = "multiclass",
+    objective: Objective = Objective.MULTICLASS,
     graph: Any = None,
     seed: int = 0,
 ) -> Batch:
@@ -42,7 +43,7 @@ def make_batch(
         graph: [n] graph of every node, in graph-level tasks.
         seed: of the batch's generator.
     """
-    dtype = torch.int64 if objective == "multiclass" else torch.get_default_dtype()
+    dtype = torch.int64 if objective == Objective.MULTICLASS else torch.get_default_dtype()
     edges = torch.empty(2, 0, dtype=torch.int64) if edge_index is None else _tensor(edge_index, torch.int64)
     return Batch(
         labels=_tensor(labels, dtype),
@@ -121,17 +122,19 @@ def _cases(classes: int, rows: int = 24) -> Iterator[_Case]:
     source, target = torch.randint(rows, (2, 4 * rows), generator=generator)
     labels = torch.randint(classes, (rows,), generator=generator)
     labels[::5] = UNLABELED
-    for kind in ("node", "heterogeneous"):
-        yield _Case(kind, "multiclass", labels, torch.stack([source, target]), None)  # type: ignore[arg-type]
+    for kind in (Kind.NODE, Kind.HETEROGENEOUS):
+        yield _Case(kind, Objective.MULTICLASS, labels, torch.stack([source, target]), None)
     graph = torch.arange(rows) // 4
     inside = graph[source] == graph[target]
     values = torch.randn(rows // 4, classes, generator=generator, dtype=torch.float64)
     measured = torch.where(values > 1, torch.nan, values)
     ring = torch.stack([torch.arange(rows), graph * 4 + (torch.arange(rows) + 1) % 4])
     edges = torch.cat([torch.stack([source, target])[:, inside], ring], 1)
-    yield _Case("graph", "binary", torch.where(measured.isnan(), measured, (measured > 0).double()), edges, graph)
-    yield _Case("graph", "regression", measured, edges, graph)
-    yield _Case("graph", "multiclass", labels[: rows // 4], edges, graph)
+    yield _Case(
+        Kind.GRAPH, Objective.BINARY, torch.where(measured.isnan(), measured, (measured > 0).double()), edges, graph
+    )
+    yield _Case(Kind.GRAPH, Objective.REGRESSION, measured, edges, graph)
+    yield _Case(Kind.GRAPH, Objective.MULTICLASS, labels[: rows // 4], edges, graph)
 
 
 def check_contract(method_id: str, **hyperparameters: Any) -> None:

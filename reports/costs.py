@@ -7,7 +7,8 @@ import pandas as pd
 
 from reports import metrics
 from reports.cells import ABSENT
-from reports.results import FAMILY, Results
+from reports.results import Results
+from reports.rows import FAMILY
 from reports.settings import Settings
 
 

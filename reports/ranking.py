@@ -14,7 +14,7 @@ import scikit_posthocs
 from scipy import stats
 
 from reports.metrics import metric
-from reports.results import FAMILY
+from reports.rows import FAMILY
 from reports.settings import Settings
 
 MINIMUM_DATASETS = 5

@@ -12,56 +12,8 @@ import numpy as np
 import pandas as pd
 
 from reports import metrics
+from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, FAMILY, MEASUREMENT_COLUMNS, RUN_COLUMNS, Status
 from reports.settings import Settings
-
-RUN_COLUMNS = [
-    "dataset",
-    "task",
-    "metric",
-    "teacher",
-    "student",
-    "ratio_target",
-    "ratio",
-    "ratio_with_embeddings",
-    "teacher_params",
-    "student_params",
-    "method",
-    "seed",
-    "status",
-    "reason",
-    "train",
-    "valid",
-    "test",
-    "best_epoch",
-    "epochs",
-    "seconds",
-    "peak_memory_mb",
-    "device",
-    "threads",
-    "config_hash",
-    "commit",
-    "versions",
-]
-MEASUREMENT_COLUMNS = [
-    "dataset",
-    "model",
-    "role",
-    "ratio_target",
-    "params",
-    "params_with_embeddings",
-    "macs",
-    "latency_ms_median",
-    "latency_ms_iqr",
-    "peak_memory_mb",
-    "status",
-    "reason",
-]
-FAMILY = ["dataset", "teacher", "student", "ratio_target"]
-"""Columns that name a family: the methods of one family train the same student under the same teacher."""
-CELL = [*FAMILY, "method", "seed"]
-CURVE_COLUMNS = [*CELL, "epoch", "loss", "valid"]
-ATTENTION_COLUMNS = [*CELL, "epoch", "name", "row", "column", "value"]
-STATUSES = ("ok", "diverged", "oom", "skipped", "failed")
 
 
 class Family(NamedTuple):
@@ -142,9 +94,9 @@ def prepare(runs: pd.DataFrame) -> pd.DataFrame:
     for column in ("ratio_target", "ratio", "ratio_with_embeddings", "train", "valid", "test", "seconds"):
         runs[column] = runs[column].astype(float)
     runs["reason"] = runs["reason"].astype(object).where(runs["reason"].notna(), "").astype(str)
-    strange = sorted(set(runs["status"]) - set(STATUSES))
+    strange = sorted(set(runs["status"]) - set(Status))
     if strange:
-        raise ValueError(f"runs: unknown status {strange}; allowed: {list(STATUSES)}")
+        raise ValueError(f"runs: unknown status {', '.join(strange)}; allowed: {', '.join(Status)}")
     for dataset, names in runs.groupby("dataset")["metric"].unique().items():
         if len(names) > 1:
             raise ValueError(f"runs: dataset {dataset} has more than one metric: {sorted(names)}")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from reports.results import MEASUREMENT_COLUMNS, RUN_COLUMNS
+from reports.rows import MEASUREMENT_COLUMNS, RUN_COLUMNS
 from tests.unit.ogb_layout import shared_data
 from workflow.config import load
 

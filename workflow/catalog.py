@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from methods.listing import modules
+from methods.vocabulary import Kind, Objective
 from workflow.errors import UserError
-from workflow.task import Kind, Metric, Objective, Task
+from workflow.task import Metric, Task
 
 FOLDER = Path(__file__).resolve().parent / "datasets"
 
@@ -88,7 +89,7 @@ def build(name: str, settings: dict[str, Any]) -> Task:
     wanted = facts(name)
     loader = importlib.import_module(f"workflow.datasets.{_owners()[name][0]}")
     task: Task = loader.build(name, settings).finish()
-    target = f"/{task.info['target']}" if task.kind == "heterogeneous" else ""
+    target = f"/{task.info['target']}" if task.kind == Kind.HETEROGENEOUS else ""
     columns = task.arrays[f"features{target}"].shape[1]
     found = (task.kind, task.objective, task.metric, task.outputs, columns, task.info)
     known = (wanted.kind, wanted.objective, wanted.metric, wanted.outputs, wanted.features, wanted.info)

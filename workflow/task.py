@@ -33,10 +33,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from methods.vocabulary import Kind, Objective
 from workflow.errors import UserError
 
-Kind = Literal["node", "heterogeneous", "graph"]
-Objective = Literal["multiclass", "binary", "regression"]
 Metric = Literal["accuracy", "rocauc", "ap", "rmse"]
 SPLITS = ("train", "valid", "test")
 
@@ -66,7 +65,7 @@ class Task:
 
     @property
     def num_edges(self) -> int:
-        if self.kind == "graph":
+        if self.kind == Kind.GRAPH:
             return int(self.arrays["edge_index"].shape[1])
         return sum(
             len(a) for name, a in self.arrays.items() if name.split("/")[-1] == "sources" and "transpose" not in name
@@ -133,6 +132,7 @@ class Task:
         try:
             header = json.loads((folder / "task.json").read_text())
             arrays = {n: np.load(folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in header.pop("arrays")}
+            header |= {"kind": Kind(header["kind"]), "objective": Objective(header["objective"])}
             return Task(arrays=arrays, **header)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder} is not a prepared task ({error}); delete it and run again") from error
@@ -157,7 +157,7 @@ def check(task: Task) -> None:
     for name, array in arrays.items():
         if "features" in name and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UserError(f"{task.name}: {name} has values that are not finite")
-    if task.objective == "multiclass":
+    if task.objective == Objective.MULTICLASS:
         labels = task.labels[seen]
         if labels.min() < 0 or labels.max() >= task.outputs:
             raise UserError(
@@ -168,7 +168,7 @@ def check(task: Task) -> None:
 
 def _check_edges(task: Task) -> None:
     arrays = task.arrays
-    if task.kind == "graph":
+    if task.kind == Kind.GRAPH:
         ends = {"edge_index": int(arrays["node_pointers"][-1])}
     else:
         counts = task.info.get("counts", {})

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.style import PALE, WIDTH, Drawing, canvas, finish, label_ends, looks
-from reports.results import CELL, Family, Results
+from reports.results import Family, Results
+from reports.rows import CELL
 from reports.settings import Settings
 from reports.tables import comparison_title
 

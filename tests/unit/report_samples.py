@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.results import RUN_COLUMNS
+from reports.rows import RUN_COLUMNS
 
 TITLES = {
     "supervised": "Supervised",

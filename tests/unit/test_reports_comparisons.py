@@ -8,7 +8,8 @@ import pytest
 
 from reports import cells, ranking, sentences, statistics
 from reports.comparisons import COLUMNS, compare
-from reports.results import RUN_COLUMNS, Results, architecture, families, prepare
+from reports.results import Results, architecture, families, prepare
+from reports.rows import RUN_COLUMNS
 from reports.settings import Settings
 from tests.unit import report_samples as samples
 

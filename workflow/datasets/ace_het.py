@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import moleculeace, similarity
 from workflow.datasets.parts.csr import both_ways, relation
@@ -50,7 +51,14 @@ def _facts(title: str, molecules: int, scaffolds: int, fragments: int) -> Facts:
     info = _info(molecules, scaffolds, fragments)
     outputs = len(moleculeace.TARGETS)
     return Facts(
-        "heterogeneous", "multiclass", "accuracy", outputs, similarity.DIMENSIONS, title, info=info, embedded=True
+        Kind.HETEROGENEOUS,
+        Objective.MULTICLASS,
+        "accuracy",
+        outputs,
+        similarity.DIMENSIONS,
+        title,
+        info=info,
+        embedded=True,
     )
 
 
@@ -75,7 +83,7 @@ def build(name: str, settings: dict[str, Any]) -> Task:
         **moleculeace.scaffold_split(scaffolds),
     }
     info = _info(len(smiles), num_scaffolds, num_fragments)
-    return Task(name, "heterogeneous", "multiclass", "accuracy", len(moleculeace.TARGETS), arrays, info)
+    return Task(name, Kind.HETEROGENEOUS, Objective.MULTICLASS, "accuracy", len(moleculeace.TARGETS), arrays, info)
 
 
 def incidence(parts: Iterable[Iterable[str]]) -> tuple[np.ndarray, int]:

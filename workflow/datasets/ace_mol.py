@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import graphs, moleculeace
 from workflow.task import Task
@@ -19,8 +20,8 @@ POTENT = 100.0  # nM: pKi or pEC50 of 7
 MINI_MOLECULES = 3_000
 
 _SHARED: dict[str, Any] = {
-    "kind": "graph",
-    "objective": "binary",
+    "kind": Kind.GRAPH,
+    "objective": Objective.BINARY,
     "metric": "rocauc",
     "outputs": len(moleculeace.TARGETS),
     "features": len(graphs.VOCABULARY),
@@ -45,8 +46,8 @@ def build(name: str, settings: dict[str, Any]) -> Task:
         molecules = [smiles2graph(text) for text in smiles]
     return Task(
         name=name,
-        kind="graph",
-        objective="binary",
+        kind=Kind.GRAPH,
+        objective=Objective.BINARY,
         metric="rocauc",
         outputs=len(moleculeace.TARGETS),
         arrays={

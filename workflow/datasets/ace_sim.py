@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import moleculeace, similarity
 from workflow.task import Task
 
 _INFO = {"symmetric": True}
 _SHARED: dict[str, Any] = {
-    "kind": "node",
-    "objective": "multiclass",
+    "kind": Kind.NODE,
+    "objective": Objective.MULTICLASS,
     "metric": "accuracy",
     "outputs": len(moleculeace.TARGETS),
     "features": similarity.DIMENSIONS,
@@ -36,8 +37,8 @@ def build(name: str, settings: dict[str, Any]) -> Task:
     pointers, sources = similarity.similarity_graph(bits)
     return Task(
         name=name,
-        kind="node",
-        objective="multiclass",
+        kind=Kind.NODE,
+        objective=Objective.MULTICLASS,
         metric="accuracy",
         outputs=len(moleculeace.TARGETS),
         arrays={

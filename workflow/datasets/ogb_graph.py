@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import graphs, ogb_raw
 from workflow.errors import UserError
-from workflow.task import Metric, Objective, Task
+from workflow.task import Metric, Task
 
 PREFIX = "ogbg-mol"
-OBJECTIVES: dict[str, Objective] = {"binary classification": "binary", "regression": "regression"}
+OBJECTIVES: dict[str, Objective] = {
+    "binary classification": Objective.BINARY,
+    "regression": Objective.REGRESSION,
+}
 METRICS: dict[str, Metric] = {"rocauc": "rocauc", "ap": "ap", "rmse": "rmse"}
 MEMORY_MB = {"ogbg-molhiv": 8192, "ogbg-molmuv": 16384, "ogbg-molpcba": 49152}
 """Mostly the hidden states of a teacher, 3 KiB an atom for 5 x 300 columns."""
@@ -26,7 +30,7 @@ SETTINGS = ("ogb_root",)
 
 def _facts(name: str, meta: dict[str, str]) -> Facts:
     return Facts(
-        "graph",
+        Kind.GRAPH,
         OBJECTIVES[meta["task type"]],
         METRICS[meta["eval metric"]],
         int(meta["num tasks"]),
@@ -60,7 +64,7 @@ def build(name: str, settings: dict[str, Any]) -> Task:
     _check_columns(arrays["edge_features"], raw / "edge-feat.csv.gz", edges, graphs.EDGE_VOCABULARY)
     arrays["labels"] = _labels(raw / "graph-label.csv.gz", len(found), facts)
     arrays |= ogb_raw.split(path / parts, len(found))
-    return Task(name, "graph", facts.objective, facts.metric, facts.outputs, arrays, graphs.molecule_info())
+    return Task(name, Kind.GRAPH, facts.objective, facts.metric, facts.outputs, arrays, graphs.molecule_info())
 
 
 def _check_edges(arrays: dict[str, np.ndarray], raw: Path, directions: int) -> None:
@@ -96,7 +100,7 @@ def _labels(file: Path, units: int, facts: Facts) -> np.ndarray:
     labels = ogb_raw.table(file).astype(np.float32)
     if labels.shape != (units, facts.outputs):
         raise UserError(f"{file}: has {labels.shape} rows and columns, but ({units}, {facts.outputs}) belong there")
-    if facts.objective == "binary" and not np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all():
+    if facts.objective == Objective.BINARY and not np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all():
         raise UserError(f"{file}: labels must be 0, 1 or empty")
     if np.isinf(labels).any():
         raise UserError(f"{file}: labels must be finite or empty")

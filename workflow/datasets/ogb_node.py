@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import ogb_raw
 from workflow.datasets.parts.csr import both_ways, relation, symmetric_csr
@@ -45,12 +46,21 @@ def _mag_info(counts: dict[str, int], features: int) -> dict[str, Any]:
 
 
 NAMES = {
-    "ogbn-arxiv": Facts("node", "multiclass", "accuracy", 40, 128, "ogbn-arxiv", {"symmetric": True}, memory_mb=16_000),
+    "ogbn-arxiv": Facts(
+        Kind.NODE, Objective.MULTICLASS, "accuracy", 40, 128, "ogbn-arxiv", {"symmetric": True}, memory_mb=16_000
+    ),
     "ogbn-products": Facts(
-        "node", "multiclass", "accuracy", 47, 100, "ogbn-products", {"symmetric": True}, memory_mb=64_000
+        Kind.NODE, Objective.MULTICLASS, "accuracy", 47, 100, "ogbn-products", {"symmetric": True}, memory_mb=64_000
     ),
     "ogbn-mag": Facts(
-        "heterogeneous", "multiclass", "accuracy", 349, 128, "ogbn-mag", _mag_info(MAG_COUNTS, 128), memory_mb=32_000
+        Kind.HETEROGENEOUS,
+        Objective.MULTICLASS,
+        "accuracy",
+        349,
+        128,
+        "ogbn-mag",
+        _mag_info(MAG_COUNTS, 128),
+        memory_mb=32_000,
     ),
 }
 
@@ -66,8 +76,8 @@ def build(name: str, settings: dict[str, Any]) -> Task:
     load = _load_heterogeneous if heterogeneous else _load_homogeneous
     arrays, info = load(path, files, int(meta["num classes"]))
     arrays |= ogb_raw.split(path / parts, len(arrays["labels"]))
-    kind = "heterogeneous" if heterogeneous else "node"
-    return Task(name, kind, "multiclass", "accuracy", int(meta["num classes"]), arrays, info)
+    kind = Kind.HETEROGENEOUS if heterogeneous else Kind.NODE
+    return Task(name, kind, Objective.MULTICLASS, "accuracy", int(meta["num classes"]), arrays, info)
 
 
 Loaded = tuple[dict[str, np.ndarray], dict[str, Any]]

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts.csr import symmetric_csr
 from workflow.errors import UserError
@@ -45,9 +46,9 @@ ADMITTED = {
 
 _INFO = {"symmetric": True}
 NAMES = {
-    "cora": Facts("node", "multiclass", "accuracy", 7, 1433, "Cora", _INFO),
-    "citeseer": Facts("node", "multiclass", "accuracy", 6, 3703, "CiteSeer", _INFO),
-    "pubmed": Facts("node", "multiclass", "accuracy", 3, 500, "PubMed", _INFO),
+    "cora": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 7, 1433, "Cora", _INFO),
+    "citeseer": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 6, 3703, "CiteSeer", _INFO),
+    "pubmed": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 3, 500, "PubMed", _INFO),
 }
 SETTINGS = ("planetoid_root",)
 
@@ -76,7 +77,7 @@ def build(name: str, settings: dict[str, Any]) -> Task:
         "split/valid": np.arange(train, train + VALID_NODES),
         "split/test": np.sort(content["test.index"]),
     }
-    return Task(name, "node", "multiclass", "accuracy", y.shape[1], arrays, dict(_INFO))
+    return Task(name, Kind.NODE, Objective.MULTICLASS, "accuracy", y.shape[1], arrays, dict(_INFO))
 
 
 def _in_order(content: dict[str, Any], index_file: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.models.listing import available
-from workflow.task import Kind
 
 
 class Dropout:
@@ -58,7 +58,7 @@ class Model(nn.Module):
     """
 
     title: ClassVar[str]
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"node"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.NODE})
 
     shape: Shape
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.results import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS
+from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS
 from workflow.errors import command
 from workflow.files import read_json, replacing, write_json
 from workflow.run import Run

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from methods.contract import Method, Objective, Signals
+from methods.contract import Method, Signals
+from methods.vocabulary import Objective
 from workflow.models.model import Dropout, Model
 from workflow.task import SPLITS
 from workflow.training import optimizers
@@ -60,14 +61,14 @@ def supervised_loss(logits: Tensor, labels: Tensor, objective: Objective, kind: 
     Args:
         kind: of the multi-class loss; `log-cross-entropy` is log(eps + CE) - log(eps) of every row, eps LOG_OFFSET.
     """
-    if objective == "multiclass" and kind == "log-cross-entropy":
+    if objective == Objective.MULTICLASS and kind == "log-cross-entropy":
         each_row = nn.functional.cross_entropy(logits, labels, reduction="none")
         return torch.log1p(each_row / LOG_OFFSET).mean()
-    if objective == "multiclass":
+    if objective == Objective.MULTICLASS:
         return nn.functional.cross_entropy(logits, labels)
     measured = ~torch.isnan(labels)
     known = torch.where(measured, labels, 0)
-    each = nn.functional.binary_cross_entropy_with_logits if objective == "binary" else nn.functional.mse_loss
+    each = nn.functional.binary_cross_entropy_with_logits if objective == Objective.BINARY else nn.functional.mse_loss
     # A product with the mask rather than a selection by it, whose size a GPU would have to tell the host.
     return (each(logits, known, reduction="none") * measured).sum() / measured.sum().clamp(min=1)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from methods.vocabulary import Objective
 from workflow.catalog import Facts
 from workflow.models.edge_attention import Neighbourhood, aggregate, softmax
 from workflow.models.graph import Graph
@@ -81,7 +82,7 @@ class GAT(Layerwise):
             input_dropout=input_dropout,
             edge_dropout=edge_dropout,
         )
-        if labels_as_input and facts.objective != "multiclass":
+        if labels_as_input and facts.objective != Objective.MULTICLASS:
             raise ValueError("labels_as_input serves multi-class tasks only")
         if label_iterations < 0 or (label_iterations and not labels_as_input):
             raise ValueError("label_iterations must be at least 0, and needs labels_as_input")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
 from methods.sparse import times
+from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.models.hetero import HeteroGraph, ends
 from workflow.models.model import Dropout, Model
@@ -33,7 +34,7 @@ class RGCN(Model):
     """
 
     title = "R-GCN"
-    kinds = frozenset({"heterogeneous"})
+    kinds = frozenset({Kind.HETEROGENEOUS})
 
     def __init__(
         self, facts: Facts, *, layers: int = 2, width: int = 64, embedding: int = 128, dropout: float = 0.5

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.models.model import Dropout, Model
 from workflow.models.molecules import Categories, Molecules
@@ -112,7 +113,7 @@ class Molecular(Model):
         pooling: of the last layer's nodes, "mean" or "sum".
     """
 
-    kinds = frozenset({"graph"})
+    kinds = frozenset({Kind.GRAPH})
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from methods.vocabulary import Kind
 from workflow.config import training_defaults
 from workflow.task import Task
 from workflow.training.feeds.graph import GraphBatches
@@ -14,7 +15,7 @@ from workflow.training.feeds.heterogeneous import HeteroFeed
 from workflow.training.feeds.node import FullGraph
 from workflow.training.feeds.step import Feed
 
-FEEDS: dict[str, Callable[..., Feed]] = {"node": FullGraph, "heterogeneous": HeteroFeed, "graph": GraphBatches}
+FEEDS: dict[str, Callable[..., Feed]] = {Kind.NODE: FullGraph, Kind.HETEROGENEOUS: HeteroFeed, Kind.GRAPH: GraphBatches}
 
 
 def create(task: Task, device: torch.device, distill_on: str, training: dict[str, Any] | None = None) -> Feed:

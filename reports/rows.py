@@ -1,0 +1,100 @@
+"""The tidy results: one model per table, whose fields are its columns in their order. Imports no torch."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Status(StrEnum):
+    """What became of a training, or of a measurement."""
+
+    OK = "ok"
+    DIVERGED = "diverged"
+    OOM = "oom"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Role(StrEnum):
+    """What a measured network is."""
+
+    TEACHER = "teacher"
+    STUDENT = "student"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Row(_Strict):
+    """One training, a row of runs.parquet: a cell of the table (dataset, teacher, student, method) at one seed.
+
+    Attributes:
+        task: the kind of task.
+        ratio_target: the compression that was asked for; None where the student was given by its width.
+        ratio, ratio_with_embeddings: teacher parameters over student parameters, without and with learned embeddings.
+        train, valid, test: the metric at the best validation epoch; None where there is none.
+        seconds: wall time of the training with its evaluations.
+        peak_memory_mb: MiB.
+    """
+
+    dataset: str
+    task: str
+    metric: str
+    teacher: str
+    student: str
+    ratio_target: float | None
+    ratio: float
+    ratio_with_embeddings: float
+    teacher_params: int
+    student_params: int
+    method: str
+    seed: int
+    status: Status
+    reason: str
+    train: float | None
+    valid: float | None
+    test: float | None
+    best_epoch: int | None
+    epochs: int
+    seconds: float
+    peak_memory_mb: float
+    device: str
+    threads: int
+    config_hash: str
+    commit: str
+    versions: str
+
+
+class Measurement(_Strict):
+    """Size, work, latency and memory of one network, a row of measurements.csv.
+
+    Attributes:
+        macs: multiply-accumulates of one answer for the whole task.
+        latency_ms_median, latency_ms_iqr: milliseconds of such an answer.
+        peak_memory_mb: MiB.
+    """
+
+    dataset: str
+    model: str
+    role: Role
+    ratio_target: float | None
+    params: int
+    params_with_embeddings: int
+    macs: int | None
+    latency_ms_median: float | None
+    latency_ms_iqr: float | None
+    peak_memory_mb: float | None
+    status: Status
+    reason: str
+
+
+RUN_COLUMNS = list(Row.model_fields)
+MEASUREMENT_COLUMNS = list(Measurement.model_fields)
+FAMILY = ["dataset", "teacher", "student", "ratio_target"]
+"""Columns that name a family: the methods of one family train the same student under the same teacher."""
+CELL = [*FAMILY, "method", "seed"]
+CURVE_COLUMNS = [*CELL, "epoch", "loss", "valid"]
+ATTENTION_COLUMNS = [*CELL, "epoch", "name", "row", "column", "value"]
