@@ -58,7 +58,7 @@ class Decoupled(Method):
         return {"target": self.alpha * of_target, "others": self.beta * of_others}
 
     def _split(self, z: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """log (p_y, 1 - p_y) [n, 2], and log probabilities among the other classes [n, C - 1]."""
+        """Log (p_y, 1 - p_y) [n, 2], and log probabilities among the other classes [n, C - 1]."""
         z = z / self.temperature
         others = torch.arange(z.shape[1] - 1, device=z.device).expand(len(z), -1)
         others = z.gather(1, others + (others >= labels))

@@ -172,5 +172,5 @@ class _LogSoftmax(torch.autograd.Function):
 
 
 def neighbour_log_softmax(values: Tensor, edges: Edges) -> Tensor:
-    """log softmax [E] of edge values over the neighbours j of each target i."""
+    """Log softmax [E] of edge values over the neighbours j of each target i."""
     return _LogSoftmax.apply(values, edges) if len(values) else values

@@ -67,7 +67,7 @@ def _accumulate(value: Tensor, leaves: list[Tensor], goals: list[Tensor | None])
 def streamed_sum(
     term: Callable[..., Tensor], slices: list[slice], blocked: Sequence[Tensor], whole: Sequence[Tensor]
 ) -> Tensor:
-    """sum over blocks of `term(rows, *(x[rows] for x in blocked), *whole)`, differentiable once in both.
+    """Sum over blocks of `term(rows, *(x[rows] for x in blocked), *whole)`, differentiable once in both.
 
     Args:
         term: scalar of one block; must not close over tensors that need a gradient.

@@ -17,12 +17,11 @@ ABSENT = "—"
 
 @dataclass(frozen=True)
 class Cell:
-    """
-    Attributes:
-        text: `82.31 ± 0.45`, words for runs that failed, or a dash where the method was not run.
-        bold: the best of its column, or not significantly worse than the best.
-        arrow: "up" or "down" where significantly better or worse than the method that arrows compare with, or "".
-        note: why the runs failed or were skipped.
+    """Attributes:
+    text: `82.31 ± 0.45`, words for runs that failed, or a dash where the method was not run.
+    bold: the best of its column, or not significantly worse than the best.
+    arrow: "up" or "down" where significantly better or worse than the method that arrows compare with, or "".
+    note: why the runs failed or were skipped.
     """
 
     text: str

@@ -10,13 +10,12 @@ MINUS = "−"  # the typographic minus: a hyphen breaks lines between sign and n
 
 @dataclass(frozen=True)
 class Metric:
-    """
-    Attributes:
-        title: name with its unit, for axes and headings.
-        higher_is_better: False for errors; every "difference" of a report is turned so that positive is better.
-        scale: factor from the stored value to the printed one (100 for fractions printed as percent).
-        decimals: decimals of a printed score.
-        unit: word after a printed difference.
+    """Attributes:
+    title: name with its unit, for axes and headings.
+    higher_is_better: False for errors; every "difference" of a report is turned so that positive is better.
+    scale: factor from the stored value to the printed one (100 for fractions printed as percent).
+    decimals: decimals of a printed score.
+    unit: word after a printed difference.
     """
 
     title: str

@@ -26,15 +26,14 @@ MAXIMUM_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Ranking:
-    """
-    Attributes:
-        ranks: mean rank of each method over datasets, 1 the best; empty where nothing could be ranked.
-        datasets: number of datasets that carry the ranks.
-        dropped: methods left out because a dataset lacks a complete set of runs of theirs.
-        critical_difference: Nemenyi's, in ranks; NaN below two methods.
-        enough: whether the datasets can carry a test (the rule is `carries`), and every mean has the seeds for one.
-        friedman_p: NaN unless `enough`.
-        nemenyi: [k, k] p-values; empty unless `enough`.
+    """Attributes:
+    ranks: mean rank of each method over datasets, 1 the best; empty where nothing could be ranked.
+    datasets: number of datasets that carry the ranks.
+    dropped: methods left out because a dataset lacks a complete set of runs of theirs.
+    critical_difference: Nemenyi's, in ranks; NaN below two methods.
+    enough: whether the datasets can carry a test (the rule is `carries`), and every mean has the seeds for one.
+    friedman_p: NaN unless `enough`.
+    nemenyi: [k, k] p-values; empty unless `enough`.
     """
 
     ranks: pd.Series

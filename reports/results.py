@@ -44,12 +44,11 @@ class Family(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """
-    Attributes:
-        runs: RUN_COLUMNS and `usable` (status ok and a finite test score), sorted by cell and seed.
-        measurements, curves, attention: as written; empty frames with their columns where the file is absent.
-        provenance: free-form.
-        families: in display order, without the teachers' own rows.
+    """Attributes:
+    runs: RUN_COLUMNS and `usable` (status ok and a finite test score), sorted by cell and seed.
+    measurements, curves, attention: as written; empty frames with their columns where the file is absent.
+    provenance: free-form.
+    families: in display order, without the teachers' own rows.
     """
 
     runs: pd.DataFrame

@@ -29,7 +29,7 @@ class StackedLinear(nn.Module):
         self.register_buffer("membership", nn.functional.one_hot(layer, len(widths)).T.float(), persistent=False)
 
     def of_means(self, means: Tensor) -> Tensor:
-        """means of all layers, concatenated [sum of d_l] -> each layer's projected mean [L, dim]."""
+        """Means of all layers, concatenated [sum of d_l] -> each layer's projected mean [L, dim]."""
         return self.membership.to(means.dtype) @ (self.weight * means[:, None])
 
 

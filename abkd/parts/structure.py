@@ -58,7 +58,7 @@ def global_structure(weights: Tensor, teacher: Sequence[Tensor], student: Sequen
 
 
 def neighbourhoods(layers: Sequence[Tensor], edges: Edges) -> Tensor:
-    """log softmax of the cosine over neighbours, of every layer: [L, E]."""
+    """Log softmax of the cosine over neighbours, of every layer: [L, E]."""
     return torch.stack([neighbour_log_softmax(edgewise(h, edges, "cosine"), edges) for h in layers])
 
 

@@ -43,7 +43,7 @@ def spread(name: str, values: Sequence[float]) -> Row:
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """b of values ~ sizes^b, by least squares in log-log."""
+    """B of values ~ sizes^b, by least squares in log-log."""
     slope, _ = np.polyfit(np.log(sizes), np.log(values), 1)
     return float(slope)
 

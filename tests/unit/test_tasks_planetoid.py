@@ -125,7 +125,7 @@ def test_only_the_listed_names_are_admitted(tmp_path: Path, function: object) ->
 
 
 def test_indices_beyond_the_matrix_are_refused(tmp_path: Path) -> None:
-    """scipy does not look at them on unpickling, and would read beyond its memory."""
+    """Scipy does not look at them on unpickling, and would read beyond its memory."""
     raw = write_tiny(tmp_path, "cora", 7)
     matrix = pickle.loads((raw / "ind.cora.allx").read_bytes())
     matrix.indices[3] = 1_000_000

@@ -28,7 +28,7 @@ class Dropout:
         self.generator = generator
 
     def __call__(self, x: Tensor, p: float) -> Tensor:
-        """x with every entry set to 0 with probability p and scaled by 1 / (1 - p); x itself if there is no stream."""
+        """X with every entry set to 0 with probability p and scaled by 1 / (1 - p); x itself if there is no stream."""
         if self.generator is None or p == 0:
             return x
         return x * keep_mask(x, p, self.generator)

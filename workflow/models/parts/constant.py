@@ -36,7 +36,7 @@ class ConstantLinear(nn.Linear):
     _value: Tensor
 
     def constant(self, x: Tensor) -> Tensor:
-        """x W' + b: [n, in] -> [n, out]; kept until the weights change. Gradients reach the weights, never x.
+        """X W' + b: [n, in] -> [n, out]; kept until the weights change. Gradients reach the weights, never x.
 
         Args:
             x: the same tensor object as long as its values are the same.

@@ -111,7 +111,6 @@ class GraphBatches:
 
     def _taught(self, teacher: Signals, ids: Tensor) -> Signals:
         """The teacher's logits of these graphs and hidden states of their nodes."""
-
         nodes = self.collection.rows(ids)
         hidden = GatheredLayers(teacher.hidden, nodes, self.device)
         return Signals(_gathered(teacher.logits, ids, self.device), hidden)  # type: ignore[arg-type]
