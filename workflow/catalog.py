@@ -55,6 +55,7 @@ def _owners() -> dict[str, tuple[str, Facts]]:
 
 
 def available() -> list[str]:
+    """Ids of all datasets, sorted."""
     return sorted(_owners())
 
 

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
-import jsonschema
 import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 import methods
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models.listing import available as available_models
+from workflow.specs import Configuration, Hyperparameters
 
-SCHEMA = Path(__file__).resolve().parent / "schemas" / "config.schema.yaml"
 RESERVED = "teacher"
 """Label of the teachers' rows."""
+WORDS = {
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "dictionary": "mapping",
+    "valid ": "",
+    "a integer": "an integer",
+}
+"""What stands in this project's messages for pydantic's words."""
 
 
-@cache
-def schema() -> dict[str, Any]:
-    return yaml.safe_load(SCHEMA.read_text())
-
-
-def load(path: Path | str) -> dict[str, Any]:
-    """The configuration in a file, checked and with every default filled in. Raises UserError."""
+def load(path: Path | str) -> Configuration:
+    """The configuration in a file, checked. Raises UserError."""
     try:
-        raw = yaml.safe_load(Path(path).read_text())
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     return complete(raw, str(path))
 
 
-def complete(raw: Any, where: str) -> dict[str, Any]:
-    """Checks a configuration and fills in the defaults.
+def complete(raw: object, where: str) -> Configuration:
+    """Checks a configuration.
 
     Args:
         raw: as parsed.
@@ -52,60 +57,74 @@ def complete(raw: Any, where: str) -> dict[str, Any]:
     """
     if not isinstance(raw, dict):
         raise UserError(f"{where}: must be a mapping of keys, see config/README.md")
-    _check_schema(raw, where)
-    config = _with_defaults(copy.deepcopy(raw), schema())
+    try:
+        config = Configuration.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"{where}: {_in_one_line(error.errors()[0])}") from error
     _check_names(config, where)
     return config
 
 
-def _key(path: Iterable[Any]) -> str:
+def _in_one_line(error: ErrorDetails) -> str:
+    """KEY: what is wrong, and what is allowed."""
+    *parents, last = error["loc"] or ("",)
+    key = _key(part for part in error["loc"] if part != "[key]")
+    value = error["input"]
+    if error["type"] == "missing":
+        return f"{key}: is missing"
+    if error["type"] == "extra_forbidden":
+        allowed = sorted(_model_at(parents).model_fields)
+        return f"{key}: unknown key{_suggest(str(last), allowed)}; allowed: {', '.join(allowed)}"
+    if error["type"] == "value_error":
+        return f"{key}: {error['ctx']['error']}"
+    if error["type"] == "string_pattern_mismatch":
+        return f"{key}: a name holds small letters, digits and . - (in methods also +), and begins with none of these"
+    if error["type"] == "too_short":
+        return f"{key}: must not be empty"
+    message = re.sub(r"^Input should be | or instance of \w+", "", error["msg"])
+    for long, short in WORDS.items():
+        message = message.replace(long, short)
+    return f"{key}: must be {message}, not {value!r}{_hint(value)}"
+
+
+def _hint(value: object) -> str:
+    """What YAML made of a number that it does not recognise."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
+        mantissa, exponent = re.split("[eE]", value)
+        return f" (YAML reads {value} as text; write {mantissa}.0e{exponent})"
+    return ""
+
+
+def _key(path: Iterable[int | str]) -> str:
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
 
 
-def _check_schema(raw: dict[str, Any], where: str) -> None:
-    errors = list(jsonschema.Draft202012Validator(schema()).iter_errors(raw))
-    if not errors:
-        return
-    error = jsonschema.exceptions.best_match(errors)
-    key = _key(error.absolute_path)
-    if error.validator == "additionalProperties":
-        allowed = sorted(error.schema["properties"])
-        unknown = sorted(set(error.instance) - set(allowed))[0]
-        key = _key([*error.absolute_path, unknown])
-        raise UserError(f"{where}: {key}: unknown key{_suggest(unknown, allowed)}; allowed: {', '.join(allowed)}")
-    if error.validator == "required":
-        missing = re.findall(r"'(.+?)' is a required", error.message)[0]
-        raise UserError(f"{where}: {_key([*error.absolute_path, missing])}: is missing")
-    if error.validator == "oneOf" and not error.context:
-        raise UserError(f"{where}: {key}: give either {' or '.join(_alternatives(error.schema))}, not both")
-    raise UserError(f"{where}: {key or 'the file'}: {' '.join(error.message.split())}")
+def _model_at(path: Iterable[int | str]) -> type[BaseModel]:
+    """The model that an entry of a configuration is checked by."""
+    place: Any = Configuration
+    for part in path:
+        place = _without_none(place)
+        if isinstance(place, type) and issubclass(place, BaseModel):
+            place = place.model_fields[str(part)].annotation
+        else:  # of a list, or of a mapping's values
+            place = get_args(place)[-1]
+    found: type[BaseModel] = _without_none(place)
+    return found
 
 
-def _alternatives(part: Mapping[str, Any]) -> list[str]:
-    return [name for option in part["oneOf"] for name in option.get("required", [])]
+def _without_none(annotation: Any) -> Any:
+    """X of `X | None`."""
+    return next(
+        (part for part in get_args(annotation) if NoneType in get_args(annotation) and part is not NoneType), annotation
+    )
 
 
 def _suggest(word: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(allowed), n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
-
-
-def _with_defaults(value: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    for key, sub in part["properties"].items():
-        if "$ref" in sub:
-            continue  # Training settings are filled in after the levels have been merged.
-        if key not in value and "default" in sub:
-            value[key] = copy.deepcopy(sub["default"])
-        if key in value and "properties" in sub:
-            _with_defaults(value[key], sub)
-    return value
-
-
-def training_defaults() -> dict[str, Any]:
-    return {k: v["default"] for k, v in schema()["$defs"]["training"]["properties"].items()}
 
 
 def _known(name: str, allowed: Iterable[str], where: str, what: str) -> None:
@@ -114,50 +133,41 @@ def _known(name: str, allowed: Iterable[str], where: str, what: str) -> None:
         raise UserError(f"{where}: unknown {what} '{name}'{_suggest(name, names)}; allowed: {', '.join(names)}")
 
 
-def _check_names(config: dict[str, Any], where: str) -> None:
-    for name, spec in config["models"].items():
-        _known(spec["model"], available_models(), f"{where}: models.{name}.model", "model")
-    for label, settings in config["methods"].items():
+def _check_names(config: Configuration, where: str) -> None:
+    """Raises UserError for an id that nothing has."""
+    for name, network in config.models.items():
+        _known(network.model, available_models(), f"{where}: models.{name}.model", "model")
+    for label in config.methods:
         if label == RESERVED:
             raise UserError(f"{where}: methods.{label}: this label is kept for the teachers' rows")
-        for part in method_id(label, settings).split("+"):
+        for part in config.method_id(label).split("+"):
             _known(part, methods.available(), f"{where}: methods.{label}", "method")
-    _known(config["reference"], config["methods"], f"{where}: reference", "method")
-    for number, experiment in enumerate(config["experiments"]):
+    _known(config.reference, config.methods, f"{where}: reference", "method")
+    for label in config.spotlight:
+        _known(label, config.methods, f"{where}: spotlight", "method")
+    for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
-        _known(experiment["dataset"], catalog.available(), f"{here}.dataset", "dataset")
-        for teacher in experiment["teachers"]:
-            _known(teacher, config["models"], f"{here}.teachers", "model")
-        for index, student in enumerate(experiment["students"]):
-            _known(student["model"], config["models"], f"{here}.students[{index}].model", "model")
-        for label in experiment.get("methods", {}):
-            _known(label, config["methods"], f"{here}.methods", "method")
-        if config["reference"] not in experiment.get("methods", config["methods"]):
-            raise UserError(f"{here}.methods: must hold the reference '{config['reference']}'")
+        _known(experiment.dataset, catalog.available(), f"{here}.dataset", "dataset")
+        for teacher in experiment.teachers:
+            _known(teacher, config.models, f"{here}.teachers", "model")
+        for index, student in enumerate(experiment.students):
+            _known(student.model, config.models, f"{here}.students[{index}].model", "model")
+        chosen = config.chosen(experiment)
+        for label in chosen:
+            _known(label, config.methods, f"{here}.methods", "method")
+        if config.reference not in chosen:
+            raise UserError(f"{here}.methods: must hold the reference '{config.reference}'")
 
 
-def method_id(label: str, settings: Mapping[str, Any] | None) -> str:
-    return (settings or {}).get("method", label)
-
-
-def hyperparameters(*levels: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Later levels win, in a composition part by part; the key `method` is not a hyperparameter."""
-    merged: dict[str, Any] = {}
+def merged(*levels: Hyperparameters) -> Hyperparameters:
+    """Hyperparameters of several levels: later ones win, in a composition part by part."""
+    result: Hyperparameters = {}
     for level in levels:
-        for key, value in (level or {}).items():
-            before = merged.get(key)
+        for key, value in level.items():
+            before = result.get(key)
             both = isinstance(before, Mapping) and isinstance(value, Mapping)
-            merged[key] = {**before, **value} if both else value
-    merged.pop("method", None)
-    return merged
-
-
-def seed_blocks(config: Mapping[str, Any], job: str) -> list[str]:
-    """Blocks of seeds such as "0-4", "5-9": their borders are multiples, so that more seeds only add blocks."""
-    size = config["seeds_per_job"][job]
-    first, last = config["first_seed"], config["first_seed"] + config["seeds"]
-    starts = [first, *range((first // size + 1) * size, last, size)]
-    return [f"{start}-{min((start // size + 1) * size, last) - 1}" for start in starts]
+            result[key] = {**before, **value} if both else value  # type: ignore[dict-item]
+    return result
 
 
 def parse_seeds(block: str) -> list[int]:

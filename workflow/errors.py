@@ -1,4 +1,4 @@
-"""The one way in which a mistake of the user's is told: a single line, exit code 2, no traceback."""
+"""The one way in which a mistake of the user's is told: a single line, exit code 1, no traceback."""
 
 from __future__ import annotations
 

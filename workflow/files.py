@@ -28,13 +28,20 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path | str, value: Any) -> None:
+def write_text(path: Path | str, text: str) -> None:
+    """UTF-8 text, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """A JSON value, whole or not at all. Raises ValueError for NaN and infinity."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str) -> Any:
-    return json.loads(Path(path).read_text())
+    """The value in a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def digest(value: Any) -> str:

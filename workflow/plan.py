@@ -7,40 +7,38 @@ Snakemake itself starts quickly.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from workflow import config as configuration
+from workflow import catalog, sources
+from workflow.catalog import Facts
+from workflow.config import merged
 from workflow.errors import UserError
-from workflow.files import digest, write_json
+from workflow.files import digest, write_text
+from workflow.specs import CellSpec, Configuration, Experiment, MethodFacts, Network, Plan, Student, TeacherSpec
+
+if TYPE_CHECKING:
+    from workflow.models.sizes import Size
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(".snakemake/plans")
-SOURCES = ("methods", "abkd", "baselines", "workflow")
 
 
-def cached(config: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The plan of a complete configuration, computed anew only when it or the code behind it has changed.
+def cached(config: Configuration, where: str) -> Plan:
+    """The plan of a configuration, computed anew only when it or the code behind it has changed.
 
     Raises:
         UserError: something that cannot run; see `build`.
     """
-    code = hashlib.sha256()
-    for path in sorted(
-        p for source in SOURCES for p in (ROOT / source).rglob("*.[py]*") if p.suffix in (".py", ".yaml")
-    ):
-        code.update(path.read_bytes())
-    code.update(Path(__file__).read_bytes())
-    file = CACHE / f"{digest([config, code.hexdigest()])}.json"
+    file = CACHE / f"{digest([config.model_dump(exclude_unset=True), sources.digest('plan')])}.json"
     if not file.exists():
         answer = subprocess.run(
             [sys.executable, "-m", "workflow.plan", where],
-            input=json.dumps(config),
+            input=config.model_dump_json(exclude_unset=True),
             capture_output=True,
             text=True,
             cwd=ROOT,
@@ -48,45 +46,51 @@ def cached(config: Mapping[str, Any], where: str) -> dict[str, Any]:
         )
         if answer.returncode:
             raise UserError(answer.stderr.strip().removeprefix("error: "))
-        write_json(file, json.loads(answer.stdout))
-    return json.loads(file.read_text())
+        write_text(file, answer.stdout)
+    return Plan.model_validate_json(file.read_text(encoding="utf-8"))
 
 
-def build(config: Mapping[str, Any], where: str) -> dict[str, Any]:
+def build(config: Configuration, where: str) -> Plan:
     """All teachers and cells of a run.
-
-    Returns:
-        {"teachers": {"DATASET/TEACHER": spec}, "cells": {"DATASET/TEACHER/STUDENT/METHOD": spec},
-        "methods": {label: {"title", "year", "citations"}}}; STUDENT is `NAMExWIDTH` with `~RATIOx` behind it where a
-        ratio was wanted. A spec is all that one job needs to know.
 
     Raises:
         UserError: a model option or hyperparameter that is refused, a ratio that no width reaches, a student that is
             not smaller than its teacher, or a cell that is listed twice.
     """
-    from workflow import catalog
     from workflow.models import sizes
 
-    plan: dict[str, Any] = {"teachers": {}, "cells": {}, "methods": _titles(config, where)}
-    for number, experiment in enumerate(config["experiments"]):
+    described = _method_facts(config, where)
+    teachers: dict[str, TeacherSpec] = {}
+    cells: dict[str, CellSpec] = {}
+    for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
-        dataset = experiment["dataset"]
-        facts = catalog.facts(dataset)
-        for name in experiment["teachers"]:
-            teacher = _teacher(config, dataset, name)
+        facts = catalog.facts(experiment.dataset)
+        for name in experiment.teachers:
+            network = config.models[name].network
             try:
-                size = sizes.measure(teacher["model"], facts)
+                size = sizes.measure(network, facts)
             except UserError as error:
                 raise UserError(f"{where}: models.{name}: {error}") from error
-            teacher |= {"params": size.params, "params_with_embeddings": size.params_with_embeddings}
-            plan["teachers"][f"{dataset}/{name}"] = teacher
-            for index, students in enumerate(experiment["students"]):
-                for student in _students(config, students, facts, size, f"{here}.students[{index}]"):
-                    _add_cells(plan, config, experiment, teacher, student, facts, size.shape, where, here)
-    return plan
+            teacher = TeacherSpec(
+                dataset=experiment.dataset,
+                teacher=name,
+                model=network,
+                training=config.training.changed(config.models[name].training),
+                params=size.params,
+                params_with_embeddings=size.params_with_embeddings,
+            )
+            teachers[f"{experiment.dataset}/{name}"] = teacher
+            for index, entry in enumerate(experiment.students):
+                for student in _students(config, entry, facts, size, f"{here}.students[{index}]"):
+                    pair = _Pair(teacher, size, student, facts)
+                    for cell in _cells(config, experiment, pair, where):
+                        if cell.key in cells:
+                            raise UserError(f"{here}: the cell {cell.key} is listed twice")
+                        cells[cell.key] = cell
+    return Plan(teachers=teachers, cells=cells, methods=described)
 
 
-def _titles(config: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
     """Titles of the methods by label; a label that is not the id tells its variant in parentheses.
 
     Raises:
@@ -94,127 +98,112 @@ def _titles(config: Mapping[str, Any], where: str) -> dict[str, Any]:
     """
     import methods
 
-    titles = {}
-    for label, settings in config["methods"].items():
-        identity = configuration.method_id(label, settings)
+    found = {}
+    for label in config.methods:
+        identity = config.method_id(label)
         try:
             described = methods.describe(identity)
         except Exception as error:  # whatever a new file may raise on its import
             raise UserError(f"{where}: methods.{label}: {type(error).__name__}: {error}") from error
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
-        titles[label] = described
-    return titles
+        found[label] = MethodFacts(**described)
+    return found
 
 
-def _network(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in config["models"][name].items() if key != "training"}
+@dataclass(frozen=True)
+class _Sized:
+    """A student of a certain width."""
+
+    model: str
+    ratio: float | None
+    network: Network
+    size: Size
 
 
-def _training(config: Mapping[str, Any], *levels: Mapping[str, Any]) -> dict[str, Any]:
-    settings = configuration.training_defaults() | config.get("training", {})
-    for level in levels:
-        settings |= level.get("training", {})
-    return settings
+@dataclass(frozen=True)
+class _Pair:
+    """A student under a teacher."""
+
+    teacher: TeacherSpec
+    teacher_size: Size
+    student: _Sized
+    facts: Facts
 
 
-def _teacher(config: Mapping[str, Any], dataset: str, name: str) -> dict[str, Any]:
-    return {
-        "dataset": dataset,
-        "teacher": name,
-        "model": _network(config, name),
-        "training": _training(config, config["models"][name]),
-    }
-
-
-def _students(config: Mapping[str, Any], entry: Mapping[str, Any], facts: Any, teacher: Any, here: str) -> list[Any]:
+def _students(config: Configuration, entry: Student, facts: Facts, teacher: Size, here: str) -> list[_Sized]:
+    """The students of one entry. Raises UserError for a width that is refused, or a ratio that none reaches."""
     from workflow.models import sizes
 
-    name = entry["model"]
-    network = _network(config, name)
-    wanted: list[tuple[float | None, int]] = []
+    network = config.models[entry.model].network
+    students = []
     try:
-        if "ratios" in entry:
-            key = "ratios"
-            wanted = [(r, sizes.solve_width(network, facts, teacher.params, r)) for r in entry["ratios"]]
-        else:
-            key = "widths"
-            wanted = [(None, width) for width in entry["widths"]]
-        students = []
+        wanted: list[tuple[float | None, int]] = [(None, width) for width in entry.widths or ()]
+        wanted += [(r, sizes.solve_width(network, facts, teacher.params, r)) for r in entry.ratios or ()]
         for ratio, width in wanted:
-            spec = {**network, "width": width}
-            size = sizes.measure(spec, facts)
-            if size.params >= teacher.params and not entry.get("larger_than_teacher"):
+            sized: Network = {**network, "width": width}
+            size = sizes.measure(sized, facts)
+            if size.params >= teacher.params and not entry.larger_than_teacher:
                 raise UserError(
                     f"width {width} has {size.params} parameters, its teacher only {teacher.params}; "
                     "`larger_than_teacher: true` admits it"
                 )
-            students.append((name, f"{name}x{width}", ratio, spec, size))
+            students.append(_Sized(entry.model, ratio, sized, size))
     except UserError as error:
-        raise UserError(f"{here}.{key}: {error}") from error
+        raise UserError(f"{here}.{'ratios' if entry.ratios else 'widths'}: {error}") from error
     return students
 
 
-def _add_cells(
-    plan: dict[str, Any],
-    config: Mapping[str, Any],
-    experiment: Mapping[str, Any],
-    teacher: Mapping[str, Any],
-    student: tuple[Any, ...],
-    facts: Any,
-    teacher_shape: Any,
-    where: str,
-    here: str,
-) -> None:
+def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: str) -> Iterator[CellSpec]:
+    """One cell per method of an experiment. Raises UserError for a hyperparameter that is refused."""
     import methods
 
-    name, label, ratio, spec, size = student
-    chosen = experiment.get("methods", config["methods"])
-    changes = chosen if isinstance(chosen, dict) else {}
-    folder = label if ratio is None else f"{label}~{ratio:g}x"
-    for method in chosen:
-        settings = config["methods"][method]
-        identity = configuration.method_id(method, settings)
-        hyperparameters = configuration.hyperparameters(settings, changes.get(method))
-        key = f"{teacher['dataset']}/{teacher['teacher']}/{folder}/{method}"
-        if key in plan["cells"]:
-            raise UserError(f"{here}: the cell {key} is listed twice")
-        if not methods.skip(identity, _Situation(facts), teacher_shape, size.shape):
+    teacher, student = pair.teacher, pair.student
+    for label, changes in config.chosen(experiment).items():
+        identity = config.method_id(label)
+        hyperparameters = merged(config.method(label).hyperparameters, changes)
+        shapes = pair.teacher_size.shape, student.size.shape
+        if not methods.skip(identity, _Situation(pair.facts), *shapes):
             try:
-                methods.create(identity, teacher=teacher_shape, student=size.shape, **hyperparameters)
+                methods.create(identity, teacher=shapes[0], student=shapes[1], **hyperparameters)
             except (ValueError, TypeError) as error:
-                raise UserError(f"{where}: methods.{method}: {error}") from error
-        plan["cells"][key] = {
-            "dataset": teacher["dataset"],
-            "teacher": teacher["teacher"],
-            # Another training of the teacher is another cell, whatever stands on disk.
-            "teacher_hash": digest(teacher),
-            "teacher_params": teacher["params"],
-            "teacher_params_with_embeddings": teacher["params_with_embeddings"],
-            "student": label,
-            "student_params": size.params,
-            "student_params_with_embeddings": size.params_with_embeddings,
-            "ratio_target": ratio,
-            "model": spec,
-            "training": _training(config, config["models"][name], experiment),
-            "method": method,
-            "method_id": identity,
-            "hyperparameters": hyperparameters,
-            "distill_on": config["distill_on"],
-        }
+                raise UserError(f"{where}: methods.{label}: {error}") from error
+        yield CellSpec(
+            dataset=teacher.dataset,
+            teacher=teacher.teacher,
+            teacher_hash=digest(teacher.model_dump()),
+            teacher_params=teacher.params,
+            teacher_params_with_embeddings=teacher.params_with_embeddings,
+            student=f"{student.model}x{student.network['width']}",
+            student_params=student.size.params,
+            student_params_with_embeddings=student.size.params_with_embeddings,
+            ratio_target=student.ratio,
+            model=student.network,
+            training=config.training.changed(config.models[student.model].training, experiment.training),
+            method=label,
+            method_id=identity,
+            hyperparameters=hyperparameters,
+            distill_on=config.distill_on,
+        )
 
 
 class _Situation:
     """What `Method.skip` may know before the data are there: a graph without edges is told only by the job."""
 
-    def __init__(self, facts: Any) -> None:
+    num_edges = 1
+
+    def __init__(self, facts: Facts) -> None:
         self.kind = facts.kind
         self.objective = facts.objective
-        self.num_edges = 1
+
+
+def main() -> None:
+    """Plans the configuration on standard input; the plan goes to standard output."""
+    try:
+        print(build(Configuration.model_validate_json(sys.stdin.read()), sys.argv[1]).model_dump_json())
+    except UserError as problem:
+        sys.exit(f"error: {problem}")
 
 
 if __name__ == "__main__":
-    try:
-        print(json.dumps(build(json.load(sys.stdin), sys.argv[1])))
-    except UserError as problem:
-        sys.exit(f"error: {problem}")
+    main()

@@ -1,71 +1,111 @@
-"""Which source files a result rests on, found by following imports: a changed file runs anew just what it concerns.
+"""Which source files a result rests on, so that a changed file runs anew just what it concerns.
 
-Modules that are looked up by a name in a configuration (networks, methods, loaders of data) are imported by nobody, so
-that a new one concerns nothing that is there.
+`RESTS_ON` is the one table of it: plan, rules, jobs and the fork server ask `digest`. Most entries follow imports.
+What a configuration names (networks, methods, datasets) is imported by nobody, so that a new file concerns nothing that
+is there. Imports no torch.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import methods
+from methods.listing import modules
 from workflow.files import code_digest
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINING = ("workflow.training", "workflow.models", "workflow.datasets.parts.csr", "workflow.task", "methods.sparse")
-DATA = ("workflow.datasets", "workflow.task")
-METHODS = ("abkd", "baselines")
-CATALOGUE = "workflow.catalog"
-"""Facts, which preparation only checks: it fails where they disagree with the data."""
+PACKAGES = ("workflow", "methods", "abkd", "baselines", "reports")
+COMPUTED = (
+    "workflow.training",
+    "workflow.models",
+    "workflow.datasets.parts.csr",
+    "workflow.task",
+    "methods.sparse",
+    "reports.metrics",
+)
+"""Where the numbers of a training come from, but for its method."""
 
 
-def of_data(loader: str) -> str:
-    """Digest of what prepares a dataset: its loader with all that this imports."""
-    return _digest((f"workflow.datasets.{loader}", "workflow.task"), DATA)
+@dataclass(frozen=True)
+class Sources:
+    """The files of some modules and of all that they import, directly or not, within some packages or modules.
+
+    Attributes:
+        modules: where to begin; `{}` stands for the names that `digest` is given, `PACKAGE.*` for every module that a
+            listing of its folder finds.
+        within: what is followed.
+        files: more files, and folders with all that is in them; nothing in there is followed.
+    """
+
+    modules: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
-def of_training(*models: str) -> str:
-    """Digest of the training loop and of these networks."""
-    return _digest(("workflow.training.block", *_networks(models)), TRAINING)
-
-
-def of_measuring(*models: str) -> str:
-    """The same of what sizes and times them."""
-    return _digest(("workflow.training.measuring", *_networks(models)), TRAINING)
+RESTS_ON = {
+    # Facts of a dataset (workflow.catalog) are only checked in preparation, which fails where they disagree.
+    "data": Sources(("workflow.datasets.{}",), ("workflow.datasets", "workflow.task")),
+    "training": Sources(("workflow.training.block", "workflow.models.architectures.{}"), COMPUTED),
+    "measuring": Sources(("workflow.training.measuring", "workflow.models.architectures.{}"), COMPUTED),
+    "method": Sources(
+        ("{}", "methods.contract", "methods.registry", "methods.composition"), ("methods", "abkd", "baselines")
+    ),
+    "plan": Sources(
+        ("workflow.plan", "workflow.datasets.*", "workflow.models.architectures.*", "abkd.*", "baselines.*"), PACKAGES
+    ),
+    "collect": Sources(("workflow.steps.collect",), ("workflow.steps.collect", "reports.rows")),
+    "report": Sources(("workflow.steps.report",), ("workflow.steps.report",), ("reports",)),
+    # Asked by every job, so that nothing is followed.
+    "server": Sources(files=PACKAGES),
+}
 
 
 @cache
+def digest(work: str, *names: str) -> str:
+    """Digest of the files that a kind of work rests on.
+
+    Args:
+        work: a key of RESTS_ON.
+        names: of the networks, dataset family or method modules that take part.
+    """
+    sources = RESTS_ON[work]
+    begin = [root.format(name) for root in sources.modules for name in (names if "{}" in root else ("",))]
+    followed = files(tuple(begin), sources.within)
+    return code_digest([*sorted(followed), *(ROOT / place for place in sources.files)])
+
+
 def of_method(identity: str) -> str:
-    """Digest of a method, or of all parts of a composition, with what they import and what all methods share."""
-    shared = sorted(path for path in (ROOT / "methods").glob("*.py") if path.stem != "testing")
-    return code_digest((*shared, *sorted(files(tuple(methods.modules(identity)), METHODS))))
+    """Digest of a method, or of all parts of a composition."""
+    return digest("method", *methods.modules(identity))
 
 
-def _networks(models: tuple[str, ...]) -> Iterator[str]:
-    return (f"workflow.models.architectures.{model}" for model in sorted(set(models)))
-
-
-@cache
-def _digest(roots: tuple[str, ...], within: tuple[str, ...]) -> str:
-    return code_digest(sorted(files(roots, within)))
-
-
-def files(roots: tuple[str, ...], within: tuple[str, ...]) -> list[Path]:
-    """The files of some modules and of all that they import, directly or not, below these packages or modules."""
+def files(begin: Iterable[str], within: tuple[str, ...]) -> list[Path]:
+    """The files of some modules and of all that they import below these packages or modules."""
     found: dict[str, Path] = {}
-    waiting = list(roots)
+    waiting = list(begin)
     while waiting:
         name = waiting.pop()
-        path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+        if name.endswith(".*"):
+            package = name.removesuffix(".*")
+            waiting += [f"{package}.{stem}" for stem in modules(ROOT.joinpath(*package.split(".")))]
+            continue
+        path = _file(name)
         below = any(name == place or name.startswith(f"{place}.") for place in within)
-        if name in found or name == CATALOGUE or not below or not path.is_file():
+        if name in found or not below or path is None:
             continue
         found[name] = path
         waiting += _imports(path)
     return list(found.values())
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module or package; what is neither has none."""
+    place = ROOT.joinpath(*name.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
 @cache

@@ -99,7 +99,7 @@ class Task:
         for name in sorted(self.arrays):
             array = np.ascontiguousarray(self.arrays[name])
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(memoryview(array).cast("B"))
+            digest.update(array.data.cast("B"))
         return Task(**{**self.__dict__, "fingerprint": digest.hexdigest()})
 
     def save(self, folder: Path | str) -> None:

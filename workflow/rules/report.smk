@@ -18,7 +18,7 @@ rule collect:
     params:
         config=RUN.config_json,
         where=RUN.where,
-        code=RUN.collect_code,
+        code=RUN.code("collect"),
     message:
         "collecting {RUN.name}"
     shell:
@@ -40,7 +40,7 @@ rule report:
         "../envs/python.yaml"
     params:
         settings=RUN.report_settings,
-        code=RUN.report_code,
+        code=RUN.code("report"),
     message:
         "writing tables, figures and {output.page}"
     shell:

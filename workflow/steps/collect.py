@@ -12,30 +12,37 @@ from typing import Any
 
 import pandas as pd
 
-from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS
+from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS, Measurement, Row
+from workflow.config import complete
 from workflow.errors import command
 from workflow.files import read_json, replacing, write_json
 from workflow.run import Run
+from workflow.training.rows import History, read_block
+
+Cell = tuple[Any, ...]
 
 
 @command
 def main() -> None:
+    """Called by the rule `collect`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("where", help="the configuration's file, which names the run")
-    parser.add_argument("--config", type=json.loads, required=True, help="the complete configuration as JSON")
+    parser.add_argument("--config", type=json.loads, required=True, help="the configuration as JSON")
     arguments = parser.parse_args()
-    run = Run(arguments.config, arguments.where)
+    run = Run(complete(arguments.config, arguments.where), arguments.where)
     results = Path(run.results)
-    blocks = [(read_json(path), read_json(Path(path).with_name("history.json"))) for path in run.all_rows]
-    rows = [row for block, _ in blocks for row in block]
-    histories = {(*cell_of(row), row["seed"]): h for block, hs in blocks for row, h in zip(block, hs, strict=True)}
-    runs = pd.DataFrame(rows, columns=RUN_COLUMNS).astype({"best_epoch": "Int64"})
-    runs = runs.sort_values(CELL, ignore_index=True)
+    trainings = [training for path in run.all_rows for training in read_block(Path(path).parent)]
+    runs = pd.DataFrame([row.model_dump(mode="json") for row, _ in trainings], columns=RUN_COLUMNS)
+    runs = runs.astype({"best_epoch": "Int64"}).sort_values(CELL, ignore_index=True)
+    histories = sorted(((cell_of(row), history) for row, history in trainings), key=lambda pair: str(pair[0]))
     curves = pd.DataFrame(curve_rows(histories), columns=CURVE_COLUMNS)
     attention = pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS)
-    measured = [row for path in run.all_measurements for row in read_json(path)]
+    measured = [
+        Measurement.model_validate(row, strict=False) for path in run.all_measurements for row in read_json(path)
+    ]
+    measurements = pd.DataFrame([row.model_dump(mode="json") for row in measured], columns=MEASUREMENT_COLUMNS)
     write_csv(runs, results / "runs.csv")
-    write_csv(pd.DataFrame(measured, columns=MEASUREMENT_COLUMNS), results / "measurements.csv")
+    write_csv(measurements, results / "measurements.csv")
     for frame, name in ((curves, "curves"), (attention, "attention"), (runs, "runs")):
         with replacing(results / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
@@ -43,20 +50,22 @@ def main() -> None:
     print(f"{len(runs)} rows in {results}/runs.parquet")
 
 
-def cell_of(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[key] for key in CELL[:-1])
+def cell_of(row: Row) -> Cell:
+    """The values of the columns that name a training."""
+    return tuple(getattr(row, column) for column in CELL)
 
 
-def curve_rows(histories: dict[tuple[Any, ...], dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
-    for cell, history in sorted(histories.items(), key=str):
-        for epoch, loss, valid in history["curve"]:
+def curve_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:
+    """One row per evaluation."""
+    for cell, history in histories:
+        for epoch, loss, valid in history.curve:
             yield (*cell, epoch, loss, valid)
 
 
-def trace_rows(histories: dict[tuple[Any, ...], dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
-    """One row a matrix entry of what the methods traced."""
-    for cell, history in sorted(histories.items(), key=str):
-        for epoch, tensors in history["trace"]:
+def trace_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:
+    """One row per matrix entry of what the methods traced."""
+    for cell, history in histories:
+        for epoch, tensors in history.trace:
             for name, matrix in tensors.items():
                 for i, values in enumerate(matrix):
                     for j, value in enumerate(values):
@@ -64,6 +73,7 @@ def trace_rows(histories: dict[tuple[Any, ...], dict[str, Any]]) -> Iterator[tup
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """A table, whole or not at all."""
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False)
 
@@ -72,7 +82,7 @@ def provenance(run: Run, runs: pd.DataFrame) -> dict[str, Any]:
     """What a reader needs to judge or repeat the run."""
     return {
         "config_file": run.where,
-        "config": dict(run.config),
+        "config": run.config.stated,
         "commit": sorted(runs["commit"].unique()),
         "versions": sorted(runs["versions"].unique()),
         "devices": sorted(runs["device"].unique()),
@@ -85,6 +95,7 @@ def provenance(run: Run, runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def processor() -> str:
+    """The processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -1,19 +1,20 @@
-"""Trains one cell of the table (student x method) for a block of seeds: one row a seed."""
+"""Trains one cell of the table (student x method) for a block of seeds: one row per seed."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from workflow.config import parse_seeds
 from workflow.errors import command
+from workflow.specs import CellSpec
 
 
 @command
 def main() -> None:
+    """Called by the rule `distill`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", type=json.loads, required=True, help="the cell's entry of the plan, as JSON")
+    parser.add_argument("--spec", type=CellSpec.model_validate_json, required=True, help="the cell's spec, as JSON")
     parser.add_argument("--seeds", type=parse_seeds, required=True, help="such as 0-9")
     parser.add_argument("--task", type=Path, required=True, help="folder of the prepared task")
     parser.add_argument("--teachers", type=Path, nargs="+", required=True, help="folders of the teacher's blocks")

@@ -12,6 +12,7 @@ from workflow.files import write_json
 
 @command
 def main() -> None:
+    """Called by the rule `measure`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=json.loads, required=True, help="networks, as JSON")
     parser.add_argument("--task", type=Path, required=True, help="folder of the prepared task")

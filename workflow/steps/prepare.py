@@ -13,6 +13,7 @@ from workflow.errors import command
 
 @command
 def main() -> None:
+    """Called by the rule `prepare`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
     parser.add_argument("folder", type=Path, help="where the task goes; replaced at one stroke")

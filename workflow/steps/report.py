@@ -12,6 +12,7 @@ from workflow.errors import command
 
 @command
 def main() -> None:
+    """Called by the rule `report`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results/NAME")
     parser.add_argument("--settings", type=json.loads, required=True, help="titles, reference and significance level")

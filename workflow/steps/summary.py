@@ -9,6 +9,7 @@ from reports import build
 
 
 def main() -> None:
+    """Called when a run has succeeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results/NAME")
     folder = parser.parse_args().folder

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from workflow.config import parse_seeds
 from workflow.errors import command
+from workflow.specs import TeacherSpec
 
 
 @command
 def main() -> None:
+    """Called by the rule `teach`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", type=json.loads, required=True, help="the teacher's entry of the plan, as JSON")
+    parser.add_argument(
+        "--spec", type=TeacherSpec.model_validate_json, required=True, help="the teacher's spec, as JSON"
+    )
     parser.add_argument("--seeds", type=parse_seeds, required=True, help="such as 0-4")
     parser.add_argument("--task", type=Path, required=True, help="folder of the prepared task")
     parser.add_argument("--output", type=Path, required=True, help="folder of the block")

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import yaml
 
 from workflow import config as configuration
 from workflow.errors import UserError, command
+from workflow.specs import Configuration
 
 
-def candidates(config: dict[str, Any]) -> dict[str, list[str]]:
+def candidates(config: Configuration) -> dict[str, list[str]]:
     """Labels of the candidates by method."""
     found: dict[str, list[str]] = {}
-    for label in config["methods"]:
+    for label in config.methods:
         name, dot, _ = label.rpartition(".")
         if dot:
             found.setdefault(name, []).append(label)
     return found
 
 
-def choose(runs: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
-    """One row a candidate: its mean validation score over all students and seeds, and whether it is chosen.
+def choose(runs: pd.DataFrame, config: Configuration) -> pd.DataFrame:
+    """One row per candidate: its mean validation score over all students and seeds, and whether it is chosen.
 
     A candidate with a training that is not "ok" cannot be chosen.
 
@@ -42,7 +42,7 @@ def choose(runs: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
             cell = runs[runs["method"] == label]
             whole = len(cell) > 0 and (cell["status"] == "ok").all()
             score = cell["valid"].mean() if whole else float("nan")
-            rows.append((name, label, configuration.hyperparameters(config["methods"][label]), score))
+            rows.append((name, label, config.method(label).hyperparameters, score))
     table = pd.DataFrame(rows, columns=["method", "candidate", "hyperparameters", "valid"])
     signed = table["valid"] * (-1 if lower_is_better else 1)
     finished = table[signed.notna()]
@@ -53,19 +53,32 @@ def choose(runs: pd.DataFrame, config: dict[str, Any]) -> pd.DataFrame:
     return table.assign(chosen=table.index.isin(best))
 
 
-@command
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, help="the tuning configuration, after its run")
-    arguments = parser.parse_args()
-    config = configuration.load(arguments.config)
-    path = Path("results") / arguments.config.stem / "runs.parquet"
+def print_choices(file: Path) -> None:
+    """Prints every candidate's score and the choices, as the `methods` section of a configuration.
+
+    Raises:
+        UserError: the configuration has not been run, or see `choose`.
+    """
+    config = configuration.load(file)
+    path = Path("results") / file.stem / "runs.parquet"
     if not path.exists():
-        raise UserError(f"{path} is missing; first run snakemake --configfile {arguments.config}")
+        raise UserError(f"{path} is missing; first run snakemake --configfile {file}")
     table = choose(pd.read_parquet(path), config)
     print(table.to_string(index=False, formatters={"valid": "{:.4f}".format}))
-    chosen = {row.method: config["methods"][row.candidate] for row in table[table["chosen"]].itertuples()}
+    best = table[table["chosen"]]
+    chosen = {
+        name: config.method(label).model_dump(exclude_unset=True)
+        for name, label in zip(best["method"], best["candidate"], strict=True)
+    }
     print("\n" + yaml.safe_dump({"methods": chosen}, sort_keys=False))
+
+
+@command
+def main() -> None:
+    """Prints the choices of a tuning run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path, help="the tuning configuration, after its run")
+    print_choices(parser.parse_args().config)
 
 
 if __name__ == "__main__":

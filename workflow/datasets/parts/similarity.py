@@ -80,7 +80,8 @@ def principal_directions(bits: np.ndarray, dimensions: int) -> np.ndarray:
         gram += block.T @ block
     directions = np.linalg.eigh(gram)[1][:, ::-1][:, :dimensions]
     largest = directions[np.abs(directions).argmax(axis=0), np.arange(dimensions)]
-    return directions * np.sign(largest)
+    signed: np.ndarray = directions * np.sign(largest)
+    return signed
 
 
 def principal_features(bits: np.ndarray) -> np.ndarray:

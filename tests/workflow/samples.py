@@ -1,0 +1,44 @@
+"""A small configuration that is right, and changes of it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from workflow import plan as planning
+from workflow.config import complete
+from workflow.specs import CellSpec, Plan
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
+
+GOOD: dict[str, Any] = {
+    "title": "A test",
+    "seeds": 2,
+    "models": {"big": {"model": "gcn", "layers": 3, "width": 64}, "small": {"model": "gcn"}},
+    "methods": {"supervised": None, "kd": None, "gcrd-cold": {"method": "gcrd", "tau2": 0.05}},
+    "experiments": [
+        {"dataset": "ace-sim-mini", "teachers": ["big"], "students": [{"model": "small", "ratios": [4, 8]}]}
+    ],
+}
+
+
+def change(path: str, value: Any) -> dict[str, Any]:
+    """GOOD with another value at a path such as `experiments/0/dataset`."""
+    config = copy.deepcopy(GOOD)
+    *parents, last = [int(p) if p.isdigit() else p for p in path.split("/")]
+    place: Any = config
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    return config
+
+
+def plan_of(config: dict[str, Any]) -> Plan:
+    return planning.build(complete(config, "x.yaml"), "x.yaml")
+
+
+def cell_of(plan: Plan, method: str) -> CellSpec:
+    """The first cell of a method."""
+    return next(spec for spec in plan.cells.values() if spec.method == method)

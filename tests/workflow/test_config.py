@@ -1,0 +1,119 @@
+"""The configuration: every mistake is one line with the key and what is allowed, before any job."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from tests.workflow.samples import GOOD, SHIPPED, change, plan_of
+from workflow.config import complete, load, merged, parse_seeds
+from workflow.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("seed", 3, r"x.yaml: seed: unknown key \(did you mean 'seeds'\?\); allowed: "),
+        ("seeds", "ten", r"x.yaml: seeds: must be an integer, not 'ten'"),
+        ("seeds", 0, r"x.yaml: seeds: must be at least 1, not 0"),
+        ("seeds", True, r"x.yaml: seeds: must be an integer, not True"),
+        ("seeds", 10.0, r"x.yaml: seeds: must be an integer, not 10.0"),
+        ("title", 3, r"x.yaml: title: must be a string, not 3"),
+        ("alpha", float("nan"), r"x.yaml: alpha: must be a finite number, not nan"),
+        ("alpha", 1, r"x.yaml: alpha: must be less than 1, not 1"),
+        ("device", "gpu", r"x.yaml: device: must be 'auto', 'cpu' or 'cuda', not 'gpu'"),
+        ("reference", "gcrd", r"x.yaml: reference: unknown method 'gcrd'.*; allowed: gcrd-cold, kd, supervised"),
+        ("spotlight", ["abkd"], r"x.yaml: spotlight: unknown method 'abkd'.*; allowed: gcrd-cold, kd, supervised"),
+        ("models", {}, r"x.yaml: models: must not be empty"),
+        ("models", {"A b": {"model": "gcn"}}, r"x.yaml: models.A b: a name holds small letters"),
+        ("models/big", "gcn", r"x.yaml: models.big: must be a mapping, not 'gcn'"),
+        ("methods/kdd", None, r"x.yaml: methods.kdd: unknown method 'kdd' \(did you mean 'kd'\?\); allowed: "),
+        ("methods/teacher", None, r"x.yaml: methods.teacher: this label is kept"),
+        ("methods/kd", {"alhpa": 1}, r"x.yaml: methods.kd: kd: unknown hyperparameter 'alhpa'; allowed: alpha"),
+        ("methods/kd", {"temperature": -1}, r"x.yaml: methods.kd: kd: temperature"),
+        ("methods/kd+fitnet", {"beta": 1}, r"x.yaml: methods.kd\+fitnet: .*must be a mapping under one of: kd, fitnet"),
+        ("methods/kd+kd", None, r"x.yaml: methods.kd\+kd: .*names a method twice"),
+        ("methods/gsp", {"max_samples": 1e3}, r"x.yaml: methods.gsp: gsp: max_samples=1000.0; allowed: whole numbers"),
+        ("methods/abkd", {"dim": True}, r"x.yaml: methods.abkd: abkd: dim=True; allowed: whole numbers >= 1"),
+        ("methods/gcrd", {"block": 0}, r"x.yaml: methods.gcrd: gcrd: block=0; allowed: whole numbers >= 1"),
+        ("models/small/model", "gnc", r"x.yaml: models.small.model: unknown model 'gnc' \(did you mean 'gcn'\?\)"),
+        ("models/big/layesr", 3, r"x.yaml: models.big: layesr: unknown option of model 'gcn'; allowed: layers"),
+        ("models/big/training", {"epoch": 3}, r"x.yaml: models.big.training.epoch: unknown key .*'epochs'"),
+        ("training", {"epochs": 0}, r"x.yaml: training.epochs: must be at least 1, not 0"),
+        ("training", {"learning_rate": "1e-3"}, r"training.learning_rate: must be a number, not '1e-3' .*1.0e-3"),
+        ("training", None, r"x.yaml: training: must be a mapping, not None"),
+        ("experiments", {}, r"x.yaml: experiments: must be a list, not {}"),
+        ("experiments/0/dataset", "ace", r"x.yaml: experiments\[0\].dataset: unknown dataset 'ace'.*ace-sim"),
+        ("experiments/0/teachers", ["bigg"], r"x.yaml: experiments\[0\].teachers: unknown model 'bigg'"),
+        ("experiments/0/teachers", ["big", "big"], r"x.yaml: experiments\[0\].teachers: names 'big' twice"),
+        ("experiments/0/methods", ["supervised"], r"x.yaml: experiments\[0\].methods: must hold the reference 'kd'"),
+        ("experiments/0/methods", ["kd", "kd"], r"x.yaml: experiments\[0\].methods: names 'kd' twice"),
+        ("experiments/0/methods", "kd", r"x.yaml: experiments\[0\].methods: must be a mapping, not 'kd'"),
+        ("experiments/0/students/0/ratio", [3], r"students\[0\].ratio: unknown key \(did you mean 'ratios'\?\)"),
+        ("experiments/0/students/0/ratios", [1], r"students\[0\].ratios\[0\]: must be greater than 1, not 1"),
+        ("experiments/0/students/0/ratios", [4, 4], r"students\[0\].ratios: names 4 twice"),
+        ("experiments/0/students/0/ratios", [900], r"students\[0\].ratios: ratio 900 cannot be reached within 5%"),
+        ("experiments/0/students/0", {"model": "small", "widths": [500]}, r"widths: width 500 has .* its teacher only"),
+        ("experiments/0/students/0", {"model": "small"}, r"students\[0\]: give either ratios or widths, not neither"),
+        ("experiments/0/students/0/widths", [3], r"students\[0\]: give either ratios or widths, not both"),
+    ],
+)
+def test_mistakes_are_one_line(path, value, message):
+    with pytest.raises(UserError, match=message) as caught:
+        plan_of(change(path, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_key_is_named():
+    config = copy.deepcopy(GOOD)
+    del config["methods"]
+    with pytest.raises(UserError, match=r"x.yaml: methods: is missing"):
+        complete(config, "x.yaml")
+
+
+def test_broken_files_are_one_line(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: [1\n")
+    with pytest.raises(UserError, match="not valid YAML"):
+        load(tmp_path / "x.yaml")
+    with pytest.raises(UserError, match="No such file"):
+        load(tmp_path / "y.yaml")
+    (tmp_path / "z.yaml").write_bytes(b"title: \xff\n")
+    with pytest.raises(UserError, match=r"z.yaml: is not UTF-8 text"):
+        load(tmp_path / "z.yaml")
+
+
+@pytest.mark.parametrize("value", [-0.5, 1.0, 1.5])
+@pytest.mark.parametrize(
+    ("model", "dataset"), [("gcn", "ace-sim-mini"), ("gine", "ace-mol-mini"), ("rgcn", "ace-het-mini")]
+)
+def test_dropout_is_a_probability(model, dataset, value):
+    config = copy.deepcopy(GOOD)
+    config["models"] = {"big": {"model": model, "layers": 3, "width": 64, "dropout": value}, "small": {"model": model}}
+    config["experiments"][0]["dataset"] = dataset
+    with pytest.raises(UserError, match=r"models\.big: .*dropout must be at least 0 and below 1"):
+        plan_of(config)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_configs_can_be_planned(path):
+    from workflow import plan as planning
+
+    config = load(path)
+    assert planning.build(config, path.name).cells
+    reported = path.stem != "smoke" and not path.stem.startswith("tune-")
+    assert config.seeds >= 10 or not reported, "p-values need 10 paired seeds"
+
+
+def test_hyperparameters_are_merged_part_by_part():
+    assert merged({"kd": {"alpha": 1}, "beta": 2}, {"kd": {"temperature": 3}, "beta": 4}) == {
+        "kd": {"alpha": 1, "temperature": 3},
+        "beta": 4,
+    }
+
+
+def test_a_block_of_seeds_is_read():
+    assert parse_seeds("3-5") == [3, 4, 5]
+    for wrong in ("5-3", "3", "a-b", "-1-2"):
+        with pytest.raises(UserError, match="must look like 0-4"):
+            parse_seeds(wrong)

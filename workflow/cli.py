@@ -1,0 +1,87 @@
+"""The console script `abkd-bench`: what one does beside `snakemake`.
+
+    abkd-bench methods                 lists the methods with their hyperparameters
+    abkd-bench check ID                runs the contract's checks on one method
+    abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
+    abkd-bench tune config/NAME.yaml   prints the choices after the run of a tuning configuration
+    abkd-bench schema                  renews the JSON schema and the table of keys from workflow/specs.py
+
+`python -m methods`, `python -m workflow.steps.tune` and `python -m workflow.schemas.generate` do the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from workflow.errors import UserError, command
+
+
+def _methods(arguments: argparse.Namespace) -> None:
+    from methods.__main__ import list_methods
+
+    list_methods()
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from methods.__main__ import check
+
+    check(arguments.id)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from reports import build
+
+    try:
+        build.rebuild(arguments.folder)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    print(build.summary(arguments.folder))
+
+
+def _tune(arguments: argparse.Namespace) -> None:
+    from workflow.steps import tune
+
+    tune.print_choices(arguments.config)
+
+
+def _schema(arguments: argparse.Namespace) -> None:
+    from workflow.schemas import generate
+
+    generate.main()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; every subcommand names the function that it calls."""
+    found = argparse.ArgumentParser(
+        prog="abkd-bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = found.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, call: object, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(call=call)
+        return made
+
+    add("methods", _methods, "list the methods")
+    add("check", _check, "run the contract's checks on one method").add_argument("id", help="the method's id")
+    add("report", _report, "build the report of a finished run anew").add_argument(
+        "folder", type=Path, help="results/NAME"
+    )
+    add("tune", _tune, "print what a tuning run chose").add_argument("config", type=Path, help="config/NAME.yaml")
+    add("schema", _schema, "renew what is generated from the models of a configuration")
+    return found
+
+
+@command
+def main() -> None:
+    """Called by the console script."""
+    # A user's own methods are found beside the repository's, whichever folder this is called from.
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    arguments = parser().parse_args()
+    arguments.call(arguments)
+
+
+if __name__ == "__main__":
+    main()

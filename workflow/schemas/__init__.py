@@ -1,0 +1,1 @@
+"""The JSON schema of a configuration, generated from workflow/specs.py."""
