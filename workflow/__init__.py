@@ -1,1 +1,1 @@
-"""The road from raw files to rows: tasks, models, training, and one command-line module a Snakemake rule."""
+"""The pipeline from raw files to rows: data, networks, training, and one command-line module per Snakemake rule."""

@@ -11,7 +11,7 @@ node
     otherwise transpose/pointers and transpose/sources hold the transpose.
 heterogeneous
     labels [n of the target type] int64; features/TYPE [n, f] float32 for the types that have them;
-    relation/SOURCE/NAME/TARGET/pointers and .../sources as above, one relation a name (reverses are relations too).
+    relation/SOURCE/NAME/TARGET/pointers and .../sources as above, one relation per name (reverses are relations too).
 graph
     features [N, k] int64 categories of all nodes; edge_features [E, m] int64; edge_index [2, E] int64 with node
     numbers counted over ALL graphs; node_pointers [G + 1] and edge_pointers [G + 1] int64: where each graph begins;

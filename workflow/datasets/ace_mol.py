@@ -1,7 +1,7 @@
 """`ace-mol`: is this molecule potent? Graph-level prediction in the shape of ogbg-mol*, 30 tasks at once.
 
 The 35,633 molecules of MoleculeACE as `ogb.utils.smiles2graph` makes them (9 atom and 3 bond columns). Task t: is
-pKi or pEC50 at target t at least 7 (100 nM)? NaN where it was not measured: 1.4 measurements a molecule on average.
+pKi or pEC50 at target t at least 7 (100 nM)? NaN where it was not measured: 1.4 measurements per molecule on average.
 Scaffold split. `ace-mol-mini`: 3,000 of the molecules, taken by a hash of their SMILES.
 """
 

@@ -1,7 +1,7 @@
 """Cora, CiteSeer and PubMed with the public split of Planetoid (Yang et al. 2016, arXiv:1603.08861).
 
 As in PyTorch Geometric: bag-of-words features as they are stored (not normalised), the graph undirected without
-self-loops and duplicates, 20 training nodes a class, 500 for validation, 1,000 for testing; the nodes that CiteSeer's
+self-loops and duplicates, 20 training nodes per class, 500 for validation, 1,000 for testing; the nodes that CiteSeer's
 files leave out get features of zero and class 0 and are in no part.
 
 The raw files are old pickles of scipy and numpy objects. A pickle can run any code, so they are read by an unpickler

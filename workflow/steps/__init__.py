@@ -1,1 +1,1 @@
-"""One thin command-line module a rule; `python -m workflow.steps.NAME --help` tells its options."""
+"""One thin command-line module per rule; `python -m workflow.steps.NAME --help` tells its options."""

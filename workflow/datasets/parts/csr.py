@@ -23,7 +23,7 @@ def csr(sources: np.ndarray, targets: np.ndarray, num_sources: int, num_targets:
             f"an edge names node {max(int(sources.max()), int(targets.max()))} or a negative one, "
             f"but there are {num_sources} sources and {num_targets} targets"
         )
-    # One 8-byte key an edge: its sort gives the order by target and source at once.
+    # One 8-byte key per edge: its sort gives the order by target and source at once.
     keys = targets.astype(np.int64)
     keys *= num_sources
     keys += sources

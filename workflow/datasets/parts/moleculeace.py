@@ -1,7 +1,7 @@
 """Molecules and bioactivities of MoleculeACE, the real data that the `ace-*` tasks are made of. No torch here.
 
 The PyPI wheel `MoleculeACE==3.0.0` (van Tilborg et al. 2022, doi:10.1021/acs.jcim.2c01073; from ChEMBL, MIT) carries
-30 CSV files, one a protein target, with columns `smiles`, `exp_mean [nM]` (Ki or EC50), `y` = -log10(exp_mean [nM])
+30 CSV files, one per protein target, with columns `smiles`, `exp_mean [nM]` (Ki or EC50), `y` = -log10(exp_mean [nM])
 and a train/test split that is not used here. They are found through `importlib.metadata`; the package is never
 imported, its dependencies are not needed.
 
