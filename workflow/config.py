@@ -31,17 +31,35 @@ WORDS = {
 """What stands in this project's messages for pydantic's words."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, of which YAML would drop the first without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{key}' is given twice in the mapping of line {line}"
+                )
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path | str) -> Configuration:
     """The configuration in a file, checked. Raises UserError."""
+    return complete(parse(path), str(path))
+
+
+def parse(path: Path | str) -> Any:
+    """What a YAML file holds. Raises UserError."""
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # a safe loader
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    return complete(raw, str(path))
 
 
 def complete(raw: object, where: str) -> Configuration:

@@ -7,6 +7,7 @@ Snakemake itself starts quickly.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def cached(config: Configuration, where: str) -> Plan:
             check=False,
         )
         if answer.returncode:
-            raise UserError(answer.stderr.strip().removeprefix("error: "))
+            raise UserError(answer.stderr.strip().splitlines()[-1].removeprefix("error: "))
         write_text(file, answer.stdout)
     return Plan.model_validate_json(file.read_text(encoding="utf-8"))
 
@@ -91,7 +92,7 @@ def build(config: Configuration, where: str) -> Plan:
 
 
 def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
-    """Titles of the methods by label; a label that is not the id tells its variant in parentheses.
+    """Titles of the methods by label, no two alike; a label that is not the id tells its variant in parentheses.
 
     Raises:
         UserError: a composition names a method twice, or a method's file cannot be loaded or lacks what it must state.
@@ -108,7 +109,13 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
         found[label] = MethodFacts(**described)
-    return found
+    titles = [facts.title for facts in found.values()]
+    return {
+        label: facts.model_copy(update={"title": f"{facts.title} [{label}]"})
+        if titles.count(facts.title) > 1
+        else facts
+        for label, facts in found.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -200,7 +207,10 @@ class _Situation:
 def main() -> None:
     """Plans the configuration on standard input; the plan goes to standard output."""
     try:
-        print(build(Configuration.model_validate_json(sys.stdin.read()), sys.argv[1]).model_dump_json())
+        config = Configuration.model_validate_json(sys.stdin.read())
+        with contextlib.redirect_stdout(sys.stderr):  # whatever a method's file prints on its import
+            plan = build(config, sys.argv[1])
+        print(plan.model_dump_json())
     except UserError as problem:
         sys.exit(f"error: {problem}")
 

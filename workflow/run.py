@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -14,6 +15,9 @@ from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
 from workflow.specs import CellSpec, Configuration, MethodFacts
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""Of a run: it stands in paths and in shell commands."""
 
 
 def as_json(value: Any) -> str:
@@ -27,12 +31,17 @@ class Run:
     Args:
         config: as `workflow.config.complete` gives it.
         where: the configuration's file; its stem names the results folder.
+
+    Raises:
+        UserError: that name does not make a path, or something cannot run (`workflow.plan.build`).
     """
 
     def __init__(self, config: Configuration, where: str) -> None:
         self.config = config
         self.where = where
         self.name = Path(where).stem
+        if not re.fullmatch(NAME, self.name):
+            raise UserError(f"{where}: the name of a configuration's file holds letters, digits and . _ - alone")
         self.results = f"results/{self.name}"
         self.plan = planning.cached(config, where)
 
@@ -40,6 +49,7 @@ class Run:
     def of(config: Mapping[str, Any], where: str) -> Run:
         """The run of what Snakemake has read; a mistake in it ends Snakemake with one line."""
         try:
+            configuration.parse(where)  # Snakemake has read it with another loader
             return Run(configuration.complete(dict(config), where), where)
         except UserError as error:
             sys.exit(f"error: {error}")

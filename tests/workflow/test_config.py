@@ -78,6 +78,9 @@ def test_broken_files_are_one_line(tmp_path):
         load(tmp_path / "x.yaml")
     with pytest.raises(UserError, match="No such file"):
         load(tmp_path / "y.yaml")
+    (tmp_path / "w.yaml").write_text("methods:\n  kd:\n  kd: {alpha: 1}\n")
+    with pytest.raises(UserError, match=r"w.yaml: not valid YAML: 'kd' is given twice in the mapping of line 2"):
+        load(tmp_path / "w.yaml")
     (tmp_path / "z.yaml").write_bytes(b"title: \xff\n")
     with pytest.raises(UserError, match=r"z.yaml: is not UTF-8 text"):
         load(tmp_path / "z.yaml")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
+import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +15,7 @@ from workflow import plan as planning
 from workflow import sources
 from workflow.config import complete, load
 from workflow.errors import UserError
+from workflow.specs import Plan
 from workflow.steps.tune import candidates
 
 
@@ -73,6 +76,32 @@ def test_a_method_that_cannot_be_loaded_is_one_line(monkeypatch):
     monkeypatch.setattr("methods.describe", broken)
     with pytest.raises(UserError, match=r"x.yaml: methods.supervised: AttributeError: supervised has no year"):
         plan_of(GOOD)
+
+
+def test_no_two_methods_share_a_title(monkeypatch):
+    """A table with two rows "KD" would say nothing."""
+    import methods
+
+    describe = methods.describe
+    monkeypatch.setattr("methods.describe", lambda identity: describe(identity) | {"title": "KD"})
+    titles = [facts.title for facts in plan_of(GOOD).methods.values()]
+    assert titles == ["KD [supervised]", "KD [kd]", "KD (cold)"]
+
+
+def test_what_a_file_prints_does_not_break_the_plan():
+    """The plan comes from another process's standard output."""
+    code = (
+        "import methods, sys, workflow.plan as plan\n"
+        "describe = methods.describe\n"
+        "methods.describe = lambda name: print('hello') or describe(name)\n"
+        "sys.argv = ['plan', 'x.yaml']\nplan.main()\n"
+    )
+    config = complete(GOOD, "x.yaml").model_dump_json(exclude_unset=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], input=config, capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert "hello" in answer.stderr
+    assert Plan.model_validate_json(answer.stdout).cells == plan_of(GOOD).cells
 
 
 def test_another_training_of_the_teacher_is_another_cell():

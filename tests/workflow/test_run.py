@@ -9,6 +9,7 @@ import pytest
 
 from tests.workflow.samples import GOOD, ROOT, change
 from workflow.config import complete
+from workflow.errors import UserError
 from workflow.run import Run
 
 
@@ -26,9 +27,19 @@ def test_titles_tell_variants_apart(tmp_path, monkeypatch):
     assert run.titles["gcrd-cold"].title == "G-CRD (cold)"
 
 
-def test_a_mistake_ends_with_one_line():
+def test_a_mistake_ends_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.yaml").write_text("seeds: 0\n")
     with pytest.raises(SystemExit, match=r"^error: x.yaml: seeds: must be at least 1, not 0$"):
         Run.of(change("seeds", 0), "x.yaml")
+    (tmp_path / "x.yaml").write_text("seeds: 0\nseeds: 1\n")
+    with pytest.raises(SystemExit, match=r"^error: x.yaml: not valid YAML: 'seeds' is given twice"):
+        Run.of(GOOD, "x.yaml")
+
+
+def test_a_name_that_makes_no_path_is_refused():
+    with pytest.raises(UserError, match=r"^config/my run \(2\).yaml: the name of a configuration's file holds"):
+        Run(complete(GOOD, "x.yaml"), "config/my run (2).yaml")
 
 
 def test_run_without_torch():

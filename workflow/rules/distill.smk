@@ -14,7 +14,7 @@ rule distill:
         mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
         spec=lambda wildcards: RUN.cell_spec(wildcards),
-        machine=RUN.distill_machine,
+        machine=lambda wildcards: RUN.distill_machine,
         code=lambda wildcards: RUN.cell_code(wildcards),
     message:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "

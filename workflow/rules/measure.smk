@@ -14,7 +14,7 @@ rule measure:
         mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
         models=lambda wildcards: RUN.networks(wildcards.dataset),
-        machine=RUN.machine,
+        machine=lambda wildcards: RUN.machine,
         code=lambda wildcards: RUN.measuring_code(wildcards.dataset),
     message:
         "measuring all networks on {wildcards.dataset}"

@@ -16,9 +16,9 @@ rule collect:
     conda:
         "../envs/python.yaml"
     params:
-        config=RUN.config_json,
-        where=RUN.where,
-        code=RUN.code("collect"),
+        config=lambda wildcards: RUN.config_json,
+        where=lambda wildcards: RUN.where,
+        code=lambda wildcards: RUN.code("collect"),
     message:
         "collecting {RUN.name}"
     shell:
@@ -39,8 +39,8 @@ rule report:
     conda:
         "../envs/python.yaml"
     params:
-        settings=RUN.report_settings,
-        code=RUN.code("report"),
+        settings=lambda wildcards: RUN.report_settings,
+        code=lambda wildcards: RUN.code("report"),
     message:
         "writing tables, figures and {output.page}"
     shell:

@@ -13,7 +13,7 @@ rule teach:
         mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
     params:
         spec=lambda wildcards: RUN.teacher_spec(wildcards.dataset, wildcards.teacher),
-        machine=RUN.machine,
+        machine=lambda wildcards: RUN.machine,
         code=lambda wildcards: RUN.teacher_code(wildcards.dataset, wildcards.teacher),
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
