@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from reports.rows import MEASUREMENT_COLUMNS, RUN_COLUMNS
-from tests.unit.ogb_layout import shared_data
+from tests.workflow.datasets.ogb_layout import shared_data
 from workflow.config import load
 
 ROOT = Path(__file__).resolve().parents[1]

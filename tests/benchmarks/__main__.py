@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import time
 from pathlib import Path
 
 import torch
 
-from tests.benchmarks import tables
-from tests.benchmarks.settings import LONG_PARTS, PARTS, Settings
+from tests.benchmarks import parts, tables
+from tests.benchmarks.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"of {', '.join(PARTS)} (none is all of these), {', '.join(LONG_PARTS)}",
+        help=f"of {', '.join(parts.found())}; none is {', '.join(parts.usual())}",
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of every measured process")
     parser.add_argument("--repeats", type=int, default=3)
@@ -28,16 +27,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--in-process", action="store_true", help="quicker still; figures of memory mean nothing")
     parser.add_argument("--output", type=Path, default=Path("results/bench"))
     given = parser.parse_args(arguments)
-    if unknown := set(given.parts) - {*PARTS, *LONG_PARTS}:
-        parser.error(f"unknown part {', '.join(sorted(unknown))}; allowed: {', '.join((*PARTS, *LONG_PARTS))}")
+    if unknown := set(given.parts) - set(parts.found()):
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; allowed: {', '.join(parts.found())}")
     os.environ.setdefault("OMP_NUM_THREADS", str(given.threads))
     torch.set_num_threads(given.threads)
     settings = Settings(given.nodes, given.repeats, given.threads, not given.in_process, given.output.resolve())
-    for part in given.parts or PARTS:
+    for part in given.parts or parts.usual():
         about = tables.circumstances(settings)
         print(f"{part}: begins, load of the machine {about['load_before']:.1f}", flush=True)
         started = time.perf_counter()
-        found = importlib.import_module(f"tests.benchmarks.{part}").run(settings)
+        found = parts.found()[part].run(settings)
         about["seconds"] = time.perf_counter() - started
         print(f"{part}: done in {about['seconds']:.0f} s", flush=True)
         tables.keep(settings.folder, part, about, found)

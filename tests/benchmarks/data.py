@@ -11,7 +11,7 @@ from torch import Tensor
 
 from methods.contract import Shape, Signals
 from tests.benchmarks.settings import FULL_NODES
-from tests.unit.ogb_layout import MAG
+from tests.workflow.datasets.ogb_layout import MAG
 from workflow.catalog import Facts
 from workflow.datasets.parts.csr import both_ways, relation, symmetric_csr
 from workflow.task import Task
@@ -30,7 +30,7 @@ CHUNK = 2**16
 def arxiv_sized(
     nodes: int = FULL_NODES, features: int = FEATURES, classes: int = CLASSES, name: str = "ogbn-arxiv"
 ) -> Task:
-    """A graph with ogbn-arxiv's edges a node; features and labels are noise."""
+    """A graph with ogbn-arxiv's edges per node; features and labels are noise."""
     random = np.random.default_rng(0)
     order = random.permutation(nodes)
     bounds = [int(TRAIN_SHARE * nodes), int((TRAIN_SHARE + VALID_SHARE) * nodes)]
@@ -44,7 +44,7 @@ def arxiv_sized(
 
 
 def pubmed_sized(nodes: int = PUBMED["nodes"]) -> Task:
-    """PubMed's numbers: bags of words for features, 20 training nodes a class, 500 and 1,000 for the rest."""
+    """PubMed's numbers: bags of words for features, 20 training nodes per class, 500 and 1,000 for the rest."""
     random = np.random.default_rng(0)
     words = random.random((nodes, PUBMED["features"]), dtype=np.float32)
     features = np.where(words < PUBMED_DENSITY, words, 0)

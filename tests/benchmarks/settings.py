@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("epochs", "cells", "overhead", "limits", "growth", "threads", "road")
-LONG_PARTS = ("scale",)
-"""Run only where they are named."""
 FULL_NODES = 169_343
 """Nodes of ogbn-arxiv, the yardstick of `--nodes`."""
 

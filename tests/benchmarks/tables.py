@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tests.benchmarks.settings import LONG_PARTS, PARTS, Settings
+from tests.benchmarks.settings import Settings
 from workflow.files import read_json, replacing
 from workflow.steps.collect import processor
 from workflow.training.block import commit
@@ -27,7 +27,11 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": ope
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one kind, and a sentence that says what is compared and what the numbers are."""
+    """Rows of one kind.
+
+    Args:
+        about: Markdown that says what is compared and what the numbers are.
+    """
 
     about: str
     rows: list[Row]
@@ -113,15 +117,15 @@ def keep(folder: Path, part: str, about: dict[str, Any], tables: list[Table]) ->
 
 
 def markdown(parts: dict[str, Any]) -> str:
-    """The report: one section a part."""
+    """The report: one section per part."""
     lines = ["# Benchmarks", ""]
-    for name, part in sorted(parts.items(), key=lambda item: (*PARTS, *LONG_PARTS).index(item[0])):
+    for name, part in sorted(parts.items()):
         machine = part["machine"]
         lines += [
             f"## {name}",
             "",
             f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; torch {part['torch']}, "
-            f"{part['threads']} thread(s) a process, {part['repeats']} repeats, arxiv-sized graph of "
+            f"{part['threads']} thread(s) per process, {part['repeats']} repeats, arxiv-sized graph of "
             f"{part['nodes']:,} nodes; {part['date']}, commit {part['commit']}, {part['seconds']:.0f} s, "
             f"load of the machine before {part['load_before']:.1f}. Epochs and losses are timed by the clock of their "
             "process where it has one thread, so that other load disturbs them less; whole processes by the wall's.",
@@ -132,6 +136,4 @@ def markdown(parts: dict[str, Any]) -> str:
         for table in part["tables"]:
             frame = pd.DataFrame([shown(row) for row in table["rows"]]).fillna("")
             lines += [table["about"], "", frame.to_markdown(index=False, disable_numparse=True), ""]
-        if name == "growth":
-            lines += ["![Seconds per epoch and peak memory against nodes](growth.png)", ""]
     return "\n".join(lines)

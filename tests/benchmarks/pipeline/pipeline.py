@@ -1,4 +1,4 @@
-"""The road around a training: start-up of a job, loading, planning, and the share of time that training gets."""
+"""The pipeline around a training: start-up of a job, loading, planning, and the share of time that training gets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tests.benchmarks import cells, data, process, trainings
+from tests.benchmarks import data, process, trainings
 from tests.benchmarks.settings import Settings
+from tests.benchmarks.speed import cells
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from tests.test_end_to_end import CODE
 from workflow.files import read_json
@@ -50,7 +51,7 @@ def run(settings: Settings) -> list[Table]:
         for step in steps:
             for row in step():
                 rows.append(row)
-                say("road", row)
+                say("pipeline", row)
     return [Table(ABOUT, rows)]
 
 
@@ -60,26 +61,26 @@ def start_up(settings: Settings, folder: Path) -> list[Row]:
     taught, cell = cells.specs(DATASET, 16, 1)
     cells.teach(taught, task, folder / "teachers", 1, settings.threads)
     rows = []
-    for name, warm in (("cold", False), ("by workflow.fork_server", True)):
+    for name, forked in (("cold", False), ("by workflow.fork_server", True)):
         taken, spent = [], []
-        for turn in range(settings.repeats + warm):
+        for turn in range(settings.repeats + forked):
             output = folder / f"{name}{turn}"
             before = process.cpu_of_children()
-            whole = cells.distill(cell, task, folder / "teachers", output, 1, settings.threads, warm)
+            whole = cells.distill(cell, task, folder / "teachers", output, 1, settings.threads, forked)
             training = sum(row["seconds"] for row in read_json(output / "rows.json"))
-            if turn >= warm:
+            if turn >= forked:
                 taken.append(whole - training)
                 spent.append(process.cpu_of_children() - before - training)
         row = {"what": f"start-up of a job, {name}, {DATASET}", "unit": "s", **spread("value", taken)}
         # What the server spends is not seen here.
-        row |= {"cpu_s": None if warm else float(np.median(spent)), "note": ""}
+        row |= {"cpu_s": None if forked else float(np.median(spent)), "note": ""}
         rows.append(judge(row, value="<= 4"))
     return rows
 
 
 def loading(settings: Settings, folder: Path) -> list[Row]:
     data.arxiv_sized(settings.arxiv_nodes).finish().save(folder)
-    answer = process.call(settings, "tests.benchmarks.road:load", folder=str(folder), repeats=settings.repeats)
+    answer = process.call(settings, f"{__name__}:load", folder=str(folder), repeats=settings.repeats)
     size = f"{settings.arxiv_nodes:,} nodes"
     return [
         judge(
@@ -90,7 +91,7 @@ def loading(settings: Settings, folder: Path) -> list[Row]:
             "what": f"its GCN matrix and first product, {size}",
             "unit": "s",
             **spread("value", answer["first"]),
-            "note": "once a job",
+            "note": "once per job",
         },
     ]
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from methods.contract import Shape
-from tests.benchmarks import data, growth_figure, process, trainings
+from tests.benchmarks import data, process, trainings
+from tests.benchmarks.growth import figure
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, exponent, judge, say
 from workflow.training import device as devices
@@ -28,10 +29,11 @@ MOST_REPEATS = 50
 SETTLING = 8
 """Epochs until a process of two million nodes asks the system for hardly any more memory."""
 ABOUT = (
-    "An epoch (training and evaluation) of a GCN 2x32 on generated graphs with ogbn-arxiv's edges a node, 32 features "
-    "and made-up signals of a GCN 3x32, distilled on the training nodes; each run in a process of its own. epoch_s is "
-    "the median of the epochs after the first eight; above_base_mib is the peak, in another process that gives freed "
-    "memory back, beyond what it holds before the data are loaded."
+    "An epoch (training and evaluation) of a GCN 2x32 on generated graphs with 32 features and as many edges per node "
+    "as ogbn-arxiv, distilled on the training nodes with made-up signals of a GCN 3x32; each run in a process of its "
+    "own. epoch_s is the median of the epochs after the first eight; above_base_mib is the peak, in another process "
+    "that gives freed memory back, beyond what it holds before the data are loaded.\n\n"
+    "![Seconds per epoch and peak memory against nodes](growth.png)"
 )
 EXPONENTS_ABOUT = (
     "Exponents b of time ~ nodes^b and memory above the base ~ nodes^b: least squares in log-log over all sizes. "
@@ -49,7 +51,7 @@ def run(settings: Settings) -> list[Table]:
             edges = task.num_edges
             del task
             for method, hyperparameters in METHODS.items():
-                target = "tests.benchmarks.growth:one"
+                target = f"{__name__}:one"
                 given = {"folder": folder, "method": method, "hyperparameters": hyperparameters}
                 # Epochs of milliseconds need more of them for a steady median.
                 repeats = max(settings.repeats, min(MOST_REPEATS, LARGEST // int(nodes)))
@@ -65,7 +67,7 @@ def run(settings: Settings) -> list[Table]:
                 }
                 rows.append(row)
                 say("growth", row)
-    growth_figure.draw(rows, settings.folder)
+    figure.draw(rows, settings.folder)
     return [Table(EXPONENTS_ABOUT, exponents(rows)), Table(ABOUT, rows)]
 
 

@@ -65,7 +65,7 @@ def memory(settings: Settings, nodes: int) -> Table:
         peaks = {
             method: process.call(
                 settings,
-                "tests.benchmarks.depth:peak",
+                f"{__name__}:peak",
                 method=method,
                 nodes=nodes,
                 teacher_layers=deep,

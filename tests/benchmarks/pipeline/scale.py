@@ -15,7 +15,7 @@ import methods
 from tests.benchmarks import process
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say
-from tests.unit import ogb_layout
+from tests.workflow.datasets import ogb_layout
 from workflow import config, plan
 from workflow.files import read_json
 
@@ -23,6 +23,8 @@ CONFIG = process.ROOT / "config" / "paper.yaml"
 STEPS = "workflow.steps"
 LIMITS = {"ogbn-arxiv": (180, 6 * 2**10), "ogbn-mag": (480, 14 * 2**10)}
 """Seconds and MiB that the preparation may take."""
+LONG = True
+"""Runs only where it is named."""
 LARGEST_MIB = 16 * 2**10
 QUICK_METHODS = 2
 PREPARED_ABOUT = (

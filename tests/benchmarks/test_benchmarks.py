@@ -11,33 +11,36 @@ import torch
 
 import methods
 from methods.contract import Signals
-from tests.benchmarks import data, limits, process, tables
+from tests.benchmarks import data, parts, process, tables
 from tests.benchmarks.__main__ import main
-from tests.benchmarks.relational import Sides
-from tests.benchmarks.settings import LONG_PARTS, PARTS, Settings
+from tests.benchmarks.memory import limits
+from tests.benchmarks.settings import Settings
+from tests.benchmarks.speed.relational import Sides
 from workflow.training import device as devices
 
 # One worker runs them all, so that the run they share is made once.
 pytestmark = pytest.mark.xdist_group("bench")
 NODES = 2000
+SHIPPED = {"cells", "epochs", "growth", "limits", "overhead", "pipeline", "scale", "threads"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The answers of all parts on a tiny size."""
     folder = tmp_path_factory.mktemp("bench")
-    for part in (*PARTS, *LONG_PARTS):
+    for part in parts.found():
         main([part, "--nodes", str(NODES), "--repeats", "1", "--in-process", "--output", str(folder)])
     return folder
 
 
-def parts(folder: Path) -> dict:
+def answers(folder: Path) -> dict:
     return json.loads((folder / "bench.json").read_text())["parts"]
 
 
+@pytest.mark.slow
 def test_every_part_writes_its_rows(folder):
-    found = parts(folder)
-    assert set(found) == {*PARTS, *LONG_PARTS}
+    found = answers(folder)
+    assert set(found) == set(parts.found())
     for name, part in found.items():
         assert {"machine", "torch", "threads", "date", "commit", "load_before", "seconds"} <= set(part), name
         for table in part["tables"]:
@@ -45,42 +48,52 @@ def test_every_part_writes_its_rows(folder):
             assert table["about"], name
 
 
-def test_the_report_has_one_section_a_part(folder):
+@pytest.mark.slow
+def test_the_report_has_one_section_per_part(folder):
     text = (folder / "bench.md").read_text()
-    assert re.findall(r"^## (\w+)$", text, flags=re.M) == [*PARTS, *LONG_PARTS]
-    for part in parts(folder).values():
+    assert re.findall(r"^## (\w+)$", text, flags=re.M) == list(parts.found())
+    for part in answers(folder).values():
         for table in part["tables"]:
             assert table["about"] in text
     assert (folder / "growth.png").stat().st_size and (folder / "growth.pdf").stat().st_size
 
 
+@pytest.mark.slow
 def test_every_method_has_its_overhead(folder):
-    rows = parts(folder)["overhead"]["tables"][0]["rows"]
+    rows = answers(folder)["overhead"]["tables"][0]["rows"]
     assert {row["method"] for row in rows} == {*methods.available(), "kd+abkd"}
     assert all(row["note"] if row["epoch_s"] is None else row["ratio"] > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_limits_cover_the_losses(folder):
-    rows = [row for table in parts(folder)["limits"]["tables"][:2] for row in table["rows"]]
+    rows = [row for table in answers(folder)["limits"]["tables"][:2] for row in table["rows"]]
     kernels = ("cosine", "poly", "l2", "rbf")
     expected = {f"{method} {kernel}" for method in ("gsp", "lsp") for kernel in kernels}
     assert {row["loss"] for row in rows} == expected | {"gcrd", "stride gcrd", "stride gsp"}
 
 
+@pytest.mark.slow
 def test_a_part_run_again_leaves_the_others(folder):
-    before = parts(folder)
+    before = answers(folder)
     tables.keep(folder, "threads", {**before["threads"], "seconds": 7.0}, [tables.Table("Again.", [{"a": 1.0}])])
-    after = parts(folder)
+    after = answers(folder)
     assert after["threads"]["tables"] == [{"about": "Again.", "rows": [{"a": 1.0}]}]
     assert {name: part for name, part in after.items() if name != "threads"} == {
         name: part for name, part in before.items() if name != "threads"
     }
 
 
+def test_parts_are_the_modules_that_run():
+    assert set(parts.found()) >= SHIPPED
+    assert "scale" in set(parts.found()) - set(parts.usual())
+    assert "plain_loop" not in parts.found()
+
+
 def test_an_unknown_part_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["epoch"])
-    assert "allowed: epochs, cells" in capsys.readouterr().err
+    assert "allowed: cells, epochs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("case", limits.CASES)
@@ -124,7 +137,7 @@ def test_both_relational_networks_compute_the_same():
 
 def test_a_process_of_its_own_answers_with_its_own_peak():
     here = torch.ones(2**26)  # 256 MiB that the child must not inherit
-    answer = process.call(Settings(), "tests.unit.test_benchmarks:occupy", mib=64)
+    answer = process.call(Settings(), f"{__name__}:occupy", mib=64)
     assert answer["before"] + 60 < answer["peak_mib"] < answer["before"] + 64 + 0.9 * here.numel() * 4 / 2**20
 
 
@@ -136,7 +149,7 @@ def occupy(mib: int) -> dict:
 
 def test_a_failing_process_says_why():
     with pytest.raises(RuntimeError, match="no_such_function"):
-        process.call(Settings(), "tests.benchmarks.limits:no_such_function")
+        process.call(Settings(), "tests.benchmarks.memory.limits:no_such_function")
 
 
 def test_judging():

@@ -33,7 +33,7 @@ class Plain(nn.Module):
 
 
 class PlainRGCN(nn.Module):
-    """The network of OGB's examples for ogbn-mag: RGCNConv, which loops over relations, and a root map a node type.
+    """The network of OGB's examples for ogbn-mag: RGCNConv, which loops over relations, and a root map per node type.
 
     Args:
         counts: nodes of every type, in the order in which they are numbered.
@@ -70,7 +70,7 @@ class PlainRGCN(nn.Module):
         sizes = [len(part) for part in parts]
         for number, (layer, roots) in enumerate(zip(self.layers, self.roots, strict=True)):
             if not isinstance(roots, nn.ModuleDict):
-                raise TypeError("a layer has one root map a node type")
+                raise TypeError("a layer has one root map per node type")
             own = torch.cat([roots[k](part) for k, part in zip(self.kinds, x.split(sizes), strict=True)])
             x = layer(x, edges, types) + own
             if number < len(self.layers) - 1:

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from methods.sparse import rows_of
-from tests.benchmarks import data, process, relational, trainings
-from tests.benchmarks.plain import Plain
+from tests.benchmarks import data, process, trainings
 from tests.benchmarks.settings import Settings
+from tests.benchmarks.speed import relational
+from tests.benchmarks.speed.plain import Plain
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from workflow.task import SPLITS
 from workflow.training.device import keep_freed_memory
@@ -20,7 +21,7 @@ from workflow.training.device import keep_freed_memory
 NETWORKS = [("gcn", 2, 256, 1), ("gcn", 2, 64, 1), ("gcn", 2, 32, 1), ("gcn", 2, 16, 1), ("sage", 2, 256, 1)]
 ATTENTION = [("gat", 3, 64, 3)]
 ATTENTION_SHARE = 4
-"""Attention runs on a quarter of the nodes and edges: the plain loop holds several values an edge, head and column."""
+"""Attention runs on a quarter of the nodes and edges: the plain loop holds several values per edge, head and column."""
 WANTED = {"gcn": ">= 8", "sage": ">= 5", "gat": ">= 2"}
 
 ABOUT = (
@@ -44,12 +45,11 @@ def run(settings: Settings) -> list[Table]:
 
 def compare(settings: Settings, nodes: int, kind: str, layers: int, width: int, heads: int) -> Row:
     """Median seconds of an epoch each way, and the ratio of each pair of turns."""
-    here = "tests.benchmarks.epochs"
     shape = {"nodes": nodes, "kind": kind, "layers": layers, "width": width, "heads": heads}
     sides = {
-        "ours": (f"{here}:our_epochs", shape),
-        "pyg": (f"{here}:plain_epochs", shape | {"kept": False}),
-        "pyg_kept": (f"{here}:plain_epochs", shape | {"kept": True}),
+        "ours": (f"{__name__}:our_epochs", shape),
+        "pyg": (f"{__name__}:plain_epochs", shape | {"kept": False}),
+        "pyg_kept": (f"{__name__}:plain_epochs", shape | {"kept": True}),
     }
     times = process.turns(settings, sides, settings.repeats)
     return {

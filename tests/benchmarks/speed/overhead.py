@@ -37,11 +37,11 @@ def run(settings: Settings) -> list[Table]:
         found = {}
         for name in [BASE, *ids, f"{BASE} again"]:
             given = {"folder": str(folder), "method": name.removesuffix(" again")}
-            target = "tests.benchmarks.overhead:one"
+            target = f"{__name__}:one"
             found[name] = process.call(settings, target, **given, repeats=settings.repeats, kept=True)
             memory = process.call(settings, target, **given, repeats=1, kept=False)
             found[name]["peak_mib"] = memory["peak_mib"]
-            text = found[name].get("skipped") or f"{np.median(found[name]['seconds']):.3g} s an epoch"
+            text = found[name].get("skipped") or f"{np.median(found[name]['seconds']):.3g} s per epoch"
             print(f"overhead: {name}: {text}, peak {found[name]['peak_mib']:.0f} MiB", flush=True)
     last = found.pop(f"{BASE} again")
     found[BASE]["seconds"] += last["seconds"]

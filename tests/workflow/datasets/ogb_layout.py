@@ -3,7 +3,7 @@
 Nodes of one class have features about one centre and, three times of four, edges to their own class, so that a model
 can learn from a tiny graph. Run as a module it writes graphs of the official sizes, for measuring time and memory:
 
-    python -m tests.unit.ogb_layout ROOT ogbn-arxiv|ogbn-mag
+    python -m tests.workflow.datasets.ogb_layout ROOT ogbn-arxiv|ogbn-mag
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TINY_MAG = {"counts": TINY_MAG_COUNTS, "edges": TINY_MAG_EDGES, "features": 128,
 
 def shared_data(part: str) -> Path:
     """Real raw files (`ogb`, `planetoid`) from ABKD_SHARED_DATA or beside the checkout; skips where they are absent."""
-    beside = Path(__file__).parents[3] / "shared" / "data"
+    beside = Path(__file__).parents[4] / "shared" / "data"
     path = Path(os.environ.get("ABKD_SHARED_DATA", beside)) / part
     if not path.is_dir():
         pytest.skip(f"NO REAL DATA: {path} is absent; set ABKD_SHARED_DATA to a folder that holds {part}/")

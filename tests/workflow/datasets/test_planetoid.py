@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tests.unit.ogb_layout import shared_data
+from tests.workflow.datasets.ogb_layout import shared_data
 from workflow import catalog
 from workflow.datasets import planetoid
 from workflow.datasets.parts.csr import expand

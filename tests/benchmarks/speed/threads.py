@@ -1,4 +1,4 @@
-"""Two processes of one thread beside each other, against one process of two threads: which trains more a second?"""
+"""Two processes of one thread beside each other, against one process of two threads: which trains more per second?"""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ EPOCHS = 4
 """Of each of the two processes; the one process trains twice as many."""
 ABOUT = (
     "The same number of epochs (training and evaluation of a GCN on the arxiv-sized graph) by two processes of one "
-    "thread at the same time, and by one process of two threads, without start-up and the first three epochs. Epochs a "
-    "second of both together; ratio is that of two processes over that of one, its median (and range) over repeats: "
-    "above 1, one thread a process is the better use of two cores."
+    "thread at the same time, and by one process of two threads. Start-up and the first three epochs do not count. "
+    "The columns are epochs per second of all processes together; ratio is two processes over two threads, its median "
+    "(and range) over repeats. Above 1, one thread per process is the better use of two cores."
 )
 
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from methods.contract import UNLABELED
 from tests.benchmarks import data, process, trainings
-from tests.benchmarks.plain import PlainRGCN
 from tests.benchmarks.settings import Settings
+from tests.benchmarks.speed.plain import PlainRGCN
 from tests.benchmarks.tables import Row, Table, judge, say, spread
-from tests.unit.ogb_layout import MAG
+from tests.workflow.datasets.ogb_layout import MAG
 from workflow.config import training_defaults
 from workflow.datasets.parts.csr import expand
 from workflow.models.hetero import Patterns, ends

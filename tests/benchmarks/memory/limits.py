@@ -15,7 +15,8 @@ import methods
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import KERNELS
 from methods.testing import make_batch
-from tests.benchmarks import data, depth, process, trainings, whole
+from tests.benchmarks import data, process, trainings
+from tests.benchmarks.memory import depth, whole
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Table, judge, say, spread
 from workflow.training import device as devices
@@ -87,7 +88,7 @@ def pairs(settings: Settings) -> Table:
     rows = []
     for name in CASES:
         shared = {"case": name, "rows": settings.sized(SAMPLES, 128)}
-        target = "tests.benchmarks.limits:losses"
+        target = f"{__name__}:losses"
         alone = process.call(settings, target, sides=["ours"], repeats=1, **shared)
         both = process.call(settings, target, sides=["whole", "ours"], repeats=min(TURNS, settings.repeats), **shared)
         row = {
@@ -128,7 +129,7 @@ def edges(settings: Settings) -> Table:
     for kernel in KERNELS:
         answer = process.call(
             settings,
-            "tests.benchmarks.limits:local",
+            f"{__name__}:local",
             kernel=kernel,
             nodes=settings.arxiv_nodes,
             repeats=settings.repeats,

@@ -102,14 +102,14 @@ def teach(spec: dict[str, Any], task: Path, output: Path, seeds: int, threads: i
 
 
 def distill(
-    spec: dict[str, Any], task: Path, teachers: Path, output: Path, seeds: int, threads: int, warm: bool = False
+    spec: dict[str, Any], task: Path, teachers: Path, output: Path, seeds: int, threads: int, forked: bool = False
 ) -> float:
     """Seconds of a job.
 
     Args:
-        warm: started by `workflow.fork_server`, as Snakemake's jobs are, instead of cold.
+        forked: started by `workflow.fork_server`, as Snakemake's jobs are, instead of cold.
     """
-    module = ["workflow.fork_server", "workflow.steps.distill"] if warm else ["workflow.steps.distill"]
+    module = ["workflow.fork_server", "workflow.steps.distill"] if forked else ["workflow.steps.distill"]
     machine = ["--task", str(task), "--device", "cpu", "--threads", str(threads)]
     places = ["--teachers", str(teachers), "--output", str(output)]
     return process.module(*module, "--spec", json.dumps(spec), "--seeds", f"0-{seeds - 1}", *places, *machine)
@@ -124,7 +124,7 @@ def compare(folder: Path, task: Path, dataset: str, width: int, epochs: int, pla
     between = process.cpu_of_children()
     options = ["--epochs", str(epochs), "--width", str(width), "--classes", str(catalog.facts(dataset).outputs)]
     options += ["--threads", str(threads), "--output", str(folder / "row.json")]
-    plain = [process.module("tests.benchmarks.plain_loop", str(task), *options) for _ in range(plain_runs)]
+    plain = [process.module("tests.benchmarks.speed.plain_loop", str(task), *options) for _ in range(plain_runs)]
     ten = [SEEDS * seconds for seconds in plain]
     return {
         "cell": f"{dataset}: gcn 3x256 -> 2x{width}",

@@ -1,4 +1,4 @@
-"""The figure of `growth`: seconds per epoch and peak memory against nodes, one line a method."""
+"""The figure of `growth`: seconds per epoch and peak memory against nodes, one line per method."""
 
 from __future__ import annotations
 

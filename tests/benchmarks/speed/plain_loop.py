@@ -1,6 +1,6 @@
 """What one writes with PyG for one seed of logit KD, in a process of its own: the teacher runs at every step.
 
-`python -m tests.benchmarks.plain_loop TASK_FOLDER --epochs 50 --width 16 --output row.json`
+`python -m tests.benchmarks.speed.plain_loop TASK_FOLDER --epochs 50 --width 16 --output row.json`
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.benchmarks.plain import Plain
+from tests.benchmarks.speed.plain import Plain
 
 TEMPERATURE, ALPHA = 4.0, 0.9
 

@@ -1,0 +1,1 @@
+"""What the losses over all pairs of nodes, edges or layers take in memory."""

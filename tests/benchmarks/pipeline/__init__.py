@@ -1,0 +1,1 @@
+"""What surrounds the trainings: start-up, loading, planning, preparation at official sizes."""

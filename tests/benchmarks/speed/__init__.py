@@ -1,0 +1,1 @@
+"""How long a training takes, against a plain PyG loop and between methods."""

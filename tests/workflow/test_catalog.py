@@ -1,0 +1,94 @@
+"""The catalogue: light, and a new family of datasets is one new file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.test_end_to_end import CODE, ROOT, jobs, snakemake
+from workflow.task import Task
+
+FAMILY = '''"""`ring-N`: a ring of N nodes, labelled by its halves."""
+
+from typing import Any
+
+import numpy as np
+
+from methods.vocabulary import Kind, Objective
+from workflow.catalog import Facts
+from workflow.datasets.parts.csr import symmetric_csr
+from workflow.task import Task
+
+SIZE = 40
+NAMES = {f"ring-{SIZE}": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 2, 2, "Ring", {"symmetric": True})}
+
+
+def build(name: str, settings: dict[str, Any]) -> Task:
+    nodes = np.arange(SIZE)
+    pointers, sources = symmetric_csr(nodes, (nodes + 1) % SIZE, SIZE)
+    labels = nodes // (SIZE // 2)
+    split = {f"split/{part}": nodes[first::3] for first, part in enumerate(("train", "valid", "test"))}
+    features = np.eye(2, dtype=np.float32)[labels]
+    arrays = {"features": features, "labels": labels, "pointers": pointers, "sources": sources, **split}
+    return Task(name, Kind.NODE, Objective.MULTICLASS, "accuracy", 2, arrays, {"symmetric": True})
+'''
+CONFIG = {
+    "title": "Rings",
+    "seeds": 3,
+    "models": {"gcn-3x64": {"model": "gcn", "layers": 3, "width": 64}, "gcn-2": {"model": "gcn", "layers": 2}},
+    "methods": {"supervised": None, "kd": None},
+    "experiments": [
+        {"dataset": "ring-40", "teachers": ["gcn-3x64"], "students": [{"model": "gcn-2", "widths": [8]}]},
+    ],
+}
+
+
+def test_the_catalogue_needs_no_heavy_import() -> None:
+    heavy = ("torch", "rdkit", "ogb", "scipy", "pandas", "sklearn", "MoleculeACE")
+    code = f"import sys, workflow.catalog as c; c.available(); print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code with one more file in `workflow/datasets/`, and a configuration that names its dataset."""
+    folder = tmp_path_factory.mktemp("extended")
+    for name in CODE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "workflow" / "datasets" / "ring.py").write_text(FAMILY)
+    (folder / "config" / "ring.yaml").write_text(yaml.safe_dump(CONFIG))
+    return folder
+
+
+def python(folder: Path, *arguments: str) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
+    command = [sys.executable, *arguments]
+    answer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout + answer.stderr
+
+
+def test_the_catalogue_finds_a_new_family(extended: Path) -> None:
+    code = "from workflow import catalog; print(catalog.loader('ring-40'), 'ring-40' in catalog.available())"
+    assert python(extended, "-c", code).strip() == "ring True"
+
+
+def test_a_new_family_is_prepared(extended: Path) -> None:
+    python(extended, "-m", "workflow.steps.prepare", "ring-40", "task")
+    task = Task.load(extended / "task")
+    assert task.name == "ring-40" and len(task.labels) == 40 and task.num_edges == 80
+
+
+def test_a_configuration_names_a_new_family(extended: Path) -> None:
+    found = jobs(snakemake(extended, "-n", "--configfile", "config/ring.yaml"))
+    assert found["prepare"] == 1 and found["distill"] == 2
