@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from methods.sparse import compressed
 from methods.vocabulary import Kind, Objective
 
 Cached = TypeVar("Cached")
@@ -107,11 +108,8 @@ class Batch:
         `sources[pointers[i]:pointers[i + 1]]` in ascending order.
         """
         source, target = self.edge_index
-        order = torch.argsort(target * max(self.rows, 1) + source)
-        counts = torch.bincount(target, minlength=self.rows)
-        pointers = torch.zeros(self.rows + 1, dtype=torch.int64, device=target.device)
-        torch.cumsum(counts, 0, out=pointers[1:])
-        return pointers, source[order]
+        pattern, _ = compressed(target, source, self.rows, self.rows)
+        return pattern.pointers.long(), pattern.columns.long()
 
     @property
     def rows(self) -> int:

@@ -11,76 +11,63 @@ from torch.autograd.function import once_differentiable
 
 from methods.contract import Batch, NotApplicableError
 from methods.kernels import ANGULAR, TINY, angular, distant
-from methods.sparse import csr, times
+from methods.sparse import Pattern, compressed, pointers_of, segment_log_softmax, times
 
 COLUMN_VALUES = 2**24
 """Values of a block of columns in products of pairs: 64 MiB in float32."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edges:
     """The edges of a batch in the order of `Batch.neighbours`, prepared for kernels of the rows at their two ends.
 
     Kernels are symmetric, so that i -> j and j -> i share the value of one unordered pair.
 
     Attributes:
-        pointers [n + 1], targets [E]: CSR by target, and the target of each edge.
-        pair [E]: the pair of each edge.
-        pair_pointers [n + 1], lower [P], upper [P]: every unordered pair once, as CSR by its lower row.
-        both_pointers [n + 1], both_columns [2P], both_pair [2P]: every pair in both directions, as CSR, and the pair
-            of each entry.
+        neighbours: row i holds the sources j of the edges j -> i.
+        pair: [E] the pair of each edge.
+        pairs: every one of the P unordered pairs once, in the row of its lower end.
+        both: every pair in both directions.
+        both_pair: [2 P] the pair of each entry of `both`.
     """
 
-    pointers: Tensor
-    targets: Tensor
+    neighbours: Pattern
     pair: Tensor
-    pair_pointers: Tensor
-    lower: Tensor
-    upper: Tensor
-    both_pointers: Tensor
-    both_columns: Tensor
+    pairs: Pattern
+    both: Pattern
     both_pair: Tensor
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.pair)
 
     @classmethod
     def of(cls, batch: Batch) -> Edges:
-        """Once per Batch object, whatever the number of methods that ask.
+        """Computed once per Batch object, however many methods ask.
 
         Raises:
             NotApplicableError: no row ever has two neighbours to compare, so that local structure says nothing.
         """
-        return batch.memo("methods.kernels.Edges", lambda: cls._build(batch))
+        return batch.memo("methods.edges.Edges", lambda: cls._build(batch))
 
     @classmethod
     def _build(cls, batch: Batch) -> Edges:
-        pointers, sources = batch.neighbours
-        if batch.constant and not bool((pointers.diff() > 1).any()):
+        n = batch.rows
+        neighbours = Pattern(*batch.neighbours, n)
+        if batch.constant and not bool((neighbours.counts > 1).any()):
             raise NotApplicableError("no distilled node has two neighbours among the distilled nodes")
-        n = max(batch.rows, 1)
-        nodes = torch.arange(batch.rows, device=sources.device)
-        targets = torch.repeat_interleave(nodes, pointers.diff(), output_size=len(sources))
-        pairs, pair = torch.unique(
-            torch.minimum(targets, sources) * n + torch.maximum(targets, sources), return_inverse=True
+        targets, sources = neighbours.rows, neighbours.columns
+        keys = torch.minimum(targets, sources) * n + torch.maximum(targets, sources)
+        found, pair = torch.unique(keys, return_inverse=True)
+        lower, upper = found // max(n, 1), found % max(n, 1)
+        both, order = compressed(torch.cat([lower, upper]), torch.cat([upper, lower]), n, n)
+        index = both.columns.dtype
+        return cls(
+            neighbours.narrow(),
+            pair.to(index),
+            Pattern(pointers_of(torch.bincount(lower, minlength=n)), upper, n).narrow(),
+            both,
+            (order % max(len(found), 1)).to(index),
         )
-        lower, upper = pairs // n, pairs % n
-        rows, columns = torch.cat([lower, upper]), torch.cat([upper, lower])
-        order = torch.argsort(rows * n + columns)
-
-        def begins(rows: Tensor) -> Tensor:
-            found = torch.zeros_like(pointers)
-            torch.cumsum(torch.bincount(rows, minlength=batch.rows), 0, out=found[1:])
-            return found
-
-        parts = (
-            *(pointers, targets, pair),
-            *(begins(lower), lower, upper),
-            *(begins(rows), columns[order], order % max(len(pairs), 1)),
-        )
-        # Half the memory, and the type that the CPU's sparse library takes as it is.
-        index = torch.int32 if max(len(rows), len(targets), batch.rows) < 2**31 else torch.int64
-        return cls(*(part.to(index) for part in parts))
 
 
 class _PairProducts(torch.autograd.Function):
@@ -96,12 +83,12 @@ class _PairProducts(torch.autograd.Function):
         ctx.edges, ctx.mean = edges, h.mean(0) if centred else None
         ctx.save_for_backward(h)
         n = len(h)
-        products, squares = h.new_zeros(len(edges.upper)), h.new_zeros(n)
+        products, squares = h.new_zeros(len(edges.pairs.columns)), h.new_zeros(n)
 
         def add(part: Tensor) -> Tensor:
             squares.add_(torch.linalg.vector_norm(part, dim=1).square_())
-            pattern = csr(edges.pair_pointers, edges.upper, products, n)
-            return torch.sparse.sampled_addmm(pattern, part, part.T).values()
+            added: Tensor = torch.sparse.sampled_addmm(edges.pairs.matrix(products), part, part.T).values()
+            return added
 
         if ctx.mean is None:
             return add(h), squares
@@ -114,8 +101,7 @@ class _PairProducts(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
         (h,), edges = ctx.saved_tensors, ctx.edges
         # Both ends of a pair receive the other end's row: (G + G') h, with G the sparse matrix of gradients.
-        values = upstream[0].index_select(0, edges.both_pair)
-        weights = csr(edges.both_pointers, edges.both_columns, values, len(h))
+        weights = edges.both.matrix(upstream[0].index_select(0, edges.both_pair))
 
         def pull(part: Tensor) -> Tensor:
             return times(weights, part).addcmul_(part, upstream[1][:, None], value=2)
@@ -141,36 +127,17 @@ def edgewise(h: Tensor, edges: Edges, kernel: str) -> Tensor:
     if len(edges) == 0:
         return h.sum(1)[:0]
     products, squares = _PairProducts.apply(h, edges, kernel not in ANGULAR)
+    lower, upper = edges.pairs.rows, edges.pairs.columns
     if kernel in ANGULAR:
         # Scaling P products by both lengths needs no [n, d] copy of unit rows.
         inverse = torch.rsqrt(squares + TINY)
-        values = angular(products * inverse.index_select(0, edges.lower) * inverse.index_select(0, edges.upper), kernel)
+        values = angular(products * inverse.index_select(0, lower) * inverse.index_select(0, upper), kernel)
     else:
-        both = squares.index_select(0, edges.lower) + squares.index_select(0, edges.upper)
+        both = squares.index_select(0, lower) + squares.index_select(0, upper)
         values = distant(both, both - 2 * products, kernel)
     return values.index_select(0, edges.pair)
 
 
-class _LogSoftmax(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, edges: Edges) -> Tensor:
-        # `initial` only pads nodes without neighbours, whose value nobody reads.
-        top = torch.segment_reduce(values, "max", offsets=edges.pointers, unsafe=True)
-        shifted = values - top.index_select(0, edges.targets)
-        total = torch.segment_reduce(shifted.exp(), "sum", offsets=edges.pointers, unsafe=True)
-        result = shifted - total.log().index_select(0, edges.targets)
-        ctx.edges = edges
-        ctx.save_for_backward(result)
-        return result
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
-        (result,), edges = ctx.saved_tensors, ctx.edges
-        total = torch.segment_reduce(upstream[0].contiguous(), "sum", offsets=edges.pointers, unsafe=True)
-        return upstream[0] - result.exp() * total.index_select(0, edges.targets), None
-
-
 def neighbour_log_softmax(values: Tensor, edges: Edges) -> Tensor:
     """Log softmax [E] of edge values over the neighbours j of each target i."""
-    return _LogSoftmax.apply(values, edges) if len(values) else values
+    return segment_log_softmax(values, edges.neighbours)

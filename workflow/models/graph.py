@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from methods.sparse import csr, from_edges, rows_of
-from workflow.models.propagation import Sparse
+from methods.sparse import Matrix, Pattern
+from workflow.models import propagation
 
 Cached = TypeVar("Cached")
 
@@ -24,6 +24,10 @@ class Graph:
         transpose: the same of the reversed edges; None where the graph is symmetric.
         labels: [n] int64 classes that a network may see as input, `UNLABELED` outside the training split; None where
             there are none to see.
+
+    Attributes:
+        adjacency: row i holds the sources j of the edges j -> i.
+        rows: the nodes whose outputs are wanted; None for all. `at` sets them.
     """
 
     def __init__(
@@ -35,19 +39,17 @@ class Graph:
         labels: Tensor | None = None,
     ) -> None:
         self.x = x
-        self.pointers = pointers
-        self.sources = sources
-        self.transpose = transpose or (pointers, sources)
-        self.symmetric = transpose is None
+        self.adjacency = Pattern(pointers, sources, len(pointers) - 1)
         self.labels = labels
         self.rows: slice | None = None
-        """The nodes whose outputs are wanted; None for all. `at` sets them."""
+        self._symmetric = transpose is None
+        self._transpose = self.adjacency if transpose is None else Pattern(*transpose, self.nodes)
         self._memo: dict[Hashable, Any] = {}
         self._structure: dict[Hashable, Any] = {}
 
     @property
     def nodes(self) -> int:
-        return len(self.pointers) - 1
+        return self.adjacency.height
 
     def at(self, rows: slice | None) -> Graph:
         """This graph, of which a network answers for these nodes alone; everything else is shared."""
@@ -65,59 +67,35 @@ class Graph:
         return x if self.rows is None else x[self.rows]
 
     def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
-        """`compute()` once a graph: for constants such as A X."""
-        if key not in self._memo:
-            self._memo[key] = compute()
-        return self._memo[key]
+        """`compute()` once per graph: for constants such as A X."""
+        return _kept(self._memo, key, compute)
 
     def memo_structure(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
         """As `memo`, for what depends on the edges alone: `forget` keeps it."""
-        if key not in self._structure:
-            self._structure[key] = compute()
-        return self._structure[key]
+        return _kept(self._structure, key, compute)
 
     def forget(self) -> None:
         """Drops the memoised constants; the propagation matrices stay, as a server would keep them."""
         self._memo.clear()
 
     @property
-    def looped(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Adjacency with one self-loop a node, and its transpose, as (pointers, sources) each."""
-        return self.memo_structure("looped", self._looped)
-
-    def _looped(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        with_loops = _add_loops(self.pointers, self.sources)
-        return with_loops, with_loops if self.symmetric else _add_loops(*self.transpose)
+    def looped(self) -> Pattern:
+        """The adjacency with one self-loop per node."""
+        return self.memo_structure("looped", lambda: propagation.with_loops(self.adjacency))
 
     @property
-    def gcn(self) -> Sparse:
-        """The wanted rows of D^-1/2 (A + I) D^-1/2, D the in-degree of A + I (Kipf and Welling, ICLR 2017, eq. 2)."""
-        return self._wanted_rows("gcn", self._gcn)
-
-    def _gcn(self) -> Sparse:
-        (pointers, sources), (back_pointers, back_sources) = self.looped
-        scale = (pointers[1:] - pointers[:-1]).to(self.x.dtype).pow(-0.5)
-
-        def build(rows: Tensor, columns: Tensor) -> Tensor:
-            return csr(rows, columns, scale[rows_of(rows)] * scale[columns.long()], self.nodes)
-
-        forward = build(pointers, sources)
-        return Sparse(forward, forward if self.symmetric else build(back_pointers, back_sources))
-
-    @property
-    def mean(self) -> Sparse:
-        """The wanted rows of D^-1 A: means over in-neighbours, 0 without any (Hamilton et al., NeurIPS 2017)."""
-        return self._wanted_rows("mean", self._mean)
-
-    def _mean(self) -> Sparse:
-        degree = (self.pointers[1:] - self.pointers[:-1]).to(self.x.dtype).clamp(min=1)
-        pointers, sources = self.transpose
-        return Sparse(
-            csr(self.pointers, self.sources, (1 / degree)[rows_of(self.pointers)], self.nodes),
-            csr(pointers, sources, (1 / degree)[sources.long()], self.nodes),
+    def gcn(self) -> Matrix:
+        """The wanted rows of the symmetrically normalised adjacency with self-loops."""
+        return self._wanted_rows(
+            "gcn", lambda: propagation.symmetric_normalised(self.looped, self._symmetric, self.x.dtype)
         )
 
-    def _wanted_rows(self, name: str, build: Callable[[], Sparse]) -> Sparse:
+    @property
+    def mean(self) -> Matrix:
+        """The wanted rows of the mean over in-neighbours."""
+        return self._wanted_rows("mean", lambda: propagation.mean(self.adjacency, self._transpose, self.x.dtype))
+
+    def _wanted_rows(self, name: str, build: Callable[[], Matrix]) -> Matrix:
         matrix = self.memo_structure(name, build)
         if self.rows is None:
             return matrix
@@ -126,7 +104,8 @@ class Graph:
         return self.memo_structure((name, start, stop, backward), lambda: matrix.part(start, stop, backward))
 
 
-def _add_loops(pointers: Tensor, sources: Tensor) -> tuple[Tensor, Tensor]:
-    nodes = len(pointers) - 1
-    every = torch.arange(nodes, device=pointers.device)
-    return from_edges(torch.cat([sources.long(), every]), torch.cat([rows_of(pointers), every]), nodes)
+def _kept(memo: dict[Hashable, Any], key: Hashable, compute: Callable[[], Cached]) -> Cached:
+    if key not in memo:
+        memo[key] = compute()
+    found: Cached = memo[key]
+    return found

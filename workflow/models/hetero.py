@@ -1,4 +1,4 @@
-"""A heterogeneous graph on a device: node types, and one mean-normalised propagation matrix a relation.
+"""A heterogeneous graph on a device: node types, and one mean-normalised propagation matrix per relation.
 
 Adjacency comes in as scipy CSR patterns [targets x sources] of ones, which samplers slice and transpose in compiled
 code; a relation is named "SOURCE/NAME/TARGET", as in a Task.
@@ -11,12 +11,11 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from methods.sparse import csr
-from workflow.models.propagation import Sparse
+from methods.sparse import Matrix
+from workflow.models.propagation import relation_mean
 
 Cached = TypeVar("Cached")
 Patterns = Mapping[str, csr_array]
@@ -53,7 +52,7 @@ class HeteroGraph:
         self.sampled = ids is not None
         self.rows = rows
         like = next(iter(features.values()))
-        self.means = {name: mean(pattern, like, backward) for name, pattern in sorted(patterns.items())}
+        self.means = {name: relation_mean(pattern, like, backward) for name, pattern in sorted(patterns.items())}
         """D_r^-1 A_r of every relation r."""
         self.last = self.means
         """The same for a network's last layer, whose targets are the wanted rows alone."""
@@ -67,21 +66,18 @@ class HeteroGraph:
         view.rows, view.last = rows, self._into(rows, patterns, backward=False)
         return view
 
-    def _into(self, rows: Tensor, patterns: Patterns, backward: bool) -> dict[str, Sparse]:
+    def _into(self, rows: Tensor, patterns: Patterns, backward: bool) -> dict[str, Matrix]:
         like = next(iter(self.features.values()))
         into = {name: pattern for name, pattern in patterns.items() if ends(name)[1] == self.target}
         wanted = rows.cpu().numpy()
-        return {name: mean(pattern[wanted], like, backward) for name, pattern in sorted(into.items())}
+        return {name: relation_mean(pattern[wanted], like, backward) for name, pattern in sorted(into.items())}
 
     def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
-        """`compute()` once a graph: for constants such as A X."""
+        """`compute()` once per graph: for constants such as A X."""
         if key not in self._memo:
             self._memo[key] = compute()
-        return self._memo[key]
-
-    def forget(self) -> None:
-        """Drops the memoised constants; the propagation matrices stay, as a server would keep them."""
-        self._memo.clear()
+        found: Cached = self._memo[key]
+        return found
 
 
 def ends(relation: str) -> tuple[str, str]:
@@ -93,25 +89,3 @@ def ends(relation: str) -> tuple[str, str]:
 def pattern(pointers: np.ndarray, sources: np.ndarray, width: int) -> csr_array:
     """A CSR adjacency by target as a pattern [targets x width] of ones."""
     return csr_array((np.ones(len(sources), np.int8), sources, pointers), shape=(len(pointers) - 1, width))
-
-
-def mean(pattern: csr_array, like: Tensor, backward: bool) -> Sparse:
-    """D^-1 A: the mean over the sources of every target, 0 for a target without any.
-
-    Args:
-        like: gives the type and the device.
-    """
-    degree = np.diff(pattern.indptr)
-    inverse = torch.from_numpy(1 / np.maximum(degree, 1)).to(like.dtype)
-
-    def move(matrix: Any, values: Tensor, width: int) -> Tensor:
-        pointers, columns = (torch.from_numpy(np.asarray(a)).to(like.device) for a in (matrix.indptr, matrix.indices))
-        return csr(pointers, columns, values.to(like.device), width)
-
-    targets, sources = pattern.shape
-    forward = move(pattern, torch.repeat_interleave(inverse, torch.from_numpy(degree)), sources)
-    if not backward:
-        return Sparse(forward, None)
-    # The compressed columns of a matrix are the compressed rows of its transpose.
-    columns = pattern.tocsc()
-    return Sparse(forward, move(columns, inverse[torch.from_numpy(columns.indices)], targets))

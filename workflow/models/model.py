@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
@@ -37,7 +38,7 @@ class Dropout:
 def keep_mask(x: Tensor, p: float, generator: torch.Generator) -> Tensor:
     """A mask of x's shape and type: 0 with probability p, else 1 / (1 - p).
 
-    On CPU, drawing a float an entry takes longer than the layer itself; here one 64-bit number serves four or eight
+    On CPU, drawing a float per entry takes longer than the layer itself; here one 64-bit number serves four or eight
     entries. p is rounded to a multiple of 2^-16 (of 2^-8 where that is exact, as for one half), and the scale with it.
     """
     if x.device.type != "cpu":
@@ -54,16 +55,29 @@ class Model(nn.Module):
     """A network that returns its logits and every hidden layer.
 
     A subclass lives alone in one file of `workflow/models/architectures/`. Its options are keyword-only arguments of
-    `__init__`; every subclass takes `layers` and `width`.
+    `__init__`; every subclass takes `layers` and `width`. It is called with the input of its kind of task: a `Graph`,
+    a `HeteroGraph`, or a mini-batch of `Molecules`.
+
+    Attributes:
+        kinds: of the tasks that it serves.
+        shape: widths of its hidden layers and logits, set by `__init__`.
     """
 
-    title: ClassVar[str]
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.NODE})
 
     shape: Shape
 
+    # As torch's own `__call__`, with the type of what it gives.
+    __call__: Callable[..., Signals]
+
     def forward(self, graph: Any, dropout: Dropout) -> Signals:
+        """Logits and hidden states of the units whose outputs the graph wants."""
         raise TypeError(f"{type(self).__name__} does not define its forward pass")
+
+    @torch.no_grad()
+    def infer(self, graph: Any) -> Signals:
+        """The same without dropout and gradients; a network of large graphs may take it in pieces."""
+        return self(graph, Dropout(None))
 
     def embedding_parameters(self) -> int:
         """Number of parameters that are learned embeddings of featureless nodes."""

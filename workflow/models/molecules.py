@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.sparse import rows_of
+from methods.sparse import Pattern, pointers_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ class Molecules:
 
     Attributes:
         atoms, bonds: categorical columns of nodes and edges.
-        pointers: [N + 1] int64; the edges j -> i of node i are pointers[i] to pointers[i + 1].
-        sources, targets: [E] int64, j and i of every edge, ascending by target.
+        edges: int64; row i holds the sources j of the edges j -> i of node i.
         graph: [N] int64, ascending.
         graphs: G.
         log_degree: mean of log(in-degree + 1) over the nodes of the training graphs, a constant of the dataset
@@ -66,9 +65,7 @@ class Molecules:
 
     atoms: Categories
     bonds: Categories
-    pointers: Tensor
-    sources: Tensor
-    targets: Tensor
+    edges: Pattern
     graph: Tensor
     graphs: int
     log_degree: float
@@ -77,10 +74,20 @@ class Molecules:
     def nodes(self) -> int:
         return len(self.graph)
 
+    @property
+    def sources(self) -> Tensor:
+        """[E] int64, j of every edge j -> i."""
+        return self.edges.columns
+
+    @property
+    def targets(self) -> Tensor:
+        """[E] int64, i of every edge j -> i, ascending."""
+        return self.edges.rows
+
     @cached_property
     def degree(self) -> Tensor:
         """[N] int64 in-degrees."""
-        return self.pointers[1:] - self.pointers[:-1]
+        return self.edges.counts
 
     @cached_property
     def sizes(self) -> Tensor:
@@ -96,18 +103,16 @@ class Molecules:
     def to(self, device: torch.device) -> Molecules:
         if device == self.graph.device:
             return self
-        moved = {
-            name: getattr(self, name).to(device)
-            for name in ("atoms", "bonds", "pointers", "sources", "targets", "graph")
-        }
-        return Molecules(**moved, graphs=self.graphs, log_degree=self.log_degree)
+        edges = Pattern(self.edges.pointers.to(device), self.edges.columns.to(device), self.nodes)
+        atoms, bonds = self.atoms.to(device), self.bonds.to(device)
+        return Molecules(atoms, bonds, edges, self.graph.to(device), self.graphs, self.log_degree)
 
 
 class Collection:
     """All graphs of a task in the memory of the host, edges sorted by target once; batches are gathered from it.
 
     Args:
-        arrays: those of a Task of kind `graph` (see workflow/tasks/task.py).
+        arrays: those of a Task of kind `graph` (see workflow/task.py).
         train: ids of the training graphs.
     """
 
@@ -147,34 +152,20 @@ class Collection:
         return _span(self.node_pointers, first, last)
 
     def _cut(self, ids: Tensor, nodes: Tensor | slice, edges: Tensor | slice) -> Molecules:
-        begins = _pointers(self.node_pointers[ids + 1] - self.node_pointers[ids])
+        begins = pointers_of(self.node_pointers[ids + 1] - self.node_pointers[ids])
         graph = rows_of(begins)
         moved = self.node_pointers[ids] - begins[:-1]
-        pointers = _pointers(self.degree[nodes])
-        targets = rows_of(pointers)
-        return Molecules(
-            self.atoms.at(nodes),
-            self.bonds.at(edges),
-            pointers,
-            self.sources[edges].long() - moved[graph[targets]],
-            targets,
-            graph,
-            len(ids),
-            self.log_degree,
-        )
-
-
-def _pointers(counts: Tensor) -> Tensor:
-    pointers = torch.zeros(len(counts) + 1, dtype=torch.int64)
-    torch.cumsum(counts, 0, out=pointers[1:])
-    return pointers
+        pointers = pointers_of(self.degree[nodes])
+        sources = self.sources[edges].long()
+        sources -= moved[graph[rows_of(pointers, len(sources))]]
+        pattern = Pattern(pointers, sources, len(graph))
+        return Molecules(self.atoms.at(nodes), self.bonds.at(edges), pattern, graph, len(ids), self.log_degree)
 
 
 def _ranges(pointers: Tensor, ids: Tensor) -> Tensor:
     """The concatenation of pointers[i] .. pointers[i + 1] - 1 over the ids."""
-    counts = pointers[ids + 1] - pointers[ids]
-    starts = pointers[ids] - (counts.cumsum(0) - counts)
-    moved = torch.repeat_interleave(starts, counts)
+    begins = pointers_of(pointers[ids + 1] - pointers[ids])
+    moved = (pointers[ids] - begins[:-1])[rows_of(begins)]
     return moved + torch.arange(len(moved))
 
 

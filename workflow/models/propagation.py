@@ -1,70 +1,72 @@
-"""Constant sparse matrices that gradients pass through.
-
-Stored as CSR with int32 indices where they fit (half the memory traffic, and the type that the CPU's sparse library
-takes as it is). The backward pass multiplies by the transpose, which a symmetric matrix shares with itself.
-"""
+"""The constant matrices that networks propagate with, from the adjacency of a graph."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
-from methods.sparse import csr, times
+from methods.sparse import Matrix, Pattern, compressed
 
 
-@dataclass(frozen=True)
-class Sparse:
-    """A constant matrix M [n, m] and its transpose, as CSR tensors.
+def with_loops(adjacency: Pattern) -> Pattern:
+    """One self-loop more per node."""
+    nodes = adjacency.height
+    every = torch.arange(nodes, device=adjacency.columns.device)
+    sources, targets = torch.cat([adjacency.columns.long(), every]), torch.cat([adjacency.rows.long(), every])
+    return compressed(targets, sources, nodes, nodes)[0]
 
-    `transpose` may be None where no gradient is ever asked for, which halves the memory.
+
+def symmetric_normalised(looped: Pattern, symmetric: bool, dtype: torch.dtype) -> Matrix:
+    """D^-1/2 (A + I) D^-1/2, D the in-degree of A + I (Kipf and Welling, ICLR 2017, eq. 2).
+
+    Args:
+        looped: A + I.
+        symmetric: whether it is its own transpose, which is then shared.
     """
+    scale = looped.counts.to(dtype).pow(-0.5)
 
-    forward: Tensor
-    transpose: Tensor | None
+    def build(pattern: Pattern) -> Tensor:
+        return pattern.matrix(scale.index_select(0, pattern.rows) * scale.index_select(0, pattern.columns))
 
-    def __matmul__(self, dense: Tensor) -> Tensor:
-        """M @ dense: [m, d] -> [n, d], differentiable in `dense`."""
-        return _Product.apply(dense, self)
-
-    def rows(self, start: int, stop: int) -> Tensor:
-        """The rows start <= i < stop as a CSR tensor that shares its entries; for products without gradients."""
-        pointers = self.forward.crow_indices()[start : stop + 1]
-        first, last = int(pointers[0]), int(pointers[-1])
-        return csr(
-            pointers - pointers[0],
-            self.forward.col_indices()[first:last],
-            self.forward.values()[first:last],
-            self.forward.shape[1],
-        )
-
-    def part(self, start: int, stop: int, backward: bool) -> Sparse:
-        """The rows start <= i < stop.
-
-        Args:
-            backward: whether gradients will be asked for: the columns of the transpose are then copied.
-        """
-        forward = self.rows(start, stop)
-        if self.transpose is None or not backward:
-            return Sparse(forward, None)
-        pointers, columns = self.transpose.crow_indices(), self.transpose.col_indices()
-        kept = (columns >= start) & (columns < stop)
-        before = torch.zeros(len(kept) + 1, dtype=pointers.dtype, device=pointers.device)
-        torch.cumsum(kept, 0, out=before[1:])
-        back = csr(before[pointers.long()], columns[kept] - start, self.transpose.values()[kept], stop - start)
-        return Sparse(forward, back)
+    forward = build(looped)
+    return Matrix(forward, forward if symmetric else build(looped.transposed))
 
 
-class _Product(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, dense: Tensor, matrix: Sparse) -> Tensor:  # type: ignore[override]
-        ctx.matrix = matrix
-        return times(matrix.forward, dense)
+def mean(adjacency: Pattern, transpose: Pattern, dtype: torch.dtype) -> Matrix:
+    """D^-1 A: means over in-neighbours, 0 without any (Hamilton et al., NeurIPS 2017).
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        if ctx.matrix.transpose is None:
-            raise ValueError("a gradient is asked of a sparse matrix that was built without its transpose")
-        return times(ctx.matrix.transpose, gradient.contiguous()), None
+    Args:
+        transpose: of A, its entries in any order within a row.
+    """
+    share = 1 / adjacency.counts.to(dtype).clamp(min=1)
+    forward = adjacency.matrix(share.index_select(0, adjacency.rows))
+    return Matrix(forward, transpose.matrix(share.index_select(0, transpose.columns)))
+
+
+def relation_mean(pattern: csr_array, like: Tensor, backward: bool) -> Matrix:
+    """D^-1 A of one relation: the mean over the sources of every target, 0 for a target without any.
+
+    Args:
+        pattern: A [targets x sources]. A sampled graph has new ones in every step, which scipy turns into compressed
+            columns in compiled code, without a sort.
+        like: gives the type and the device.
+        backward: whether gradients will be asked for, which needs the transpose too.
+    """
+    degree = np.diff(pattern.indptr)
+    share = torch.from_numpy(1 / np.maximum(degree, 1)).to(like.dtype)
+
+    def move(found: Any, values: Tensor, width: int) -> Tensor:
+        pointers, columns = (torch.from_numpy(np.asarray(a)).to(like.device) for a in (found.indptr, found.indices))
+        return Pattern(pointers, columns, width).matrix(values.to(like.device))
+
+    targets, sources = pattern.shape
+    forward = move(pattern, torch.repeat_interleave(share, torch.from_numpy(degree)), sources)
+    if not backward:
+        return Matrix(forward, None)
+    # The compressed columns of a matrix are the compressed rows of its transpose.
+    columns = pattern.tocsc()
+    return Matrix(forward, move(columns, share[torch.from_numpy(columns.indices)], targets))

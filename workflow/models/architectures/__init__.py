@@ -1,1 +1,1 @@
-"""One network a file; the file's name is its id. Files that begin with `_` are shared parts."""
+"""One network per file; the file's name is its id. Shared pieces stand in `workflow/models/parts/`."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from methods.sparse import Pattern, product, segment_softmax
 from methods.vocabulary import Objective
 from workflow.catalog import Facts
-from workflow.models.edge_attention import Neighbourhood, aggregate, softmax
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, keep_mask
+from workflow.models.parts.containers import Layers
 from workflow.models.parts.first_layer import check_probabilities
 from workflow.models.parts.layerwise import Layerwise
 
@@ -56,8 +59,6 @@ class GAT(Layerwise):
             place of the labels that are not shown.
     """
 
-    title = "GAT"
-
     def __init__(
         self,
         facts: Facts,
@@ -95,9 +96,9 @@ class GAT(Layerwise):
         self.symmetric_norm = symmetric_norm
         self.labels_as_input = labels_as_input
         self.label_iterations = label_iterations
-        pairs = list(zip(self.widths, self.widths[1:], strict=False))
-        self.convolutions = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)
-        self.residuals = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs) if residual else None
+        pairs = list(pairwise(self.widths))
+        self.convolutions = Layers(nn.Linear(a, b, bias=False) for a, b in pairs)
+        self.residuals = Layers(nn.Linear(a, b, bias=False) for a, b in pairs) if residual else None
         for linear in (*self.convolutions, *(self.residuals or ())):
             nn.init.xavier_normal_(linear.weight, GAIN)
         self.sources = nn.ParameterList(self._attention(layer) for layer in range(layers))
@@ -149,14 +150,14 @@ class GAT(Layerwise):
         return classes.scatter_(1, graph.labels.clamp(min=0)[:, None], known), known
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
-        edges = Neighbourhood.of(graph)
-        heads = self.heads[layer]
-        values = self.convolutions[layer](x).view(len(x), heads, -1)
+        edges = graph.looped
+        mapped: Tensor = self.convolutions[layer](x)
+        values = mapped.view(len(x), self.heads[layer], -1)
         scores = (values * self.sources[layer]).sum(-1)
         if self.symmetric_norm:
             by_source, by_edge = graph.memo_structure("symmetric norm", lambda: _symmetric_norm(graph, edges))
             scores = scores * by_source
-        scores = scores.index_select(0, edges.sources)
+        scores = scores.index_select(0, edges.columns)
         if self.targets is not None:
             scores = scores + (values * self.targets[layer]).sum(-1).index_select(0, edges.rows)
         weights = self._weights(nn.functional.leaky_relu(scores, SLOPE), edges, dropout)
@@ -169,21 +170,24 @@ class GAT(Layerwise):
         bias = self.biases[layer]
         return graph.wanted(out + bias if len(bias) else out)
 
-    def _weights(self, scores: Tensor, edges: Neighbourhood, dropout: Dropout) -> Tensor:
+    def _weights(self, scores: Tensor, edges: Pattern, dropout: Dropout) -> Tensor:
         """[E, H] scores -> [E, H] attention weights."""
         if self.edge_dropout == 0 or dropout.generator is None:
-            return dropout(softmax(scores, edges), self.attention_dropout)
+            return dropout(segment_softmax(scores, edges), self.attention_dropout)
         kept = keep_mask(scores.new_empty(len(scores), 1), self.edge_dropout, dropout.generator) > 0
         # Finite, as a node may lose all its edges; its uniform weights then fall to the mask.
-        weights = softmax(scores.masked_fill(~kept, torch.finfo(scores.dtype).min), edges)
+        weights = segment_softmax(scores.masked_fill(~kept, torch.finfo(scores.dtype).min), edges)
         return dropout(weights * kept, self.attention_dropout)
 
 
-def _symmetric_norm(graph: Graph, edges: Neighbourhood) -> tuple[Tensor, Tensor]:
+def aggregate(weights: Tensor, values: Tensor, edges: Pattern) -> Tensor:
+    """out[i] = sum over edges e = (j -> i) of weights[e] * values[j], by heads: [E, H], [n, H, C] -> [n, H, C]."""
+    heads = zip(weights.unbind(1), values.unbind(1), strict=True)
+    return torch.stack([product(weight, value, edges) for weight, value in heads], dim=1)
+
+
+def _symmetric_norm(graph: Graph, edges: Pattern) -> tuple[Tensor, Tensor]:
     """[n, 1] out-degree^-1/2, and [E, 1] the same of an edge's source times in-degree^1/2 of its target."""
-
-    def degree(pointers: Tensor) -> Tensor:
-        return (pointers[1:] - pointers[:-1]).to(graph.x.dtype)[:, None]
-
-    by_source = degree(edges.back_pointers).rsqrt()
-    return by_source, by_source[edges.sources.long()] * degree(edges.pointers).sqrt()[edges.rows]
+    out_degree, in_degree = (pattern.counts.to(graph.x.dtype)[:, None] for pattern in (edges.transposed, edges))
+    by_source = out_degree.rsqrt()
+    return by_source, by_source.index_select(0, edges.columns) * in_degree.sqrt().index_select(0, edges.rows)

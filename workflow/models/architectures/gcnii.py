@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
 from workflow.catalog import Facts
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, Model
 from workflow.models.parts.constant import ConstantLinear
+from workflow.models.parts.containers import Layers
 from workflow.models.parts.first_layer import check_probabilities, first
 
 
@@ -31,7 +32,7 @@ class GCNII(Model):
         norm: "batch" puts batch norm before the ReLU of every convolution; the paper has none.
     """
 
-    title = "GCNII"
+    identity: Tensor
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class GCNII(Model):
         self.input_dropout = input_dropout
         self.input = ConstantLinear(facts.features, width)
         # The default initialisation of nn.Linear is the published one, uniform within 1 / sqrt(width).
-        self.convolutions = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(layers))
+        self.convolutions = Layers(nn.Linear(width, width, bias=False) for _ in range(layers))
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) if norm == "batch" else nn.Identity() for _ in range(layers))
         self.output = nn.Linear(width, facts.outputs)
         self.register_buffer("identity", torch.eye(width), persistent=False)

@@ -19,7 +19,8 @@ class _Convolution(nn.Module):
 
     def forward(self, x: Tensor, graph: Molecules) -> Tensor:
         messages = (x.index_select(0, graph.sources) + self.bonds(graph.bonds)).relu()
-        return self.perceptron((1 + self.epsilon) * x + sum_edges(messages, graph))
+        out: Tensor = self.perceptron((1 + self.epsilon) * x + sum_edges(messages, graph))
+        return out
 
 
 class GINE(Molecular):
@@ -32,8 +33,6 @@ class GINE(Molecular):
         virtual_node: see `parts.molecular.VirtualNode`.
         encoding, pooling: see `parts.molecular.Molecular`.
     """
-
-    title = "GINE"
 
     def __init__(
         self,

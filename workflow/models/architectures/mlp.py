@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from itertools import pairwise
+
+from torch import Tensor
 
 from workflow.catalog import Facts
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout
 from workflow.models.parts.constant import ConstantLinear
+from workflow.models.parts.containers import Layers
 from workflow.models.parts.layerwise import Layerwise
 
 
 class MLP(Layerwise):
     """X' = X W + b."""
 
-    title = "MLP"
-
     def __init__(
         self, facts: Facts, *, layers: int = 2, width: int = 256, dropout: float = 0.5, norm: str = "batch"
     ) -> None:
         super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
-        self.convolutions = nn.ModuleList(
-            ConstantLinear(a, b) for a, b in zip(self.widths, self.widths[1:], strict=False)
-        )
+        self.convolutions = Layers(ConstantLinear(a, b) for a, b in pairwise(self.widths))
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]

@@ -35,8 +35,6 @@ class MolecularGCN(Molecular):
         encoding, pooling: see `parts.molecular.Molecular`.
     """
 
-    title = "GCN"
-
     def __init__(
         self,
         facts: Facts,

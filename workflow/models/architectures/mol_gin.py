@@ -15,20 +15,19 @@ class _Convolution(nn.Module):
         self.perceptron = perceptron(width, width, width, norm=False)
 
     def forward(self, x: Tensor, graph: Molecules) -> Tensor:
-        return self.perceptron(x + sum_edges(x.index_select(0, graph.sources), graph))
+        out: Tensor = self.perceptron(x + sum_edges(x.index_select(0, graph.sources), graph))
+        return out
 
 
 class MolecularGIN(Molecular):
     """x'_i = MLP(x_i + sum_j x_j): GIN-0 of Xu et al., ICLR 2019.
 
     2 x 50 has the size of the student of Joshi et al. (2022) on ogbg-molhiv (10,951), which leaves no room for a
-    vector a category: the atoms' columns are read as numbers.
+    vector per category: the atoms' columns are read as numbers.
 
     Args:
         encoding, pooling: see `parts.molecular.Molecular`.
     """
-
-    title = "GIN"
 
     def __init__(
         self,

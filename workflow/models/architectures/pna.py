@@ -33,12 +33,13 @@ class _Convolution(nn.Module):
         for scale, weight in zip(scales(graph, x.dtype), scaled, strict=True):
             product = gathered @ weight.t()
             out = out + (product if scale is None else scale * product)
-        return self.last(out)
+        mixed: Tensor = self.last(out)
+        return mixed
 
     def _messages(self, x: Tensor, graph: Molecules) -> Tensor:
         """[E, width]: the map of (x_i, x_j, e_ij), each part of it applied before the parts are gathered."""
         target, source, edge = self.before.weight.split(x.shape[1], dim=1)
-        bonds = self.edge(self.bonds.each(graph.bonds)) @ edge.t() + self.before.bias
+        bonds: Tensor = self.edge(self.bonds.each(graph.bonds)) @ edge.t() + self.before.bias
         return (
             (x @ target.t()).index_select(0, graph.targets)
             + (x @ source.t()).index_select(0, graph.sources)
@@ -56,7 +57,7 @@ def aggregate(messages: Tensor, graph: Molecules) -> Tensor:
 
 
 def _maximum(messages: Tensor, graph: Molecules) -> Tensor:
-    largest = torch.segment_reduce(messages, "max", offsets=graph.pointers, axis=0)
+    largest = torch.segment_reduce(messages, "max", offsets=graph.edges.pointers, axis=0)
     return torch.where((graph.degree > 0)[:, None], largest, 0)
 
 
@@ -73,14 +74,12 @@ class PNA(Molecular):
 
     Within OGB's frame and with its virtual node, 5 x 150 has 2,431,051 parameters on ogbg-molhiv. Joshi et al. (2022)
     print 2,433,901 for theirs and published no code of it: but for a fifth chirality in today's `ogb` (150) that is
-    3,000 more, four vectors of 150 a layer.
+    3,000 more, four vectors of 150 per layer.
 
     Args:
         virtual_node: see `parts.molecular.VirtualNode`.
         encoding, pooling: see `parts.molecular.Molecular`.
     """
-
-    title = "PNA"
 
     def __init__(
         self,

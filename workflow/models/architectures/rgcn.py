@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
-from methods.sparse import times
+from methods.sparse import Matrix, times
 from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.models.hetero import HeteroGraph, ends
 from workflow.models.model import Dropout, Model
+from workflow.models.parts.containers import Layers, Named
 from workflow.models.parts.first_layer import check_probabilities
-from workflow.models.propagation import Sparse
 
 SPARSE_COST = 16
 """Time of a multiply-add in a sparse product, in multiply-adds of a dense one (measured on one CPU core)."""
 BLOCK_ROWS = 2**14
-"""Targets that inference handles at a time: at 512 columns 32 MiB a relation."""
+"""Targets that inference handles at a time: at 512 columns 32 MiB per relation."""
 
 
 class RGCN(Model):
@@ -33,7 +34,6 @@ class RGCN(Model):
     A mean is taken before or after its linear map, whichever costs less.
     """
 
-    title = "R-GCN"
     kinds = frozenset({Kind.HETEROGENEOUS})
 
     def __init__(
@@ -58,12 +58,12 @@ class RGCN(Model):
                 if kind not in features
             }
         )
-        self.roots = nn.ModuleList(
-            nn.ModuleDict({kind: nn.Linear(columns, out) for kind, columns in before.items()})
+        self.roots = Layers(
+            Named({kind: nn.Linear(columns, out) for kind, columns in before.items()})
             for before, out in zip(inputs, outputs, strict=True)
         )
-        self.maps = nn.ModuleList(
-            nn.ModuleDict({name: nn.Linear(before[ends(name)[0]], out, bias=False) for name in self.relations})
+        self.maps = Layers(
+            Named({name: nn.Linear(before[ends(name)[0]], out, bias=False) for name in self.relations})
             for before, out in zip(inputs, outputs, strict=True)
         )
         self.computed = self._computed(layers)
@@ -108,14 +108,14 @@ class RGCN(Model):
         x: Mapping[str, Tensor],
         own: Tensor,
         graph: HeteroGraph,
-        matrices: Mapping[str, Sparse],
+        matrices: Mapping[str, Matrix],
     ) -> Tensor:
         averages, mapped = {}, []
         for name in self._into(kind):
             source, matrix, linear = ends(name)[0], matrices[name], self.maps[layer][name]
             if layer == 0 and source in graph.features and not graph.sampled:
                 # Constant over the training, so that its product is worth keeping, whatever its width.
-                averages[name] = graph.memo((name, len(own)), lambda m=matrix, s=source: m @ graph.features[s])
+                averages[name] = graph.memo((name, len(own)), partial(matrix.__matmul__, graph.features[source]))
             elif map_first(matrix, linear):
                 mapped.append(matrix @ linear(x[source]))
             else:
@@ -157,7 +157,7 @@ class RGCN(Model):
         return Signals(self._infer_type(len(hidden), self.target, x, own, graph.last, block), tuple(hidden))
 
     def _infer_type(
-        self, layer: int, kind: str, x: Mapping[str, Tensor], own: Tensor, matrices: Mapping[str, Sparse], block: int
+        self, layer: int, kind: str, x: Mapping[str, Tensor], own: Tensor, matrices: Mapping[str, Matrix], block: int
     ) -> Tensor:
         names = self._into(kind)
         first = {name for name in names if map_first(matrices[name], self.maps[layer][name])}
@@ -167,14 +167,16 @@ class RGCN(Model):
         out = own.new_empty(nodes, self.roots[layer][kind].out_features)
         for start in range(0, nodes, block):
             stop = min(start + block, nodes)
-            means = {name: times(matrices[name].rows(start, stop), sent[name]) for name in names}
+            means = {
+                name: times(matrices[name].part(start, stop, backward=False).forward, sent[name]) for name in names
+            }
             averages = {name: value for name, value in means.items() if name not in first}
             mapped = [value for name, value in means.items() if name in first]
             out[start:stop] = self._combine(layer, kind, own[start:stop], averages, mapped)
         return out
 
 
-def map_first(matrix: Sparse, linear: nn.Linear) -> bool:
+def map_first(matrix: Matrix, linear: nn.Linear) -> bool:
     """Whether mean(W x) costs less than W mean(x)."""
     targets, sources = matrix.forward.shape
     narrower = linear.out_features - linear.in_features

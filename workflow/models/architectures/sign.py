@@ -12,6 +12,7 @@ from workflow.catalog import Facts
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, Model
 from workflow.models.parts.constant import ConstantLinear
+from workflow.models.parts.containers import Layers
 from workflow.models.parts.first_layer import check_probabilities, first
 
 
@@ -20,7 +21,7 @@ class SIGN(Model):
 
     P^k X is a constant of the graph, so that neither a training step nor a cached prediction touches an edge. The
     layers are those of the public example that Joshi et al. (TNNLS 2022) distil into: their SIGN on ogbn-arxiv, with
-    3,566,128 parameters, has `layers` 4 (2 a hop and 2 after the concatenation), `width` 512 and `hops` 5.
+    3,566,128 parameters, has `layers` 4 (2 per hop and 2 after the concatenation), `width` 512 and `hops` 5.
 
     Hidden states are the outputs of all layers but the last: those of the hops side by side, (hops + 1) * width
     columns, then those after the concatenation, `width` columns. (The published code distils the concatenation, after
@@ -33,8 +34,6 @@ class SIGN(Model):
         hop_layers: how many of the layers come before the concatenation; 0 for the smaller half.
         input_dropout: on the propagated features.
     """
-
-    title = "SIGN"
 
     def __init__(
         self,
@@ -59,12 +58,12 @@ class SIGN(Model):
         after = [joined, *[width] * (layers - before - 1), facts.outputs]
         self.shape = Shape((*[joined] * before, *after[1:-1]), facts.outputs)
         # hops[l][k] is layer l of hop k; after[l] is layer l behind the concatenation.
-        self.hops = nn.ModuleList(
-            nn.ModuleList(ConstantLinear(width if layer else facts.features, width) for _ in range(hops + 1))
+        self.hops = Layers(
+            Layers(ConstantLinear(width if layer else facts.features, width) for _ in range(hops + 1))
             for layer in range(before)
         )
-        self.after = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(after))
-        # One slope a hop, one for the concatenation, one behind it, each shared by its layers.
+        self.after = Layers(nn.Linear(a, b) for a, b in pairwise(after))
+        # One slope per hop, one for the concatenation, one behind it, each shared by its layers.
         self.hop_slopes = nn.Parameter(torch.full((hops + 1,), 0.25)) if before > 1 else None
         self.join_slope = nn.Parameter(torch.full((1,), 0.25))
         self.after_slope = nn.Parameter(torch.full((1,), 0.25)) if len(self.after) > 1 else None
@@ -83,18 +82,20 @@ class SIGN(Model):
             else:
                 inputs = dropout(hidden[-1], self.dropout).split(self.width, dim=1)
                 parts = [linear(x) for linear, x in zip(linears, inputs, strict=True)]
-            slopes = self.join_slope
-            if layer + 1 < len(self.hops):
+            slopes: Tensor = self.join_slope
+            if self.hop_slopes is not None and layer + 1 < len(self.hops):
                 slopes = self.hop_slopes.repeat_interleave(self.width)
             hidden.append(nn.functional.prelu(torch.cat(parts, dim=1), slopes))
-        for linear in self.after[:-1]:
+        *between, last = self.after
+        for linear in between:
+            assert self.after_slope is not None
             hidden.append(nn.functional.prelu(linear(dropout(hidden[-1], self.dropout)), self.after_slope))
-        logits = self.after[-1](dropout(hidden[-1], self.dropout))
+        logits = last(dropout(hidden[-1], self.dropout))
         return Signals(graph.wanted(logits), tuple(map(graph.wanted, hidden)))
 
 
 def hop(graph: Graph, power: int) -> Tensor:
-    """P^power X, computed once a graph."""
+    """P^power X, computed once per graph."""
     if power == 0:
         return graph.x
     return graph.memo(("hop", power), lambda: _average(graph, hop(graph, power - 1)))
@@ -102,5 +103,5 @@ def hop(graph: Graph, power: int) -> Tensor:
 
 def _average(graph: Graph, x: Tensor) -> Tensor:
     """P x: the mean over a node and its in-neighbours, from the mean over the neighbours alone."""
-    degree = (graph.pointers[1:] - graph.pointers[:-1]).to(x.dtype)[:, None]
+    degree = graph.adjacency.counts.to(x.dtype)[:, None]
     return (degree * (graph.whole.mean @ x) + x) / (degree + 1)

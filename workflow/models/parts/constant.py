@@ -17,13 +17,13 @@ class _Shared(torch.autograd.Function):
     """x W' + b for a constant x, whose value was computed before."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, value: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, value: Tensor) -> Tensor:
         ctx.x = x
         ctx.biased = bias is not None
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor | None, None]:
         return None, gradient.t() @ ctx.x, gradient.sum(0) if ctx.biased else None, None
 
 
@@ -51,7 +51,8 @@ class ConstantLinear(nn.Linear):
             self._versions = tuple(part._version for part in (*weights, x))
         if not torch.is_grad_enabled():
             return self._value
-        return _Shared.apply(x, self.weight, self.bias, self._value)
+        shared: Tensor = _Shared.apply(x, self.weight, self.bias, self._value)
+        return shared
 
     def _own(self) -> tuple[Tensor, ...]:
         return (self.weight,) if self.bias is None else (self.weight, self.bias)

@@ -17,8 +17,6 @@ class Layerwise(Model):
     the graph wants: all of them, but for the last layer.
     """
 
-    convolutions: nn.ModuleList
-
     def __init__(self, features: int, outputs: int, *, layers: int, width: int, dropout: float, norm: str) -> None:
         super().__init__()
         if layers < 1 or width < 1:

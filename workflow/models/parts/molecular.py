@@ -5,7 +5,6 @@ vectors, layers of convolution, batch norm, activation and dropout, a virtual no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +14,15 @@ from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.models.model import Dropout, Model
 from workflow.models.molecules import Categories, Molecules
+from workflow.models.parts.containers import Layers
 from workflow.models.parts.first_layer import check_probabilities
 
-Encoding = Literal["embedding", "linear"]
 ENCODINGS = ("embedding", "linear")
 POOLINGS = ("mean", "sum")
 
 
 class CategoryEncoder(nn.Module):
-    """The sum over the columns of one learned vector a category: OGB's encoders of atoms and bonds.
+    """The sum over the columns of one learned vector per category: OGB's encoders of atoms and bonds.
 
     Args:
         vocabulary: number of categories of each column.
@@ -61,7 +60,8 @@ class LinearEncoder(nn.Module):
     def forward(self, categories: Categories) -> Tensor:
         """[N, width]"""
         shares = (categories.rows / self.sizes).to(self.linear.weight.dtype)
-        return self.linear(shares).index_select(0, categories.code)
+        each: Tensor = self.linear(shares)
+        return each.index_select(0, categories.code)
 
 
 def sum_edges(messages: Tensor, graph: Molecules) -> Tensor:
@@ -87,7 +87,7 @@ def perceptron(inputs: int, middle: int, outputs: int, norm: bool) -> nn.Sequent
 
 
 class VirtualNode(nn.Module):
-    """One more node a graph, joined to all others (Gilmer et al., ICML 2017, as in OGB's reference).
+    """One more node per graph, joined to all others (Gilmer et al., ICML 2017, as in OGB's reference).
 
     Its state v (learned, 0 at first) is added to every node before a layer. After each layer but the last,
     v' = MLP(v + sum of the nodes), with batch norm, ReLU and dropout.
@@ -96,7 +96,7 @@ class VirtualNode(nn.Module):
     def __init__(self, layers: int, width: int) -> None:
         super().__init__()
         self.start = nn.Parameter(torch.zeros(1, width))
-        self.updates = nn.ModuleList(
+        self.updates = Layers(
             nn.Sequential(perceptron(width, 2 * width, width, norm=True), nn.BatchNorm1d(width), nn.ReLU())
             for _ in range(layers - 1)
         )
@@ -109,7 +109,7 @@ class Molecular(Model):
 
     Args:
         convolution: makes one layer: called with (x [N, width], graph), gives [N, width].
-        encoding: of the atoms; "linear" has no learned vector a category and suits the smallest students.
+        encoding: of the atoms; "linear" has no learned vector per category and suits the smallest students.
         pooling: of the last layer's nodes, "mean" or "sum".
     """
 
@@ -156,7 +156,7 @@ class Molecular(Model):
             out = norm(convolution(x, graph))
             if layer < last:
                 out = out.relu()
-                if state is not None:
+                if self.virtual is not None and state is not None:
                     state = dropout(self.virtual.updates[layer](state + sum_nodes(x, graph)), self.dropout)
             hidden.append(out)
             x = dropout(out, self.dropout)

@@ -161,13 +161,11 @@ class HeteroFeed:
             return self.knowledge(model).logits
         if part not in self.answering:
             self.answering[part] = self.graph.at(self.split[part], self.patterns)
-        logits: Tensor = model.infer(self.answering[part]).logits
-        return logits
+        return model.infer(self.answering[part]).logits
 
     def knowledge(self, model: Model) -> Signals:
         """The signals of all nodes of the target type, dropout off."""
-        signals: Signals = model.infer(self.graph)
-        return signals
+        return model.infer(self.graph)
 
     def forget(self) -> None:
         """Nothing that depends on the features is kept between two predictions."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from methods.contract import UNLABELED, Batch, Signals
-from methods.sparse import rows_of
 from workflow.datasets.parts import csr
 from workflow.models.graph import Graph
 from workflow.models.model import Model
@@ -49,13 +48,14 @@ class FullGraph:
 
         transpose = None if task.info["symmetric"] else adjacency("transpose/")
         self.labels = to_device(arrays["labels"][order], device).long()
-        visible = torch.full_like(self.labels, UNLABELED)
-        visible[self.split["train"]] = self.labels[self.split["train"]]
-        self.graph = Graph(to_device(arrays["features"][order], device), *adjacency(), transpose, visible)
+        self.visible = torch.full_like(self.labels, UNLABELED)
+        """[n] labels, hidden outside the training split."""
+        self.visible[self.split["train"]] = self.labels[self.split["train"]]
+        self.graph = Graph(to_device(arrays["features"][order], device), *adjacency(), transpose, self.visible)
         self.distilled = self.split["train"] if distill_on == "train" else None
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[list[Step]]:
-        """One list a epoch, the same object every time.
+        """One list per epoch, the same object every time.
 
         Args:
             teacher: signals of ALL nodes in the task's order; None where a teacher is trained.
@@ -73,10 +73,11 @@ class FullGraph:
 
     def _among(self, rows: slice | None) -> tuple[Tensor, Tensor]:
         """Labels of the first rows (None: of all), hidden outside the training split, and the edges among them."""
-        edges = torch.stack([self.graph.sources.long(), rows_of(self.graph.pointers)])
+        adjacency = self.graph.adjacency
+        edges = torch.stack([adjacency.columns.long(), adjacency.rows.long()])
         if rows is None:
-            return self.graph.labels, edges
-        return self.graph.labels[rows], edges[:, (edges < rows.stop).all(0)]
+            return self.visible, edges
+        return self.visible[rows], edges[:, (edges < rows.stop).all(0)]
 
     def units(self, part: str) -> tuple[slice, Tensor]:
         """Rows of `predict` for all nodes that belong to a part of the split, and their labels."""

@@ -1,0 +1,33 @@
+"""torch's containers of modules, which tell a type checker what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, TypeVar, cast
+
+from torch import nn
+
+Held = TypeVar("Held", bound=nn.Module)
+
+
+class Layers(nn.ModuleList, Generic[Held]):
+    """`nn.ModuleList` of modules of one type."""
+
+    def __init__(self, modules: Iterable[Held]) -> None:
+        super().__init__(modules)
+
+    def __getitem__(self, index: int) -> Held:  # type: ignore[override]
+        return cast(Held, super().__getitem__(index))
+
+    def __iter__(self) -> Iterator[Held]:
+        return cast(Iterator[Held], super().__iter__())
+
+
+class Named(nn.ModuleDict, Generic[Held]):
+    """`nn.ModuleDict` of modules of one type."""
+
+    def __init__(self, modules: Mapping[str, Held]) -> None:
+        super().__init__(modules)
+
+    def __getitem__(self, key: str) -> Held:
+        return cast(Held, super().__getitem__(key))
