@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed
 from workflow.training.seeds import Streams
 
-WARM_UP_SECONDS = 0.01
-"""Of a network that answers faster; a slower one is warmed by two answers."""
 REPEATS = 30
 LONGEST_SECONDS = 20.0
 """Repeats end early for a network that takes longer in all."""
@@ -124,20 +123,21 @@ def _cost(spec: dict[str, Any], facts: catalog.Facts, feed: Feed, device: torch.
 
 
 def answer(feed: Feed, model: Model) -> Tensor:
-    """[n, C] logits of the whole task, from the features on; they are there when this returns."""
+    """[n, C] logits of the whole task, from the features on."""
     feed.forget()
     with torch.no_grad():
-        logits = feed.predict(model)
-    if logits.is_cuda:  # a timer waits for the GPU after several answers, not after each
-        torch.cuda.synchronize(logits.device)
-    return logits
+        return feed.predict(model)
 
 
 def latency(call: Callable[[], Any]) -> Measurement:
-    """Seconds of a call, warm: about REPEATS times as long as one takes, and at most about LONGEST_SECONDS."""
+    """Seconds of REPEATS calls, each after two that warm up, synchronised; fewer where that takes LONGEST_SECONDS.
+
+    One call at a time (`timeit(1)`): `blocked_autorange` takes the mean of ten in some runs and of one in others.
+    """
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
-    warm = timer.blocked_autorange(min_run_time=WARM_UP_SECONDS)
-    if warm.median > LONGEST_SECONDS:
-        return warm
-    block = warm.number_per_run * warm.median
-    return timer.blocked_autorange(min_run_time=min(LONGEST_SECONDS, REPEATS * block))
+    taken: list[Measurement] = []
+    started = time.monotonic()
+    while not taken or (len(taken) < REPEATS and time.monotonic() - started < LONGEST_SECONDS):
+        taken.append(timer.timeit(1))
+    (merged,) = Measurement.merge(taken)
+    return merged
