@@ -4,7 +4,7 @@
 
 does what `python -m workflow.steps.distill ARGUMENTS` does, with the same input and output, exit code and reaction to
 signals. Importing torch takes longer than many a training of a small student. The first job starts a server, which
-imports the steps and then forks once a request; it ends after IDLE_SECONDS without a job. Its address depends on the
+imports the steps and then forks once per request; it ends after IDLE_SECONDS without a job. Its address depends on the
 code, so that a changed file means another server. Whatever is wrong with the server, the step runs without it, as it
 does where ABKD_COLD is set in the environment.
 
@@ -31,11 +31,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from workflow.environment import JOB_ENVIRONMENT
 from workflow.files import code_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = tuple(ROOT / name for name in ("workflow", "methods", "abkd", "baselines"))
-PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill")
+PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill", "torch._dynamo")
+"""What the forks find imported; torch.optim imports the last when it makes its first optimizer."""
 IDLE_SECONDS = 30
 BIND_SECONDS = 10
 """The server binds its socket before it imports anything."""
@@ -44,13 +46,14 @@ LARGEST_REQUEST = 2**20
 
 
 def main() -> None:
+    """Runs a step, by the server where there is one."""
     module, *arguments = sys.argv[1:]
     if module == "--serve":
         serve(Path(arguments[0]))
         return
     code = None if os.environ.get("ABKD_COLD") else ask(module, arguments)
     if code is None:
-        os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+        os.execve(sys.executable, [sys.executable, "-m", module, *arguments], os.environ | JOB_ENVIRONMENT)
     sys.exit(code)
 
 
@@ -117,6 +120,7 @@ def connect(path: Path) -> socket.socket:
         server = subprocess.Popen(
             [sys.executable, "-m", "workflow.fork_server", "--serve", str(path)],
             cwd=ROOT,
+            env=os.environ | JOB_ENVIRONMENT,  # what a C library reads when a process starts, no fork could change
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -185,6 +189,7 @@ def finish(client: socket.socket, code: int) -> None:
 
 
 def tell(client: socket.socket, number: int) -> None:
+    """Sends a number to a client, if it is still there."""
     with suppress(OSError):  # the client may have been killed, and the others' steps go on
         client.send(str(number).encode())
 

@@ -27,6 +27,7 @@ from subprocess import PIPE
 from typing import Any
 
 from tests.benchmarks.settings import Settings
+from workflow.environment import JOB_ENVIRONMENT
 from workflow.training.device import host_peak_mib
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,9 +150,10 @@ def measured(name: str, *arguments: str, cwd: Path = ROOT) -> tuple[float, float
         RuntimeError: as above.
     """
     command = [sys.executable, "-m", name, *arguments]
+    environment = _environment(cwd) | (JOB_ENVIRONMENT if name.startswith("workflow.") else {})
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         started = time.perf_counter()
-        child = subprocess.Popen(command, cwd=cwd, env=_environment(cwd), stdout=subprocess.DEVNULL, stderr=said)
+        child = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=said)
         _, status, used = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)

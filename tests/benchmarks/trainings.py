@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,15 +16,24 @@ from methods.contract import Method, Signals
 from tests.benchmarks.data import facts_of
 from tests.benchmarks.process import SETTLING, alternate, timed
 from workflow.config import training_defaults
+from workflow.environment import JOB_ENVIRONMENT
 from workflow.models.model import Dropout, create
 from workflow.task import Task
 from workflow.training import loop, optimizers
-from workflow.training.device import keep_freed_memory
 from workflow.training.feeds import choose
 from workflow.training.knowledge import load_knowledge
 from workflow.training.seeds import Streams
 
 CPU = torch.device("cpu")
+
+
+def keep_freed_memory() -> None:
+    """Makes this process as `workflow.environment` makes a job's, which is started with what is set here afterwards."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None  # musl has none
+    if mallopt:
+        m_trim_threshold, m_mmap_threshold = -1, -3  # as <malloc.h> numbers them
+        mallopt(m_mmap_threshold, int(JOB_ENVIRONMENT["MALLOC_MMAP_THRESHOLD_"]))
+        mallopt(m_trim_threshold, -1)
 
 
 def load(folder: Path) -> tuple[Task, Signals]:

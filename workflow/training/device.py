@@ -10,12 +10,10 @@ import traceback
 from pathlib import Path
 from typing import Literal
 
+import psutil
 import torch
 
 from workflow.errors import UserError
-
-KEPT_TENSOR = 2**30
-"""Bytes: tensors up to this size are given back to the process and not to the system."""
 
 
 def choose(name: str, threads: int) -> torch.device:
@@ -25,27 +23,12 @@ def choose(name: str, threads: int) -> torch.device:
         UserError: cuda is wanted and there is none.
     """
     torch.set_num_threads(threads)
-    keep_freed_memory()
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("device: cuda is wanted, but torch sees no GPU; allowed here: auto, cpu")
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     torch.use_deterministic_algorithms(True, warn_only=True)
     return torch.device("cuda")
-
-
-def keep_freed_memory() -> None:
-    """Lets the C library use freed memory again instead of asking the system for new pages at every layer.
-
-    Without it glibc maps every tensor above 32 MiB anew, and half the time of an epoch at width 256 on ogbn-arxiv's
-    graph goes into clearing pages. The price is memory that lies idle: up to a half more at the peak.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-        if mallopt:
-            m_trim_threshold, m_mmap_threshold = -1, -3  # as <malloc.h> numbers them
-            mallopt(m_mmap_threshold, KEPT_TENSOR)
-            mallopt(m_trim_threshold, -1)  # never gives back what lies idle
 
 
 def peak_memory_mb(device: torch.device) -> float:
@@ -56,6 +39,7 @@ def peak_memory_mb(device: torch.device) -> float:
 
 
 def reset_peak_memory(device: torch.device) -> None:
+    """Starts a new peak for `peak_memory_mb`."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
@@ -65,29 +49,31 @@ def reset_peak_memory(device: torch.device) -> None:
 def host_peak_mib() -> float:
     """MiB at this process's peak, since the last `reset_host_peak` where the system can do that.
 
-    Not `ru_maxrss` where it can be helped: on Linux a child starts with its parent's.
+    psutil tells no peak on Linux and macOS. Not `ru_maxrss` where it can be helped: on Linux a child starts with its
+    parent's.
     """
-    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        2**20 if sys.platform == "darwin" else 2**10
-    )
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def reset_host_peak() -> float:
-    """Starts a new peak at what is in use now, and returns that; elsewhere than on Linux the peak so far."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    """Starts a new peak at what is in use now, and returns that (MiB); elsewhere than on Linux the peak so far.
+
+    What lies idle (see `workflow.environment`) is given back to the system first, or it would count for whoever comes
+    next: a GCN 2x8 that is measured after a GCN 3x256 on ace-sim-mini would show 377 MiB instead of 348. No library
+    offers glibc's `malloc_trim`.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
     if trim:
-        trim(0)  # what lies idle (see `keep_freed_memory`) would count for whoever comes next
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS") or host_peak_mib()
-
-
-def _status(field: str) -> float | None:
+        trim(0)
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        Path("/proc/self/clear_refs").write_text("5")
     except OSError:
-        return None
-    return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith(f"{field}:")), None)
+        return host_peak_mib()
+    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def trouble(error: Exception) -> tuple[Literal["oom", "failed"], str]:
@@ -101,4 +87,5 @@ def trouble(error: Exception) -> tuple[Literal["oom", "failed"], str]:
 
 
 def describe(device: torch.device) -> str:
+    """The `device` column of a row."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -16,6 +16,7 @@ from workflow.files import replacing
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Writes a safetensors file, whole or not at all."""
     with replacing(path) as temporary:
         save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
 
@@ -25,11 +26,12 @@ def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> No
     tensors = {"logits": signals.logits, **{f"hidden.{i}": layer for i, layer in enumerate(signals.hidden)}}
     content = hashlib.sha256()
     for value in tensors.values():
-        content.update(value.detach().cpu().contiguous().numpy())
+        content.update(value.detach().cpu().contiguous().numpy().data)
     save_tensors(path, tensors, {**metadata, "content": content.hexdigest()})
 
 
 def knowledge_file(teachers: list[Path], seed: int) -> Path | None:
+    """The file of this seed's teacher in the folders of its blocks; None where it has none."""
     return next((path for t in teachers if (path := t / "knowledge" / f"seed~{seed}.safetensors").exists()), None)
 
 
@@ -39,7 +41,7 @@ def knowledge_content(teachers: list[Path], seed: int) -> str:
     if path is None:
         return ""
     with safe_open(path, "pt") as file:
-        return (file.metadata() or {}).get("content", "")
+        return str((file.metadata() or {}).get("content", ""))
 
 
 def load_knowledge(path: Path, fingerprint: str, device: torch.device) -> Signals:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from methods.contract import Method, Signals
 from methods.vocabulary import Objective
 from workflow.models.model import Dropout, Model
-from workflow.task import SPLITS
+from workflow.task import SPLITS, Metric
 from workflow.training import optimizers
 from workflow.training.feeds.step import Feed, Step
 from workflow.training.metrics import METRICS, better
@@ -95,46 +95,62 @@ def fit(
     A loss or validation score that is not finite ends the training as "diverged".
     """
     started = time.perf_counter()
-    objective, metric = feed.task.objective, feed.task.metric
-    parameters = [*model.parameters(), *(method.parameters() if method else ())]
-    optimizer = optimizers.create(parameters, training)
+    optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
     dropout = Dropout(streams.generator("dropout"))
-    outcome = Outcome("ok")
-    best: float | None = None
-    best_state: dict[str, Tensor] = {}
-    patience = training["patience"] or math.inf
-    stale = 0
+    outcome, best = Outcome("ok"), _Best(feed.task.metric)
     for epoch, steps in enumerate(feed.steps(streams, teacher), start=1):
-        _set_rate(optimizer, training, epoch)
-        total = _epoch(model, method, steps, dropout, optimizer, objective, training["loss"])
+        optimizer.set_rate(_rate(training, epoch))
+        loss = _epoch(model, method, steps, dropout, optimizer, feed.task.objective, training["loss"])
         outcome.epochs = epoch
         if epoch == 1 or epoch % max(1, training["epochs"] // TRACES) == 0:
-            _record_trace(outcome, epoch, method)
+            _record_trace(outcome, method)
         finished = epoch == training["epochs"]
         if epoch % training["evaluate_every"] and not finished:
             continue
         valid = score(model, feed, "valid")
-        loss_value = float(total)
-        outcome.curve.append((epoch, loss_value, valid))
+        _record_scores(outcome, float(loss), valid)
         progress(epoch, valid)
-        if not (math.isfinite(loss_value) and math.isfinite(valid)):
-            outcome.status = "diverged"
-            outcome.reason = f"loss {loss_value}, validation score {valid} at epoch {epoch}"
+        if outcome.status == "diverged":
             break
-        stale += 1
-        if better(metric, valid, best):
-            best, stale = valid, 0
-            outcome.best_epoch = epoch
-            best_state = {name: value.clone() for name, value in model.state_dict().items()}
-        if finished or stale >= patience:
+        best.see(epoch, valid, model)
+        if finished or best.stale >= (training["patience"] or math.inf):
             break
-    if not outcome.trace or outcome.trace[-1][0] != outcome.epochs:
-        _record_trace(outcome, outcome.epochs, method)
-    if best_state:
-        model.load_state_dict(best_state)
+    _record_trace(outcome, method)
+    if best.epoch:
+        model.load_state_dict(best.weights)
+        outcome.best_epoch = best.epoch
         outcome.scores = evaluate(model, feed)
     outcome.seconds = time.perf_counter() - started
     return outcome
+
+
+class _Best:
+    """The best validation score so far, with a copy of the weights that gave it.
+
+    Attributes:
+        stale: evaluations since then.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.score: float | None = None
+        self.epoch: int | None = None
+        self.stale = 0
+        self.weights: dict[str, Tensor] = {}
+
+    def see(self, epoch: int, valid: float, model: Model) -> None:
+        self.stale += 1
+        if better(self.metric, valid, self.score):
+            self.score, self.epoch, self.stale = valid, epoch, 0
+            self.weights = {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def _rate(training: dict[str, Any], epoch: int) -> float:
+    """The learning rate of an epoch, counted from 1."""
+    factor = min(1.0, epoch / training["warm_up"]) if training["warm_up"] else 1.0
+    if training["schedule"] == "cosine":
+        factor *= (1 + math.cos(math.pi * (epoch - 1) / training["epochs"])) / 2
+    return float(training["learning_rate"] * factor)
 
 
 def _epoch(
@@ -181,15 +197,18 @@ def evaluate(model: Model, feed: Feed) -> dict[str, float]:
     return {part: METRICS[feed.task.metric](logits[rows], labels) for part, (rows, labels) in parts.items()}
 
 
-def _set_rate(optimizer: optimizers.Optimizer, training: dict[str, Any], epoch: int) -> None:
-    factor = min(1.0, epoch / training["warm_up"]) if training["warm_up"] else 1.0
-    if training["schedule"] == "cosine":
-        factor *= (1 + math.cos(math.pi * (epoch - 1) / training["epochs"])) / 2
-    optimizer.set_rate(training["learning_rate"] * factor)
+def _record_scores(outcome: Outcome, loss: float, valid: float) -> None:
+    """A point of the curve; what is not finite ends the training."""
+    outcome.curve.append((outcome.epochs, loss, valid))
+    if not (math.isfinite(loss) and math.isfinite(valid)):
+        outcome.status = "diverged"
+        outcome.reason = f"loss {loss}, validation score {valid} at epoch {outcome.epochs}"
 
 
-def _record_trace(outcome: Outcome, epoch: int, method: Method | None) -> None:
-    if method:
-        traced = {name: value.detach().cpu().clone() for name, value in method.trace().items()}
-        if traced:
-            outcome.trace.append((epoch, traced))
+def _record_trace(outcome: Outcome, method: Method | None) -> None:
+    """The method's small tensors after the last epoch, once."""
+    if method is None or (outcome.trace and outcome.trace[-1][0] == outcome.epochs):
+        return
+    traced = {name: value.detach().cpu().clone() for name, value in method.trace().items()}
+    if traced:
+        outcome.trace.append((outcome.epochs, traced))

@@ -2,62 +2,85 @@
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.benchmark import Measurement, Timer
+from torch.utils.flop_counter import FlopCounterMode
 
 from workflow import catalog
 from workflow.models import sizes
-from workflow.models.model import create
+from workflow.models.model import Model, create
 from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed
 from workflow.training.seeds import Streams
 
-WARM_UP = 5
 REPEATS = 30
 LONGEST_SECONDS = 20.0
-"""Warm-up and repeats end early for a network that takes longer in all."""
-
-PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
-"""Matrix products by ATen name, and the position of their first factor."""
-EMBEDDING_BAG, WEIGHTS_OF_BAG = "_embedding_bag_forward_only", 6
-"""The sum of weighted embeddings by ATen name, and the position of the weights."""
+"""Repeats end early for a network that takes longer in all."""
+WEIGHTS_OF_BAG = 5
+"""Position of the weights behind the table, in ATen's sum of embeddings."""
 COSTS = ("macs", "latency_ms_median", "latency_ms_iqr", "peak_memory_mb")
 """Columns of what is measured by running a network."""
 
 
-class MacCounter(TorchDispatchMode):
-    """Counts multiply-accumulates of matrix products; a sparse factor counts its stored entries only.
+def _of_tensors(formula: Any) -> Any:
+    """Marks a formula that FlopCounterMode gives the tensors, not their shapes."""
+    formula._get_raw = True
+    return formula
 
-    A sum of weighted embeddings is such a product (see `methods.sparse.times`), one without weights is none.
-    """
+
+@_of_tensors
+def product_flops(left: Tensor, right: Tensor, *_: Any, **__: Any) -> int:
+    """Twice the multiply-accumulates of left @ right, [..., n, m] @ [..., m, d]; those of a sparse factor's entries."""
+    entries = left.numel() if left.layout == torch.strided else left._nnz()
+    return 2 * entries * right.shape[-1]
+
+
+@_of_tensors
+def added_product_flops(added: Tensor, left: Tensor, right: Tensor, *_: Any, **__: Any) -> int:
+    """The same of added + left @ right."""
+    return int(product_flops(left, right))
+
+
+@_of_tensors
+def bag_flops(table: Tensor, *arguments: Any, **_: Any) -> int:
+    """The same of a sum of embeddings: a sparse product where it is weighted (`methods.sparse.times`), else none."""
+    weights = arguments[WEIGHTS_OF_BAG]
+    return 0 if weights is None else int(2 * weights.numel() * table.shape[1])
+
+
+ATEN = torch.ops.aten
+FORMULAS = {
+    ATEN.mm: product_flops,
+    ATEN.bmm: product_flops,
+    ATEN.addmm: added_product_flops,
+    ATEN.baddbmm: added_product_flops,
+    ATEN._embedding_bag_forward_only: bag_flops,
+}
+"""What torch does not know: the entries of a sparse factor, and weighted sums of embeddings."""
+
+
+class MacCounter(FlopCounterMode):
+    """Counts multiply-accumulates of matrix products; a sparse factor counts its stored entries only."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.macs = 0
+        super().__init__(display=False, custom_mapping=FORMULAS)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        first = PRODUCTS.get(name)
-        if name == EMBEDDING_BAG and args[WEIGHTS_OF_BAG] is not None:
-            self.macs += args[WEIGHTS_OF_BAG].numel() * args[0].shape[1]
-        if first is not None:
-            left, right = args[first], args[first + 1]
-            entries = left._nnz() if left.layout != torch.strided else math.prod(left.shape)
-            self.macs += entries * right.shape[-1]
-        return func(*args, **(kwargs or {}))
+    @property
+    def macs(self) -> int:
+        """What was counted; a multiply-accumulate is two floating-point operations."""
+        return int(self.get_total_flops()) // 2
 
 
 def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, threads: int) -> list[dict[str, Any]]:
-    """One row a network, the columns of measurements.csv; one that cannot be measured has a status and a reason.
+    """One row per network, the columns of measurements.csv; what cannot be measured has a status and a reason.
 
     Latency is that of answering for every node (or graph) of the task at once, from the features on: nothing of the
     input is cached, so that the first propagation counts. It is warm and synchronised; median and interquartile
@@ -92,35 +115,29 @@ def _cost(spec: dict[str, Any], facts: catalog.Facts, feed: Feed, device: torch.
     with Streams(0, "student", device).globally("network"):
         model = create(spec, facts).to(device).eval()
     devices.reset_peak_memory(device)
-    counter = MacCounter()
-    with torch.no_grad(), counter:
-        feed.forget()
-        feed.predict(model)
-    times = 1000 * np.array(latencies(lambda: answer(feed, model), device))
-    median, spread = float(np.median(times)), float(np.subtract(*np.percentile(times, [75, 25])))
-    return dict(zip(COSTS, (counter.macs, median, spread, devices.peak_memory_mb(device)), strict=True))
+    with MacCounter() as counter:
+        answer(feed, model)
+    taken = latency(lambda: answer(feed, model))
+    times = (1000 * taken.median, 1000 * taken.iqr)
+    return dict(zip(COSTS, (counter.macs, *times, devices.peak_memory_mb(device)), strict=True))
 
 
-def answer(feed: Feed, model: Any) -> Tensor:
+def answer(feed: Feed, model: Model) -> Tensor:
+    """[n, C] logits of the whole task, from the features on."""
     feed.forget()
     with torch.no_grad():
         return feed.predict(model)
 
 
-def latencies(call: Any, device: torch.device) -> list[float]:
-    """Seconds of every repeat, after a warm-up; both end early where calls are slow."""
-    timed(call, device, WARM_UP)
-    return timed(call, device, REPEATS)
+def latency(call: Callable[[], Any]) -> Measurement:
+    """Seconds of REPEATS calls, each after two that warm up, synchronised; fewer where that takes LONGEST_SECONDS.
 
-
-def timed(call: Any, device: torch.device, most: int) -> list[float]:
-    taken: list[float] = []
-    while len(taken) < most and sum(taken) < LONGEST_SECONDS:
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        call()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - started)
-    return taken
+    One call at a time (`timeit(1)`): `blocked_autorange` takes the mean of ten in some runs and of one in others.
+    """
+    timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
+    taken: list[Measurement] = []
+    started = time.monotonic()
+    while not taken or (len(taken) < REPEATS and time.monotonic() - started < LONGEST_SECONDS):
+        taken.append(timer.timeit(1))
+    (merged,) = Measurement.merge(taken)
+    return merged

@@ -1,114 +1,116 @@
-"""The optimizers of the training loop.
+"""The optimizers of the training loop: those of torch.optim, with SparseAdam for the gradients of embedding tables.
 
-Adam and AdamW call torch's fused kernel themselves: `torch.optim` pulls in the whole compiler on its first step, which
-takes longer than the training of a small student. The numbers are those of `torch.optim` (a test compares them).
+torch.optim imports torch's compiler when the first optimizer is made, which takes 1.6 s; the jobs of a run are forked
+from a process that has done so (see `workflow.fork_server`). A step over the four tensors of a small student then takes
+0.05 ms longer than a bare call of the fused kernel, of an epoch's 7 ms and more.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 
+MOMENTUM = 0.9
+"""Of `sgd`."""
+DENSE: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": partial(torch.optim.SGD, momentum=MOMENTUM),
+}
+"""By the name in a configuration: Adam (Kingma and Ba, ICLR 2015), AdamW (Loshchilov and Hutter, ICLR 2019), RMSprop
+(Tieleman and Hinton 2012), SGD with momentum."""
+SPARSE = ("adam", "adamw")
+"""Those that move a parameter with a sparse gradient by `torch.optim.SparseAdam`; the others get a dense gradient."""
 
-class Optimizer(Protocol):
-    def set_rate(self, rate: float) -> None: ...
-    def zero_grad(self) -> None: ...
-    def step(self) -> None: ...
 
-
-class Adam:
-    """Adam (Kingma and Ba, ICLR 2015); with `decoupled` decay AdamW (Loshchilov and Hutter, ICLR 2019).
+class Optimizer:
+    """Moves parameters by their gradients.
 
     A parameter with a sparse gradient (the embedding table of a sampled step) moves in its touched rows alone, and so
-    do its moments and its decay, as in `torch.optim.SparseAdam`: a dense step over the 154 million embeddings of
-    ogbn-mag would take longer than everything else. Untouched rows therefore do not go on by momentum.
+    do its moments and its decay: a dense step over the 154 million embeddings of ogbn-mag would take longer than
+    everything else. Untouched rows therefore do not go on by momentum. The first gradients tell which these are.
+
+    Args:
+        parameters: of the network and of the method's heads.
+        training: the `training` settings of a configuration.
     """
 
-    BETAS = (0.9, 0.999)
-    EPSILON = 1e-8
-
-    def __init__(self, parameters: list[nn.Parameter], rate: float, decay: float, decoupled: bool = False) -> None:
+    def __init__(self, parameters: list[nn.Parameter], training: dict[str, Any]) -> None:
         self.parameters = parameters
-        self.rate = rate
-        self.decay = decay
-        self.kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
-        self.first = [torch.zeros_like(p) for p in parameters]
-        self.second = [torch.zeros_like(p) for p in parameters]
-        self.steps = [torch.zeros((), dtype=torch.float32, device=p.device) for p in parameters]
+        self.name: str = training["optimizer"]
+        self.rate: float = training["learning_rate"]
+        self.decay: float = training["weight_decay"]
+        self.dense: torch.optim.Optimizer | None = None
+        self.sparse: torch.optim.Optimizer | None = None
+        self.tables: list[nn.Parameter] = []
+        """What `sparse` moves."""
 
     def set_rate(self, rate: float) -> None:
+        """The learning rate of the steps to come."""
         self.rate = rate
 
     def zero_grad(self) -> None:
+        """Forgets all gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
+    def step(self) -> None:
+        """Moves every parameter that has a gradient."""
+        if self.name not in SPARSE:
+            self._make_dense()
+        if self.dense is None and self.sparse is None:
+            self._make()
+        if self.sparse:
+            self._decay_touched()
+            _step(self.sparse, self.rate)
+        if self.dense:
+            _step(self.dense, self.rate)
+            # The fused kernels do not tell that they wrote to the weights; caches of products of them rely on it.
+            torch.autograd.graph.increment_version([p for p in self.parameters if p.grad is not None])
+
+    def _make(self) -> None:
+        """The optimizers that the first gradients ask for."""
+        self.tables = [p for p in self.parameters if p.grad is not None and p.grad.is_sparse]
+        known = {id(table) for table in self.tables}
+        rest = [p for p in self.parameters if id(p) not in known]
+        if self.tables:
+            self.sparse = torch.optim.SparseAdam(self.tables, lr=self.rate)
+        if rest:
+            self.dense = DENSE[self.name](rest, lr=self.rate, weight_decay=self.decay)
+
+    def _make_dense(self) -> None:
+        for parameter in self.parameters:
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.to_dense()
+
     @torch.no_grad()
-    def step(self) -> None:
-        moved = [i for i, p in enumerate(self.parameters) if p.grad is not None]
-        groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
-        for i in moved:
-            groups.setdefault((self.parameters[i].device, self.parameters[i].dtype), []).append(i)
-        # The fused kernel does not tell that it wrote to its arguments; caches of products of the weights rely on it.
-        torch.autograd.graph.increment_version([self.parameters[i] for i in moved])
-        for members in groups.values():
-            steps = [self.steps[i] for i in members]
-            torch._foreach_add_(steps, 1)
-            touched = {i: grad.coalesce() for i in members if (grad := self.parameters[i].grad).is_sparse}
-            rows = {i: grad.indices()[0] for i, grad in touched.items()}
-            states = [
-                [state[i].index_select(0, rows[i]) if i in rows else state[i] for i in members]
-                for state in (self.parameters, self.first, self.second)
-            ]
-            self.kernel(
-                states[0],
-                [touched[i].values() if i in touched else self.parameters[i].grad for i in members],
-                states[1],
-                states[2],
-                [],
-                steps,
-                lr=self.rate,
-                beta1=self.BETAS[0],
-                beta2=self.BETAS[1],
-                weight_decay=self.decay,
-                eps=self.EPSILON,
-                amsgrad=False,
-                maximize=False,
-            )
-            for i, *moved_rows in zip(members, *states, strict=True):
-                if i in rows:
-                    for state, values in zip((self.parameters, self.first, self.second), moved_rows, strict=True):
-                        state[i].index_copy_(0, rows[i], values)
-
-
-class Library:
-    """One of `torch.optim`'s optimizers; sparse gradients are made dense, since most of them take no others."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.optimizer = optimizer
-
-    def set_rate(self, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-
-    def zero_grad(self) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-
-    def step(self) -> None:
-        for group in self.optimizer.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None and parameter.grad.is_sparse:
-                    parameter.grad = parameter.grad.to_dense()
-        self.optimizer.step()
+    def _decay_touched(self) -> None:
+        """The decay of the touched rows, which SparseAdam does not know."""
+        if not self.decay:
+            return
+        for table in self.tables:
+            if table.grad is None:
+                continue
+            table.grad = table.grad.coalesce()
+            rows = table.grad.indices()[0]
+            values = table.index_select(0, rows)
+            if self.name == "adamw":
+                table.index_copy_(0, rows, values * (1 - self.rate * self.decay))
+            else:
+                table.grad.values().add_(values, alpha=self.decay)
 
 
 def create(parameters: list[nn.Parameter], training: dict[str, Any]) -> Optimizer:
     """The optimizer of a `training` section."""
-    name, rate, decay = training["optimizer"], training["learning_rate"], training["weight_decay"]
-    if name in ("adam", "adamw"):
-        return Adam(parameters, rate, decay, decoupled=name == "adamw")
-    if name == "rmsprop":
-        return Library(torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay))
-    return Library(torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9))
+    return Optimizer(parameters, training)
+
+
+def _step(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()

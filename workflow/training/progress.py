@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from tqdm import tqdm
+
 QUIET_SECONDS = 10.0
 """Time between two plain lines of a log."""
 
@@ -22,13 +24,15 @@ class Progress:
         self.what = what
         self.epochs = epochs
         self.metric = metric
+        self.bar = tqdm(desc=what, total=epochs, unit="epoch", disable=None, dynamic_ncols=True)
         self.spoken = time.monotonic()
 
     def __call__(self, epoch: int, score: float) -> None:
-        text = f"{self.what}: epoch {epoch}/{self.epochs}, validation {self.metric} {score:.4f}"
-        if sys.stderr.isatty():
-            end = "\n" if epoch == self.epochs else ""
-            print(f"\r{text}\x1b[K", end=end, file=sys.stderr, flush=True)
+        said = f"validation {self.metric} {score:.4f}"
+        if not self.bar.disable:
+            self.bar.set_postfix_str(said, refresh=False)
+            self.bar.update(epoch - self.bar.n)
         elif epoch == self.epochs or time.monotonic() - self.spoken > QUIET_SECONDS:
-            print(text, file=sys.stderr, flush=True)
+            # tqdm writes into a log as into a terminal: every state after a carriage return, all on one line.
+            print(f"{self.what}: epoch {epoch}/{self.epochs}, {said}", file=sys.stderr, flush=True)
             self.spoken = time.monotonic()

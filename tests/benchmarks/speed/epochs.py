@@ -16,7 +16,6 @@ from tests.benchmarks.speed import relational
 from tests.benchmarks.speed.plain import Plain
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from workflow.task import SPLITS
-from workflow.training.device import keep_freed_memory
 
 NETWORKS = [("gcn", 2, 256, 1), ("gcn", 2, 64, 1), ("gcn", 2, 32, 1), ("gcn", 2, 16, 1), ("sage", 2, 256, 1)]
 ATTENTION = [("gat", 3, 64, 3)]
@@ -73,7 +72,7 @@ def plain_epochs(nodes: int, kind: str, layers: int, width: int, heads: int, kep
         kept: whether the process keeps freed memory.
     """
     if kept:
-        keep_freed_memory()
+        trainings.keep_freed_memory()
     arrays, classes = data.arxiv_sized(nodes).arrays, data.CLASSES
     widths = [arrays["features"].shape[1], *[width * heads] * (layers - 1), classes]
     pointers, sources = (torch.from_numpy(np.asarray(arrays[name])) for name in ("pointers", "sources"))

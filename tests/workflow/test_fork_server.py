@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -20,11 +21,18 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NO SERVER: step
 
 # A step that tells what it sees, then does what its argument says.
 STEP = """
-import json, os, sys, time
+import json, os, resource, sys, time
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    bytes(b"x" * 48 * 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 def main():
+    faults()
     print(json.dumps({"argv": sys.argv[1:], "folder": os.getcwd(), "told": os.environ.get("TOLD"), "me": os.getpid(),
-        "parent": os.getppid(), "torch": "torch" in sys.modules}))
+        "parent": os.getppid(), "torch": "torch" in sys.modules,
+        "compiler": "torch._dynamo" in sys.modules, "faults": faults()}))
     print("to the error log", file=sys.stderr)
     if sys.argv[1:] == ["fail"]:
         sys.exit("error: one line")
@@ -83,6 +91,20 @@ def test_a_fork_sees_what_a_process_of_its_own_would(checkout):
     again, _, _ = tell(checkout, "c", TOLD="2")
     assert (again["argv"], again["told"]) == (["c"], "2")
     assert again["parent"] == first["parent"] and again["me"] != first["me"], "not the same server"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="NO GLIBC: its malloc alone is told what to keep")
+@pytest.mark.parametrize("cold", ["", "1"])
+def test_a_step_uses_freed_memory_again(checkout, cold):
+    """48 MiB are at least 24 pages of the largest kind, which the system would have to clear anew."""
+    answer, _, _ = tell(checkout, ABKD_COLD=cold)
+    assert answer["torch"] is not bool(cold)
+    assert answer["faults"] < 24
+
+
+def test_a_fork_finds_imported_what_the_first_optimizer_needs(checkout):
+    answer, _, _ = tell(checkout)
+    assert answer["compiler"]
 
 
 def test_errors_come_back_as_they_are(checkout):

@@ -1,0 +1,83 @@
+"""Specs of a teacher and a cell on the tiny task, and a bench that trains them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from workflow.config import training_defaults
+from workflow.training.block import Block
+
+CPU = torch.device("cpu")
+SETTINGS = training_defaults() | {"epochs": 8}
+TEACHER = {
+    "dataset": "tiny",
+    "teacher": "gcn-3x12",
+    "model": {"model": "gcn", "layers": 3, "width": 12},
+    "training": SETTINGS,
+    "params": 300,
+    "params_with_embeddings": 300,
+}
+
+
+def cell(method: str, **changes) -> dict:
+    hyperparameters = changes.pop("hyperparameters", {})
+    return {
+        "dataset": "tiny",
+        "teacher": "gcn-3x12",
+        "teacher_params": 300,
+        "teacher_params_with_embeddings": 300,
+        "student": "gcn-2x4",
+        "student_params": 60,
+        "student_params_with_embeddings": 60,
+        "ratio_target": 5.0,
+        "model": {"model": "gcn", "layers": 2, "width": 4, "dropout": 0.3},
+        "training": SETTINGS,
+        "method": method,
+        "method_id": method,
+        "hyperparameters": hyperparameters,
+        "distill_on": "train",
+        **changes,
+    }
+
+
+class Bench:
+    """Runs blocks on the tiny task inside a temporary folder."""
+
+    def __init__(self, folder: Path, task) -> None:
+        self.folder = folder
+        task.save(folder / "task")
+        self.teachers = [folder / "teacher"]
+
+    def teach(self, seeds=(0, 1), spec=TEACHER):
+        Block(spec, self.folder / "task", self.teachers[0], "cpu", 1).teach(list(seeds))
+        return self.rows(self.teachers[0])
+
+    def distill(self, spec, seeds=(0, 1), name="cell"):
+        Block(spec, self.folder / "task", self.folder / name, "cpu", 1).distill(list(seeds), self.teachers)
+        return self.rows(self.folder / name)
+
+    @staticmethod
+    def rows(folder):
+        return json.loads((folder / "rows.json").read_text())
+
+
+@pytest.fixture
+def bench(tmp_path, tiny_task):
+    return Bench(tmp_path, tiny_task)
+
+
+@pytest.fixture
+def taught(bench):
+    bench.teach()
+    return bench
+
+
+NUMBERS = ("train", "valid", "test", "best_epoch", "epochs", "status")
+
+
+def numbers(rows):
+    return [{key: row[key] for key in NUMBERS} for row in rows]

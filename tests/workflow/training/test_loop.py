@@ -1,0 +1,122 @@
+"""The training loop: losses, selection on validation, learning rates, traces."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+import methods
+from methods.contract import Signals
+from tests.conftest import TINY
+from tests.workflow.training.conftest import CPU, SETTINGS, cell
+from workflow.models.model import create
+from workflow.training import loop
+from workflow.training.block import Block
+from workflow.training.feeds import choose
+from workflow.training.loop import fit
+from workflow.training.seeds import Streams
+
+
+@pytest.mark.parametrize("method", methods.available())
+def test_every_method_trains_and_every_head_moves(method, tiny_task):
+    """Through the real loop: a head that never reaches the optimizer would stand still."""
+    feed = choose.create(tiny_task, CPU, "train")
+    streams = Streams(0, "student", CPU)
+    spec = cell(method)
+    facts_model = Block.__new__(Block)
+    facts_model.spec, facts_model.device = spec, CPU
+    from workflow import catalog
+
+    facts_model.facts = catalog.facts("tiny")
+    model = facts_model._network(streams)
+    torch.manual_seed(0)
+    knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12).relu(), torch.randn(60, 12).relu()))
+    built = facts_model._method(streams, knowledge.shape, model.shape)
+    before = {name: p.detach().clone() for name, p in built.named_parameters() if p.requires_grad}
+    outcome = fit(model, feed, streams, SETTINGS | {"epochs": 2}, built, knowledge)
+    assert outcome.status == "ok", outcome.reason
+    for name, parameter in built.named_parameters():
+        if parameter.requires_grad:
+            assert not torch.equal(parameter, before[name]), f"{name} did not move"
+
+
+def test_reported_scores_are_those_of_the_best_validation_epoch(taught, tiny_task):
+    (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 15}), seeds=(0,))
+    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
+    valid = [score for _, _, score in history["curve"]]
+    assert row["best_epoch"] == 1 + valid.index(max(valid))
+    assert row["valid"] == max(valid)
+
+
+def test_test_labels_change_no_training(taught, tiny_task):
+    """Selection on validation only: other test labels give the same weights and epochs."""
+    labels = tiny_task.labels.copy()
+    labels[tiny_task.split("test")] = (labels[tiny_task.split("test")] + 1) % 3
+    other = type(tiny_task)(**{**tiny_task.__dict__, "arrays": {**tiny_task.arrays, "labels": labels}})
+    models = []
+    for task in (tiny_task, other):
+        feed = choose.create(task, CPU, "all")
+        streams = Streams(0, "student", CPU)
+        with streams.globally("network"):
+            model = create({"model": "gcn", "width": 4}, TINY)
+        outcome = fit(model, feed, streams, SETTINGS)
+        models.append((outcome.best_epoch, outcome.scores["valid"], model.state_dict()["convolutions.0.weight"]))
+    assert models[0][:2] == models[1][:2]
+    assert torch.equal(models[0][2], models[1][2])
+
+
+def test_learning_rate_warms_up_then_follows_the_cosine():
+    warming = SETTINGS | {"epochs": 8, "warm_up": 4, "schedule": "constant"}
+    rates = [loop._rate(warming, epoch) for epoch in range(1, 9)]
+    assert rates == pytest.approx([SETTINGS["learning_rate"] * f for f in (0.25, 0.5, 0.75, 1, 1, 1, 1, 1)])
+    cosine = SETTINGS | {"epochs": 8, "warm_up": 0, "schedule": "cosine"}
+    rates = [loop._rate(cosine, epoch) for epoch in (1, 5)]
+    assert rates == pytest.approx([SETTINGS["learning_rate"], SETTINGS["learning_rate"] / 2])
+
+
+def test_logarithmic_cross_entropy():
+    logits, labels = torch.randn(20, 4, dtype=torch.float64), torch.randint(0, 4, (20,))
+    offset = 1 - math.log(2)
+    each = [-float(row.log_softmax(0)[label]) for row, label in zip(logits, labels, strict=True)]
+    expected = sum(math.log(offset + ce) - math.log(offset) for ce in each) / 20
+    assert float(loop.supervised_loss(logits, labels, "multiclass", "log-cross-entropy")) == pytest.approx(expected)
+    logits.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: loop.supervised_loss(x, labels, "multiclass", "log-cross-entropy"), logits
+    )
+
+
+def test_the_loss_of_a_config_is_the_one_that_trains(tiny_task):
+    losses = {}
+    for kind in ("cross-entropy", "log-cross-entropy"):
+        streams = Streams(0, "student", CPU)
+        with streams.globally("network"):
+            model = create({"model": "gcn", "width": 4}, TINY)
+        outcome = fit(model, choose.create(tiny_task, CPU, "all"), streams, SETTINGS | {"epochs": 1, "loss": kind})
+        losses[kind] = outcome.curve[0][1]
+    assert losses["cross-entropy"] != losses["log-cross-entropy"]
+
+
+def test_attention_is_traced_over_training(taught):
+    taught.distill(cell("abkd", training=SETTINGS | {"epochs": 25}), seeds=(0,))
+    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
+    assert [epoch for epoch, _ in history["trace"]] == [1, *range(2, 25, 2), 25]
+    maps = [torch.tensor(values["attention"]) for _, values in history["trace"]]
+    assert all(map_.shape == (3, 2) for map_ in maps)
+    torch.testing.assert_close(maps[0].sum(1), torch.ones(3))
+    assert not torch.allclose(maps[0], maps[-1])
+
+
+def test_patience_stops_early(taught):
+    (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 500, "patience": 3}), seeds=(0,))
+    assert row["epochs"] == row["best_epoch"] + 3 < 500
+
+
+def test_only_evaluated_epochs_are_chosen(taught):
+    (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 20, "evaluate_every": 6}), seeds=(0,))
+    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
+    assert [epoch for epoch, *_ in history["curve"]] == [6, 12, 18, 20]
+    assert row["best_epoch"] in (6, 12, 18, 20)

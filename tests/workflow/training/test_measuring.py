@@ -1,0 +1,83 @@
+"""Costs of networks: multiply-accumulates, latency, and one that cannot be measured."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+import torch
+
+from tests.conftest import TINY
+from tests.workflow.training.conftest import CPU
+from workflow.models.model import create
+from workflow.training import measuring
+from workflow.training.feeds import choose
+from workflow.training.measuring import MacCounter, answer
+
+
+@pytest.mark.parametrize("model", ["gcn", "sage", "mlp", "gcnii", "sign"])
+def test_latency_counts_the_first_layer_every_time(model, tiny_task):
+    feed = choose.create(tiny_task, CPU, "all")
+    network = create({"model": model, "layers": 2, "width": 4}, TINY).eval()
+    found = []
+    for _ in range(3):
+        with torch.no_grad(), MacCounter() as counter:
+            answer(feed, network)
+        found.append(counter.macs)
+    assert len(set(found)) == 1
+
+
+def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught, monkeypatch):
+    real = measuring.latency
+
+    def greedy(call):
+        if not measured:
+            measured.append(1)
+            raise torch.OutOfMemoryError("too\nmuch")
+        return real(call)
+
+    measured = []
+    monkeypatch.setattr(measuring, "latency", greedy)
+    monkeypatch.setattr(measuring.catalog, "facts", lambda name: TINY)
+    networks = [
+        {"name": f"gcn-2x{width}", "role": "student", "ratio_target": None, "model": {"model": "gcn", "width": width}}
+        for width in (4, 5)
+    ]
+    first, second = measuring.measure(networks, taught.folder / "task", "cpu", 1)
+    assert (first["status"], first["reason"]) == ("oom", "OutOfMemoryError: too much")
+    assert first["params"] > 0
+    assert first["macs"] is first["latency_ms_median"] is first["peak_memory_mb"] is None
+    assert second["status"] == "ok"
+    assert second["latency_ms_median"] > 0
+
+
+def test_latency_is_the_median_of_warm_answers():
+    calls = []
+
+    def call():
+        calls.append(1)
+        time.sleep(0.05 if len(calls) == 1 else 0.002)
+
+    taken = measuring.latency(call)
+    assert 0.002 < taken.median < 0.02 and taken.iqr >= 0
+    assert len(taken.times) == measuring.REPEATS
+
+
+@pytest.mark.parametrize(("longest", "repeats"), [(0.05, 1), (0.5, 2)])
+def test_a_slow_network_is_timed_for_about_as_long_as_is_allowed(monkeypatch, longest, repeats):
+    monkeypatch.setattr(measuring, "LONGEST_SECONDS", longest)
+    calls = []
+    taken = measuring.latency(lambda: (calls.append(1), time.sleep(0.1)))
+    assert taken.median >= 0.1
+    assert len(taken.times) <= repeats and len(calls) == 3 * len(taken.times)
+
+
+@pytest.mark.parametrize("batch", [(), (5,)])
+def test_products_cost_a_multiply_add_per_entry_and_column(batch):
+    left, right = torch.ones(*batch, 2, 3), torch.ones(*batch, 3, 7)
+    added = torch.baddbmm if batch else torch.addmm
+    with torch.no_grad(), MacCounter() as counter:
+        left @ right
+        added(torch.ones(*batch, 2, 7), left, right)
+    assert counter.macs == 2 * math.prod(batch) * 2 * 3 * 7

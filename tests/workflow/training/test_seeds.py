@@ -1,0 +1,61 @@
+"""Random streams: what one part draws never shifts another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import methods
+from methods.contract import Signals
+from tests.workflow.training.conftest import CPU, cell
+from workflow.models.model import Dropout
+from workflow.training.block import Block
+from workflow.training.seeds import Streams
+
+
+@pytest.mark.parametrize("p", [0.1, 0.25, 0.3, 0.5, 0.95])
+def test_dropout_draws_from_its_own_stream(p):
+    x = torch.ones(1001, 31)
+    state = torch.random.get_rng_state()
+    first = Dropout(torch.Generator().manual_seed(1))(x, p)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    torch.rand(3)
+    assert torch.equal(first, Dropout(torch.Generator().manual_seed(1))(x, p))
+    assert not torch.equal(first, Dropout(torch.Generator().manual_seed(2))(x, p))
+    five_sigma = 5 * (p * (1 - p) / x.numel()) ** 0.5
+    assert float((first == 0).float().mean()) == pytest.approx(p, abs=five_sigma)
+    assert float(first.max()) == pytest.approx(1 / (1 - p), rel=1e-3)
+    # No entry follows from its neighbour, nor from the one 8 further on (the next 64-bit number).
+    zero = (first == 0).flatten().float() - p
+    for distance in (1, 4, 8, 31):
+        assert abs(float((zero[distance:] * zero[:-distance]).mean())) < 5 * p * (1 - p) / x.numel() ** 0.5
+
+
+def test_streams_differ_by_seed_role_and_name():
+    numbers_ = {
+        Streams(seed, role, CPU).number(stream)
+        for seed in range(10)
+        for role in ("teacher", "student")
+        for stream in ("network", "heads", "dropout", "sampling", "batches")
+    }
+    assert len(numbers_) == 100
+
+
+def test_same_first_weights_and_dropout_for_every_method(taught, tiny_task):
+    """A method with heads, or one that samples, must not shift the student's draws."""
+    knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12), torch.randn(60, 12)))
+    seen = {}
+    for method in ("supervised", *methods.available()):
+        block = Block(cell(method), taught.folder / "task", taught.folder / "x", "cpu", 1)
+        streams = Streams(7, "student", CPU)
+        network = block._network(streams)
+        built = block._method(streams, knowledge.shape, network.shape)
+        steps = next(block.feed.steps(streams, knowledge))
+        dropout = Dropout(streams.generator("dropout"))
+        logits = network(steps[0].inputs, dropout).logits
+        rows = network(steps[0].inputs, dropout)
+        built(rows, steps[0].teacher, steps[0].batch)
+        seen[method] = (logits, network(steps[0].inputs, dropout).logits)
+    for method, both in seen.items():
+        for ours, plain in zip(both, seen["supervised"], strict=True):
+            assert torch.equal(ours, plain), method
