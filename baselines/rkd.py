@@ -90,10 +90,20 @@ def _inverse(distance: Tensor) -> Tensor:
     return apart / torch.where(apart, distance, 1)
 
 
-def _angle_error(rows: slice, *tensors: Tensor) -> Tensor:
-    """Huber loss of all angles whose vertices are in the block, from `per_vertex` and both Gram matrices."""
-    of_student = _angles(*tensors[:3], tensors[6])
-    of_teacher = _angles(*tensors[3:6], tensors[7])
+def _angle_error(
+    rows: slice,
+    student_rows: Tensor,
+    student_squares: Tensor,
+    student_inverse: Tensor,
+    teacher_rows: Tensor,
+    teacher_squares: Tensor,
+    teacher_inverse: Tensor,
+    student_gram: Tensor,
+    teacher_gram: Tensor,
+) -> Tensor:
+    """Huber loss of all angles whose vertices are in the block; all but both Gram matrices are the block's own rows."""
+    of_student = _angles(student_rows, student_squares, student_inverse, student_gram)
+    of_teacher = _angles(teacher_rows, teacher_squares, teacher_inverse, teacher_gram)
     return functional.smooth_l1_loss(of_student, of_teacher, reduction="sum")
 
 
