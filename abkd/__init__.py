@@ -1,1 +1,1 @@
-"""ABKD, STRIDE and their ablations: one method a file, on the contract of `methods`."""
+"""ABKD, STRIDE and their ablations: one method per file, on the contract of `methods`."""

@@ -4,11 +4,16 @@ The source gives the idea: attention finds the important pairs of teacher and st
 equations and the defaults are this project's RECONSTRUCTION of it.
 
 T_i [n, d_i], S_j [n, d_j] are the outputs of all layers, the pre-softmax output included. In graph-level tasks the rows
-are graphs: node rows are averaged over each graph. With A [L_t, L_s] the attention over pairs, D their dissimilarity,
+are graphs: node rows are averaged over each graph. Every pair of layers has
+
+    attention      A_ij = softmax over j of q_i . k_j / sqrt(d),     q_i = W_i mean_n(T_i),  k_j = U_j mean_n(S_j),
+    dissimilarity  D_ij = mean_n ||P V_i T_i[n] - P Y_j S_j[n]||^2 / d,    projections standardised per column,
+
+with d columns in the common space and trained W, U, V, Y and P (abkd/parts/heads.py, abkd/parts/dissimilarity.py), and
 
     loss = beta * <A, D> + gamma * ||P'P - I||^2,      <A, D> = sum_ij A_ij D_ij / sum_ij A_ij,
 
-which for the default axis is mean_i sum_j A_ij D_ij. A: abkd/parts/heads.py. D: abkd/parts/dissimilarity.py.
+which for the default axis is beta * mean_i sum_j A_ij D_ij and the price of leaving an orthonormal P.
 """
 
 from __future__ import annotations
@@ -18,8 +23,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from abkd.parts import dissimilarity as dissimilarities
+from abkd.parts import dissimilarity as compare
 from abkd.parts.heads import AXES, LayerAttention, SharedSubspace
+from abkd.parts.layers import Layers
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, layers_of, one_of, whole
 
@@ -73,79 +79,83 @@ class AttentionBasedKD(Method):
         one_of(self, "student_layers", student_layers, ("all", "last"))
         self.dim, self.beta, self.gamma = dim, beta, gamma
         self.axis, self.dissimilarity = axis, dissimilarity
-        self._first_teacher = len(teacher.hidden) if teacher_layers == "last" else 0
         self._first_student = len(student.hidden) if student_layers == "last" else 0
-        self.teacher_widths = teacher.layers[self._first_teacher :]
+        self._first_teacher = len(teacher.hidden) if teacher_layers == "last" else 0
         self.student_widths = student.layers[self._first_student :]
-        widths = self.teacher_widths, self.student_widths
+        self.teacher_widths = teacher.layers[self._first_teacher :]
+        widths = self.student_widths, self.teacher_widths
         self.attention = LayerAttention(*widths, dim, axis) if attention == "learned" else None
         self.subspace: SharedSubspace | None = SharedSubspace(*widths, dim, basis)
-        self._weights: Tensor | None = None
+        self._last_weights: Tensor | None = None
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        s, t = layers_of(self, student, teacher, batch)
-        s, t = s[self._first_student :], t[self._first_teacher :]
-        t_means = batch.memo((id(self), "teacher means"), lambda: _means(t))
-        s_means = _means(s)
-        weights = self._attend(t_means, s_means)
-        self._weights = weights.detach()
-        terms = self._align(weights, s, t, s_means, t_means, batch)
+        layers = self._layers(student, teacher, batch)
+        weights = self._weights(layers)
+        self._last_weights = weights.detach()
+        terms = self.weighted_terms(weights, layers, batch)
         departure = self.subspace.departure() if self.subspace else None
         if departure is not None:
             terms["orthonormality"] = self.gamma * departure
         return terms
 
-    def _attend(self, t_means: Tensor, s_means: Tensor) -> Tensor:
-        """A, scaled so that its entries sum to one: a weighted mean of dissimilarities, whatever the axis."""
-        shape = len(self.teacher_widths), len(self.student_widths)
+    def _layers(self, student: Signals, teacher: Signals, batch: Batch) -> Layers:
+        """The layers that take part; the teacher's means are taken once per Batch object."""
+        all_student, all_teacher = layers_of(self, student, teacher, batch)
+        of_student, of_teacher = all_student[self._first_student :], all_teacher[self._first_teacher :]
+        teacher_means = batch.memo((id(self), "teacher means"), lambda: _means(of_teacher))
+        return Layers(of_student, of_teacher, _means(of_student), teacher_means)
+
+    def _weights(self, layers: Layers) -> Tensor:
+        """A [L_t, L_s] scaled so that its entries sum to one: weights of a mean over pairs, whatever the axis."""
         if self.attention is None:
-            return s_means.new_full(shape, 1 / (shape[0] * shape[1]))
-        total = {"teacher": shape[0], "student": shape[1], "pairs": 1}[self.axis]
-        return self.attention(t_means, s_means) / total
+            shape = len(layers.teacher), len(layers.student)
+            return layers.student_means.new_full(shape, 1 / (shape[0] * shape[1]))
+        attention: Tensor = self.attention(layers.student_means, layers.teacher_means)
+        return attention / self._mass
 
-    def _align(
-        self, weights: Tensor, s: Sequence[Tensor], t: Sequence[Tensor], s_means: Tensor, t_means: Tensor, batch: Batch
-    ) -> dict[str, Tensor]:
-        """The weighted terms of all pairs; STRIDE adds to them."""
-        return {"alignment": self.beta * (weights * self._apart(s, t, s_means, t_means, batch)).sum()}
+    @property
+    def _mass(self) -> int:
+        """Sum of all entries of A: one per distribution, of which the axis makes L_t, L_s or 1."""
+        return {"teacher": len(self.teacher_widths), "student": len(self.student_widths), "pairs": 1}[self.axis]
 
-    def _apart(
-        self, s: Sequence[Tensor], t: Sequence[Tensor], s_means: Tensor, t_means: Tensor, batch: Batch
-    ) -> Tensor:
+    def weighted_terms(self, weights: Tensor, layers: Layers, batch: Batch) -> dict[str, Tensor]:
+        """The terms that A weighs over all pairs of layers; STRIDE has others.
+
+        Args:
+            weights: A [L_t, L_s], of sum one.
+            layers: of both networks.
+            batch: where a method may remember what depends on the teacher alone.
+        """
+        return {"alignment": self.beta * (weights * self.dissimilarities(layers, batch)).sum()}
+
+    def dissimilarities(self, layers: Layers, batch: Batch) -> Tensor:
         """D [L_t, L_s]."""
         assert self.subspace is not None
-        v, y = self.subspace.matrices()
         if self.dissimilarity == "pooled":
-            per_t, per_s = self.subspace.teacher.membership, self.subspace.student.membership
-            return dissimilarities.pooled(
-                per_t.to(v.dtype) @ (v * t_means[:, None]), per_s.to(y.dtype) @ (y * s_means[:, None])
+            return compare.pooled(*self.subspace.of_means(layers.student_means, layers.teacher_means))
+        if compare.prefers_moments(self.student_widths, self.teacher_widths, self.dim, layers.rows):
+            moments = batch.memo((id(self), "teacher moments"), lambda: compare.TeacherMoments(layers.teacher))
+            return compare.by_moments(
+                layers.student, moments, *self.subspace.matrices(), self.subspace.teacher.membership
             )
-        if dissimilarities.prefers_moments(self.teacher_widths, self.student_widths, self.dim, len(s[0])):
-            moments = batch.memo((id(self), "teacher moments"), lambda: dissimilarities.TeacherMoments(t))
-            return dissimilarities.by_moments(moments, s, v, y, self.subspace.teacher.membership)
-        x, z = self._projected(s, t)
-        return dissimilarities.by_rows(x, z)
+        return compare.by_rows(*self.projections(layers))
 
-    def _projected(self, s: Sequence[Tensor], t: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Standardised projections of the teacher's layers [L_t, n, d] and of the student's [L_s, n, d]."""
+    def projections(self, layers: Layers) -> tuple[Tensor, Tensor]:
+        """Standardised projections of the student's layers [L_s, n, dim] and of the teacher's [L_t, n, dim]."""
         assert self.subspace is not None
-        v, y = self.subspace.matrices()
-        return (
-            dissimilarities.standardised(t, v, self.teacher_widths),
-            dissimilarities.standardised(s, y, self.student_widths),
-        )
+        student_matrices, teacher_matrices = self.subspace.matrices()
+        of_teacher = compare.standardised(layers.teacher, teacher_matrices)
+        return compare.standardised(layers.student, student_matrices), of_teacher
 
     def trace(self) -> dict[str, Tensor]:
         """`attention`: A of the last step on ALL layers, [L_t, L_s], zero for pairs that take no part."""
-        if self._weights is None:
+        if self._last_weights is None:
             return {}
-        weights = self._weights
-        total = {"teacher": weights.shape[0], "student": weights.shape[1], "pairs": 1}[self.axis]
-        full = weights.new_zeros(len(self.teacher_shape.layers), len(self.student_shape.layers))
-        full[self._first_teacher :, self._first_student :] = weights * total
+        full = self._last_weights.new_zeros(len(self.teacher_shape.layers), len(self.student_shape.layers))
+        full[self._first_teacher :, self._first_student :] = self._last_weights * self._mass
         return {"attention": full}
 
 
 def _means(layers: Sequence[Tensor]) -> Tensor:
-    """Means over rows of all layers, concatenated [sum of d_l]."""
+    """Means over rows of all layers, side by side [sum of d_l]."""
     return torch.cat([layer.mean(0) for layer in layers])

@@ -1,4 +1,4 @@
-"""Ablation of ABKD: one softmax over all pairs of layers."""
+"""Ablation of ABKD (Ahluwalia et al. 2023): one softmax over all pairs of layers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from abkd.abkd import AttentionBasedKD
 
 
 class PairsAxisAlignment(AttentionBasedKD, axis="pairs"):
-    """abkd with one unit of attention over all pairs."""
+    """abkd with A = softmax over all pairs (i, j) of q_i . k_j / sqrt(d): one unit of attention in all."""
 
     title = "ABKD pairs axis"

@@ -1,4 +1,4 @@
-"""Control of ABKD: the last pair of layers only."""
+"""Control of ABKD (Ahluwalia et al. 2023): the last pair of layers only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from abkd.abkd import AttentionBasedKD
 
 
 class LastPairAlignment(AttentionBasedKD, attention="uniform", teacher_layers="last", student_layers="last"):
-    """abkd on the teacher's and the student's pre-softmax outputs alone, A = 1."""
+    """abkd on the two pre-softmax outputs alone: A = 1, the loss is beta * D + gamma * ||P'P - I||^2."""
 
     title = "ABKD last"

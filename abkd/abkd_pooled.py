@@ -1,4 +1,4 @@
-"""Ablation of ABKD: layers are compared by their means over the nodes."""
+"""Ablation of ABKD (Ahluwalia et al. 2023): layers are compared by their means over the nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Control of ABKD: every pair of layers counts the same."""
+"""Control of ABKD (Ahluwalia et al. 2023): every pair of layers counts the same."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""STRIDE, after Ahluwalia et al., version 2 (equations: this project's reconstruction)."""
+"""STRIDE, after version 2 of Ahluwalia et al. (arXiv 2310.15938); the equations are this project's reconstruction."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from torch import Tensor
 
 from abkd.abkd import AttentionBasedKD
-from abkd.parts import dissimilarity as dissimilarities
+from abkd.parts import dissimilarity as compare
 from abkd.parts import structure as structures
+from abkd.parts.layers import Layers
 from methods.contract import Batch, Shape
 from methods.pairing import at_least, one_of, sample, whole
 
@@ -58,30 +57,36 @@ class StructureAndEmbedding(AttentionBasedKD):
             # Only embeddings and the contrastive structure live in the shared subspace; no head may lack a gradient.
             self.subspace = None
 
-    def _align(
-        self, weights: Tensor, s: Sequence[Tensor], t: Sequence[Tensor], s_means: Tensor, t_means: Tensor, batch: Batch
-    ) -> dict[str, Tensor]:
+    def weighted_terms(self, weights: Tensor, layers: Layers, batch: Batch) -> dict[str, Tensor]:
+        """The structural term, and that of the embeddings unless beta is 0."""
         if self.structure == "gcrd":
-            x, y = self._projected(s, t)
-            apart = dissimilarities.by_rows(x, y) if self.beta else None
-            chosen = sample(batch, x.shape[1], self.max_samples)
-            if chosen is not None:
-                x, y = x.index_select(1, chosen), y.index_select(1, chosen)
-            structure = structures.contrastive(weights, x, y, self.tau2)
+            student, teacher = self.projections(layers)
+            embedding = compare.by_rows(student, teacher) if self.beta else None
+            structure = self._contrast(weights, student, teacher, batch)
         else:
-            apart = self._apart(s, t, s_means, t_means, batch) if self.beta else None
-            structure = self._structural(weights, s, t, batch)
+            embedding = self.dissimilarities(layers, batch) if self.beta else None
+            of_layers = self._local if self.structure == "lsp" else self._global
+            structure = of_layers(weights, layers, batch)
         terms = {"structure": self.structure_weight * structure}
-        if apart is not None:
-            terms["alignment"] = self.beta * (weights * apart).sum()
+        if embedding is not None:
+            terms["alignment"] = self.beta * (weights * embedding).sum()
         return terms
 
-    def _structural(self, weights: Tensor, s: Sequence[Tensor], t: Sequence[Tensor], batch: Batch) -> Tensor:
-        if self.structure == "lsp":
-            edges = structures.edges_of(batch)
-            goal = batch.memo((id(self), "neighbourhoods"), lambda: structures.neighbourhoods(t, edges))
-            return structures.local_structure(weights, goal, structures.neighbourhoods(s, edges), len(s[0]))
-        chosen = sample(batch, len(s[0]), self.max_samples)
+    def _contrast(self, weights: Tensor, student: Tensor, teacher: Tensor, batch: Batch) -> Tensor:
+        chosen = sample(batch, student.shape[1], self.max_samples)
         if chosen is not None:
-            s, t = [h.index_select(0, chosen) for h in s], [h.index_select(0, chosen) for h in t]
-        return structures.global_structure(weights, t, s)
+            student, teacher = student.index_select(1, chosen), teacher.index_select(1, chosen)
+        return structures.contrastive(weights, student, teacher, self.tau2)
+
+    def _local(self, weights: Tensor, layers: Layers, batch: Batch) -> Tensor:
+        edges = structures.edges_of(batch)
+        of_teacher = batch.memo((id(self), "neighbourhoods"), lambda: structures.neighbourhoods(layers.teacher, edges))
+        of_student = structures.neighbourhoods(layers.student, edges)
+        return structures.local_structure(weights, of_student, of_teacher, layers.rows)
+
+    def _global(self, weights: Tensor, layers: Layers, batch: Batch) -> Tensor:
+        student, teacher = layers.student, layers.teacher
+        chosen = sample(batch, layers.rows, self.max_samples)
+        if chosen is not None:
+            student, teacher = ([h.index_select(0, chosen) for h in side] for side in (student, teacher))
+        return structures.global_structure(weights, student, teacher)

@@ -1,4 +1,4 @@
-"""Ablation of STRIDE: embeddings alone."""
+"""Ablation of STRIDE (Ahluwalia et al., version 2): embeddings alone."""
 
 from __future__ import annotations
 

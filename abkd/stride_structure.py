@@ -1,4 +1,4 @@
-"""Ablation of STRIDE: structure alone."""
+"""Ablation of STRIDE (Ahluwalia et al., version 2): structure alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from abkd.stride import StructureAndEmbedding
 
 
 class StructureAlone(StructureAndEmbedding, beta=0.0, axis="teacher"):
-    """stride without the embeddings' dissimilarity D (beta 0): attention weighs R_ij alone."""
+    """stride without the embeddings' dissimilarity D (beta 0): the loss is structure_weight <A, R> and P's penalty."""
 
     title = "STRIDE structure"

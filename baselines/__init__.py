@@ -1,1 +1,1 @@
-"""Every other distillation method, one a file, on the contract of `methods`."""
+"""Every other distillation method, one per file, on the contract of `methods`."""

@@ -35,11 +35,11 @@ class AttentionTransfer(Method):
         self.reduction = reduction
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        goal = batch.memo((id(self), "teacher"), lambda: _map(target))
-        return {"at": self.beta * functional.mse_loss(_map(h), goal, reduction=self.reduction)}
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        teacher_map = batch.memo((id(self), "teacher"), lambda: _attention_map(h_teacher))
+        return {"at": self.beta * functional.mse_loss(_attention_map(h_student), teacher_map, reduction=self.reduction)}
 
 
-def _map(h: Tensor) -> Tensor:
+def _attention_map(h: Tensor) -> Tensor:
     """[n, d] -> [n], a unit vector of squared row norms."""
     return functional.normalize(h.square().sum(1), dim=0)

@@ -30,12 +30,12 @@ class KernelAlignment(Method):
         self.beta = beta
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        theirs = batch.memo((id(self), "teacher"), lambda: _unit_gram(target))
-        return {"cka": self.beta * (1 - (_unit_gram(h).T @ theirs).square().sum())}
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        teacher_columns = batch.memo((id(self), "teacher"), lambda: _normalised(h_teacher))
+        return {"cka": self.beta * (1 - (_normalised(h_student).T @ teacher_columns).square().sum())}
 
 
-def _unit_gram(h: Tensor) -> Tensor:
-    """Centred h, scaled so that ||h'h|| = 1."""
+def _normalised(h: Tensor) -> Tensor:
+    """Centred columns of h [n, d], scaled so that ||h'h|| = 1."""
     h = h - h.mean(0)
     return h * (h.T @ h).square().sum().add(TINY).pow(-0.25)

@@ -37,16 +37,16 @@ class StrongerTeacher(Method):
         self.beta, self.gamma, self.temperature = beta, gamma, temperature
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        z, target = logits_of(self, student, teacher)
-        p = batch.memo((id(self), "teacher"), lambda: functional.softmax(target / self.temperature, 1))
-        q = functional.softmax(z / self.temperature, 1)
+        z_student, z_teacher = logits_of(self, student, teacher)
+        p_teacher = batch.memo((id(self), "teacher"), lambda: functional.softmax(z_teacher / self.temperature, 1))
+        p_student = functional.softmax(z_student / self.temperature, 1)
         square = self.temperature**2
-        inter, intra = ((1 - _correlation(q, p, axis)).mean() for axis in (1, 0))
+        inter, intra = ((1 - _correlation(p_student, p_teacher, axis)).mean() for axis in (1, 0))
         return {"inter": self.beta * square * inter, "intra": self.gamma * square * intra}
 
 
-def _correlation(a: Tensor, b: Tensor, axis: int) -> Tensor:
+def _correlation(student: Tensor, teacher: Tensor, axis: int) -> Tensor:
     """Pearson correlations of two matrices along an axis; 0 where one side is constant."""
-    a, b = a - a.mean(axis, keepdim=True), b - b.mean(axis, keepdim=True)
-    lengths = (a.square().sum(axis) + TINY) * (b.square().sum(axis) + TINY)
-    return (a * b).sum(axis) * torch.rsqrt(lengths)
+    student, teacher = student - student.mean(axis, keepdim=True), teacher - teacher.mean(axis, keepdim=True)
+    lengths = (student.square().sum(axis) + TINY) * (teacher.square().sum(axis) + TINY)
+    return (student * teacher).sum(axis) * torch.rsqrt(lengths)

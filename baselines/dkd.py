@@ -14,8 +14,9 @@ from methods.vocabulary import Objective
 class Decoupled(Method):
     """tau^2 * (alpha * TCKD + beta * NCKD), the two halves of the KL divergence of soft targets.
 
-    With p = softmax(z / tau) and y the label: TCKD = KL of the pairs (p_y, 1 - p_y); NCKD = KL of the distributions
-    over the other classes. Both are means over the LABELLED rows, as without a label there is no target class.
+    With p = softmax(z / tau) and c the class of the label: TCKD = KL of the pairs (p_c, 1 - p_c); NCKD = KL of the
+    distributions over the other classes. Both are KL(teacher || student), and means over the LABELLED rows: without a
+    label there is no target class.
 
     Args:
         alpha: weight of the target class. Default 1 (Zhao et al.).
@@ -43,22 +44,23 @@ class Decoupled(Method):
         self.alpha, self.beta, self.temperature = alpha, beta, temperature
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        z, target = logits_of(self, student, teacher)
-        if len(z) != len(batch.labels):
-            shapes = f"student {list(z.shape)}, teacher {list(target.shape)}"
+        z_student, z_teacher = logits_of(self, student, teacher)
+        if len(z_student) != len(batch.labels):
+            shapes = f"student {list(z_student.shape)}, teacher {list(z_teacher.shape)}"
             raise ValueError(f"dkd: {len(batch.labels)} labels for {shapes}")
         rows = batch.memo((id(self), "labelled"), lambda: (batch.labels >= 0).nonzero().squeeze(1))
         labels = batch.memo((id(self), "labels"), lambda: batch.labels[rows][:, None])
-        p = batch.memo((id(self), "teacher"), lambda: self._split(target.index_select(0, rows), labels))
-        q = self._split(z.index_select(0, rows), labels)
+        teacher_parts = batch.memo((id(self), "teacher"), lambda: self._split(z_teacher.index_select(0, rows), labels))
+        student_parts = self._split(z_student.index_select(0, rows), labels)
         scale = self.temperature**2 / max(len(rows), 1)
         of_target, of_others = (
-            functional.kl_div(a, b, reduction="sum", log_target=True) * scale for a, b in zip(q, p, strict=True)
+            functional.kl_div(of_student, of_teacher, reduction="sum", log_target=True) * scale
+            for of_student, of_teacher in zip(student_parts, teacher_parts, strict=True)
         )
         return {"target": self.alpha * of_target, "others": self.beta * of_others}
 
     def _split(self, z: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Log (p_y, 1 - p_y) [n, 2], and log probabilities among the other classes [n, C - 1]."""
+        """Log (p_c, 1 - p_c) [n, 2], and log probabilities among the other classes [n, C - 1]."""
         z = z / self.temperature
         others = torch.arange(z.shape[1] - 1, device=z.device).expand(len(z), -1)
         others = z.gather(1, others + (others >= labels))

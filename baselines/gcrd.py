@@ -21,11 +21,11 @@ class ProjectionHead(nn.Sequential):
 
 
 class ContrastiveRepresentation(Method):
-    """beta * mean_i of -log( exp(f_i . g_i / tau2) / sum_j exp(f_i . g_j / tau2) ).
+    """beta * mean_n of -log( exp(s_n . t_n / tau2) / sum_m exp(s_n . t_m / tau2) ).
 
-    f, g are the unit rows of the student's and the teacher's projections (linear + batch norm + ReLU, both trained):
-    a student row must recognise its own teacher row among those of all sampled nodes, by cross-entropy. The m x m
-    logits are walked by blocks of rows.
+    s, t are the unit rows of the student's and the teacher's projections (linear + batch norm + ReLU, both trained):
+    a student row must recognise its own teacher row among those of all sampled nodes, by cross-entropy. The logits of
+    all pairs of nodes are walked by blocks of rows.
 
     Args:
         beta: weight. Default 0.1 (Joshi et al. 2022; .01 to .05 beside kd).
@@ -64,20 +64,20 @@ class ContrastiveRepresentation(Method):
         self.teacher_head = ProjectionHead(teacher.hidden[-1], projection)
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        if len(h) < 2:  # no negatives, and no variance for the batch norm
-            return {"gcrd": h.sum() * 0}
-        chosen = sample(batch, len(h), self.max_samples)
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        if len(h_student) < 2:  # no negatives, and no variance for the batch norm
+            return {"gcrd": h_student.sum() * 0}
+        chosen = sample(batch, len(h_student), self.max_samples)
         if chosen is not None:
-            h, target = h.index_select(0, chosen), target.index_select(0, chosen)
-        f = unit_rows(self.student_head(h)) / self.tau2
-        g = unit_rows(self.teacher_head(target))
-        m = len(h)
-        own = torch.arange(m, device=h.device)
+            h_student, h_teacher = h_student.index_select(0, chosen), h_teacher.index_select(0, chosen)
+        unit_student = unit_rows(self.student_head(h_student)) / self.tau2
+        unit_teacher = unit_rows(self.teacher_head(h_teacher))
+        rows = len(h_student)
+        own = torch.arange(rows, device=h_student.device)
+        slices = blocks(rows, rows, h_student.device, self.block)
+        return {"gcrd": streamed_sum(_cross_entropy, slices, [unit_student, own], [unit_teacher]) * (self.beta / rows)}
 
-        def cross_entropy(rows: slice, f: Tensor, own: Tensor, g: Tensor) -> Tensor:
-            return functional.cross_entropy(f @ g.T, own, reduction="sum")
 
-        return {
-            "gcrd": streamed_sum(cross_entropy, blocks(m, m, h.device, self.block), [f, own], [g]) * (self.beta / m)
-        }
+def _cross_entropy(rows: slice, student: Tensor, own: Tensor, teacher: Tensor) -> Tensor:
+    """Of a block's student rows [b, d], each against all teacher rows [m, d]; `own` [b] is the right one."""
+    return functional.cross_entropy(student @ teacher.T, own, reduction="sum")

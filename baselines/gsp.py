@@ -1,6 +1,4 @@
-"""Global structure preservation: Joshi et al., "On Representation Knowledge Distillation for Graph Neural Networks",
-TNNLS 2022.
-"""
+"""Global structure preservation: Joshi et al., TNNLS 2022."""
 
 from __future__ import annotations
 
@@ -17,9 +15,9 @@ PUBLISHED_WEIGHT = MappingProxyType({"cosine": 100.0, "poly": 100.0, "l2": 1.0, 
 
 
 class GlobalStructure(Method):
-    """beta * mean over all pairs (i, j) of sampled nodes of (k(h_S[i], h_S[j]) - k(h_T[i], h_T[j]))^2.
+    """beta * mean over all pairs (n, m) of sampled nodes of (k(h_S[n], h_S[m]) - k(h_T[n], h_T[m]))^2.
 
-    The m x m similarity matrices are walked by blocks of rows; for the cosine kernel the sum has a closed form in
+    The similarity matrices are walked by blocks of rows; for the cosine kernel the sum has a closed form in
     d x d matrices (`_cosine`), which is taken where they are the smaller ones. No heads, so the two widths may differ.
 
     Args:
@@ -55,27 +53,33 @@ class GlobalStructure(Method):
         self.block = block
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        chosen = sample(batch, len(h), self.max_samples)
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        chosen = sample(batch, len(h_student), self.max_samples)
         if chosen is None:
-            goal = batch.memo((id(self), "teacher"), lambda: prepare(target, self.kernel))
+            prepared_teacher = batch.memo((id(self), "teacher"), lambda: prepare(h_teacher, self.kernel))
         else:
-            h, goal = h.index_select(0, chosen), prepare(target.index_select(0, chosen), self.kernel)
+            h_student = h_student.index_select(0, chosen)
+            prepared_teacher = prepare(h_teacher.index_select(0, chosen), self.kernel)
 
-        a, m = prepare(h, self.kernel), len(h)
-        if self.kernel == "cosine" and self.block is None and m > max(a.shape[1], goal.shape[1]):
-            total = _cosine(a, goal)
+        prepared_student = prepare(h_student, self.kernel)
+        rows, widest = len(h_student), max(prepared_student.shape[1], prepared_teacher.shape[1])
+        if self.kernel == "cosine" and self.block is None and rows > widest:
+            total = _cosine(prepared_student, prepared_teacher)
         else:
-            total = streamed_sum(self._squares, blocks(m, m, h.device, self.block), [a, goal], [a, goal])
-        return {"gsp": total * (self.beta / max(m, 1) ** 2)}
+            both = [prepared_student, prepared_teacher]
+            total = streamed_sum(self._squares, blocks(rows, rows, h_student.device, self.block), both, both)
+        return {"gsp": total * (self.beta / max(rows, 1) ** 2)}
 
-    def _squares(self, rows: slice, a_rows: Tensor, b_rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """Squared differences of all pairs that involve a block, but no earlier block: k(i, j) = k(j, i)."""
-        mine = pairwise(a_rows, a[rows.start :], self.kernel)
-        squares = (mine - pairwise(b_rows, b[rows.start :], self.kernel)).square()
+    def _squares(
+        self, rows: slice, student_rows: Tensor, teacher_rows: Tensor, student: Tensor, teacher: Tensor
+    ) -> Tensor:
+        """Squared differences of all pairs that involve a block, but no earlier block: k(n, m) = k(m, n)."""
+        of_student = pairwise(student_rows, student[rows.start :], self.kernel)
+        squares = (of_student - pairwise(teacher_rows, teacher[rows.start :], self.kernel)).square()
         return 2 * squares.sum() - squares[:, : squares.shape[0]].sum()
 
 
-def _cosine(a: Tensor, b: Tensor) -> Tensor:
-    """||AA' - BB'||^2 = ||A'A||^2 + ||B'B||^2 - 2 ||A'B||^2: products of columns instead of all pairs of rows."""
-    return (a.T @ a).square().sum() + (b.T @ b).square().sum() - 2 * (a.T @ b).square().sum()
+def _cosine(student: Tensor, teacher: Tensor) -> Tensor:
+    """||SS' - TT'||^2 = ||S'S||^2 + ||T'T||^2 - 2 ||S'T||^2: products of columns instead of all pairs of rows."""
+    own = (student.T @ student).square().sum() + (teacher.T @ teacher).square().sum()
+    return own - 2 * (student.T @ teacher).square().sum()

@@ -55,16 +55,20 @@ class SoftTargets(Method):
         self.ce_weight = 1 - alpha
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        z, target = logits_of(self, student, teacher)
+        z_student, z_teacher = logits_of(self, student, teacher)
         if batch.objective == Objective.REGRESSION:
-            return {"kd": self.alpha * functional.mse_loss(z, target)}
+            return {"kd": self.alpha * functional.mse_loss(z_student, z_teacher)}
 
         binary = batch.objective == Objective.BINARY
-        soft = batch.memo((id(self), "teacher"), lambda: self._log_probabilities(target, binary))
-        divergence = functional.kl_div(self._log_probabilities(z, binary), soft, reduction="sum", log_target=True)
-        scale = self.alpha * self.temperature**2 / max(z.numel() if binary else len(z), 1)
+        teacher_log_probabilities = batch.memo(
+            (id(self), "teacher"), lambda: self._log_probabilities(z_teacher, binary)
+        )
+        divergence = functional.kl_div(
+            self._log_probabilities(z_student, binary), teacher_log_probabilities, reduction="sum", log_target=True
+        )
+        scale = self.alpha * self.temperature**2 / max(z_student.numel() if binary else len(z_student), 1)
         if self.reduction == "elementwise":
-            scale /= 2 if binary else z.shape[1]
+            scale /= 2 if binary else z_student.shape[1]
         return {"kd": scale * divergence}
 
     def _log_probabilities(self, z: Tensor, binary: bool) -> Tensor:

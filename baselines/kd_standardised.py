@@ -13,10 +13,10 @@ from methods.vocabulary import Objective
 
 
 class StandardisedTargets(Method):
-    """beta * tau^2 * mean_n KL(softmax(Z(z_T) / tau) || softmax(Z(z_S) / tau)), Z(z) = (z - mean z) / std z on a row.
+    """beta * tau^2 * mean_n KL(softmax(Z(z_T) / tau) || softmax(Z(z_S) / tau)), Z(z) = (z - mean z) / std z.
 
-    The student may choose the scale of its logits; only their relations are matched. std is over the C classes of a row
-    (divisor C).
+    Z standardises each row: mean and std are over its C classes (divisor C). The student may choose the scale of its
+    logits; only their relations are matched.
 
     Args:
         beta: weight. Default 9 (Sun et al., beside a cross-entropy weight of 0.1).
@@ -45,12 +45,15 @@ class StandardisedTargets(Method):
         self.ce_weight = label_weight
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        z, target = logits_of(self, student, teacher)
-        goal = batch.memo((id(self), "teacher"), lambda: self._log_probabilities(target))
-        divergence = functional.kl_div(self._log_probabilities(z), goal, reduction="batchmean", log_target=True)
+        z_student, z_teacher = logits_of(self, student, teacher)
+        teacher_log_probabilities = batch.memo((id(self), "teacher"), lambda: self._log_probabilities(z_teacher))
+        divergence = functional.kl_div(
+            self._log_probabilities(z_student), teacher_log_probabilities, reduction="batchmean", log_target=True
+        )
         return {"kd": self.beta * self.temperature**2 * divergence}
 
     def _log_probabilities(self, z: Tensor) -> Tensor:
+        """[n, C] log probabilities of standardised logits."""
         z = z - z.mean(1, keepdim=True)
         scale = torch.rsqrt(z.square().mean(1, keepdim=True) + TINY)
         return functional.log_softmax(z * scale / self.temperature, 1)

@@ -22,7 +22,7 @@ class LocalStructure(Method):
         kernel: cosine | poly | l2 | rbf (see methods/kernels.py).
         reduction: `nodes` is the mean over nodes; `published` divides the sum by the number of edges instead, as the
             scripts of Joshi et al. (2022) do. Their weight 100 over edges is 100 * n / E over nodes: the default 10
-            is that at ten edges a node.
+            is that at ten edges per node.
     """
 
     title = "LSP"
@@ -43,12 +43,15 @@ class LocalStructure(Method):
         self.reduction = reduction
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
+        h_student, h_teacher = last_of(self, student, teacher, batch)
         edges = Edges.of(batch)
-        goal = batch.memo((id(self), "teacher"), lambda: self._structure(target, edges))
-        divergence = functional.kl_div(self._structure(h, edges), goal, reduction="sum", log_target=True)
-        count = len(h) if self.reduction == "nodes" else len(edges)
+        teacher_structure = batch.memo((id(self), "teacher"), lambda: self._structure(h_teacher, edges))
+        divergence = functional.kl_div(
+            self._structure(h_student, edges), teacher_structure, reduction="sum", log_target=True
+        )
+        count = len(h_student) if self.reduction == "nodes" else len(edges)
         return {"lsp": divergence * (self.beta / max(count, 1))}
 
     def _structure(self, h: Tensor, edges: Edges) -> Tensor:
+        """Logarithms of s [E]: the softmax over neighbours of every edge's kernel value."""
         return neighbour_log_softmax(edgewise(h, edges, self.kernel), edges)

@@ -10,10 +10,10 @@ from methods.pairing import at_least, last_of
 
 
 class NeuronSelectivity(Method):
-    """beta / 2 * MMD^2 between the sets of columns of h_S and h_T, with the kernel k(x, y) = (x.y)^2 on unit columns.
+    """beta / 2 * MMD^2 between the sets of columns of h_S and h_T, with the kernel k(a, b) = (a.b)^2 on unit columns.
 
     A column says on which nodes a neuron is active, as a channel's map does over the pixels of an image:
-    MMD^2 = mean k(t, t') + mean k(s, s') - 2 mean k(t, s) over all pairs of columns (polynomial kernel of degree 2 and
+    MMD^2 = mean k(t, t') + mean k(s, s') - 2 mean k(s, t) over all pairs of columns (polynomial kernel of degree 2 and
     offset 0). No heads, so the two widths may differ.
 
     Args:
@@ -31,9 +31,16 @@ class NeuronSelectivity(Method):
         self.beta = beta
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        theirs = batch.memo((id(self), "teacher"), lambda: functional.normalize(target, dim=0))
-        constant = batch.memo((id(self), "teacher kernel"), lambda: (theirs.T @ theirs).square().mean())
-        mine = functional.normalize(h, dim=0, eps=1e-6)
-        discrepancy = constant + (mine.T @ mine).square().mean() - 2 * (mine.T @ theirs).square().mean()
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        unit_teacher = batch.memo((id(self), "teacher"), lambda: functional.normalize(h_teacher, dim=0))
+        of_teacher = batch.memo((id(self), "teacher kernel"), lambda: _kernel_mean(unit_teacher, unit_teacher))
+        unit_student = functional.normalize(h_student, dim=0, eps=1e-6)
+        discrepancy = (
+            of_teacher + _kernel_mean(unit_student, unit_student) - 2 * _kernel_mean(unit_student, unit_teacher)
+        )
         return {"nst": self.beta / 2 * discrepancy}
+
+
+def _kernel_mean(a: Tensor, b: Tensor) -> Tensor:
+    """Mean of k over all pairs of columns of two matrices."""
+    return (a.T @ b).square().mean()

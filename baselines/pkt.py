@@ -15,11 +15,11 @@ SMALLEST = 1e-7
 
 
 class ProbabilisticTransfer(Method):
-    """beta * mean_i KL(p_T[i] || p_S[i]), with p[i, j] = K_ij / sum_k K_ik and K_ij = (cos(h_i, h_j) + 1) / 2.
+    """beta * mean_n KL(p_T[n] || p_S[n]), with p[n, m] = K_nm / sum_l K_nl and K_nm = (cos(h[n], h[m]) + 1) / 2.
 
-    A node's affinity to itself is part of its row, as in the authors' code. That code averages over all m^2 pairs; here
-    the sum over j is a KL divergence and only rows are averaged, so that its weight w at batch size b is w / b. The
-    m x m matrices are walked by blocks of rows. No heads.
+    A node's affinity to itself is part of its row, as in the authors' code. That code averages over all pairs; here the
+    sum over m is a KL divergence and only rows are averaged, so that its weight w at batch size N is w / N. The
+    matrices of all pairs are walked by blocks of rows. No heads.
 
     Args:
         beta: weight. Default 100, this project's.
@@ -47,20 +47,22 @@ class ProbabilisticTransfer(Method):
         self.beta, self.max_samples, self.block = beta, max_samples, block
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        chosen = sample(batch, len(h), self.max_samples)
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        chosen = sample(batch, len(h_student), self.max_samples)
         if chosen is not None:
-            h, target = h.index_select(0, chosen), target.index_select(0, chosen)
-        a, b, m = unit_rows(h), unit_rows(target), len(h)
-        total = streamed_sum(_divergence, blocks(m, m, h.device, self.block), [a, b], [a, b])
-        return {"pkt": total * (self.beta / max(m, 1))}
+            h_student, h_teacher = h_student.index_select(0, chosen), h_teacher.index_select(0, chosen)
+        both, rows = [unit_rows(h_student), unit_rows(h_teacher)], len(h_student)
+        total = streamed_sum(_divergence, blocks(rows, rows, h_student.device, self.block), both, both)
+        return {"pkt": total * (self.beta / max(rows, 1))}
 
 
-def _divergence(rows: slice, a_rows: Tensor, b_rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    log_q, log_p = _log_affinity(a_rows, a), _log_affinity(b_rows, b)
-    return (log_p.exp() * (log_p - log_q)).sum()
+def _divergence(rows: slice, student_rows: Tensor, teacher_rows: Tensor, student: Tensor, teacher: Tensor) -> Tensor:
+    """Sum of the KL divergences of a block's rows."""
+    of_student, of_teacher = _log_affinity(student_rows, student), _log_affinity(teacher_rows, teacher)
+    return (of_teacher.exp() * (of_teacher - of_student)).sum()
 
 
-def _log_affinity(rows: Tensor, whole: Tensor) -> Tensor:
-    affinity = ((rows @ whole.T + 1) / 2).clamp(min=SMALLEST)
+def _log_affinity(rows: Tensor, everyone: Tensor) -> Tensor:
+    """Logarithms of p [b, m], of a block's unit rows towards all."""
+    affinity = ((rows @ everyone.T + 1) / 2).clamp(min=SMALLEST)
     return torch.log(affinity / affinity.sum(1, keepdim=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,11 +15,11 @@ from methods.streaming import BLOCK_ELEMENTS, blocks, streamed_sum
 
 
 class Relational(Method):
-    """distance * mean_ij l(psi_D) + angle * mean_ijk l(psi_A), with l the Huber loss between student and teacher.
+    """distance * mean_nm H(psi_D) + angle * mean_nml H(psi_A), with H the Huber loss between student and teacher.
 
-    psi_D(i, j) = ||h_i - h_j|| / mu, mu the mean of the positive distances; psi_A(i, j, k) = cosine of the angle at j
-    between i and k. Means run over all m^2 pairs and m^3 triplets of the sampled nodes (degenerate ones count as 0 in
-    both networks), as in the authors' code. Angles are walked by blocks of j, from inner products. No heads.
+    psi_D(n, m) = ||h[n] - h[m]|| / mu, mu the mean of the positive distances; psi_A(n, m, l) = cosine of the angle at m
+    between n and l. Means run over all pairs and triplets of the sampled nodes (degenerate ones count as 0 in both
+    networks), as in the authors' code. Angles are walked by blocks of m, from inner products. No heads.
 
     Args:
         distance, angle: weights. Defaults 25 and 50 (Park et al., classification).
@@ -39,21 +41,41 @@ class Relational(Method):
         self.max_samples = max_samples
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        chosen = sample(batch, len(h), self.max_samples)
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        chosen = sample(batch, len(h_student), self.max_samples)
         if chosen is not None:
-            h, target = h.index_select(0, chosen), target.index_select(0, chosen)
-        x, y = prepare(h, "l2"), prepare(target, "l2")
-        d_x, d_y = pairwise(x, x, "l2"), pairwise(y, y, "l2")
-        distances = functional.smooth_l1_loss(_relative(d_x), _relative(d_y))
+            h_student, h_teacher = h_student.index_select(0, chosen), h_teacher.index_select(0, chosen)
+        of_student, of_teacher = _Relations.of(h_student), _Relations.of(h_teacher)
+        distances = functional.smooth_l1_loss(of_student.distances, of_teacher.distances)
 
-        m = max(len(h), 1)
-        limit = BLOCK_ELEMENTS.get(h.device.type, 2**18)
-        slices = blocks(len(h), m * m, h.device, max(1, limit // (m * m)))
-        gram_x, gram_y = x @ x.T, y @ y.T
-        of_vertex = [gram_x, x.square().sum(1), _inverse(d_x), gram_y, y.square().sum(1), _inverse(d_y)]
-        total = streamed_sum(_angle_error, slices, of_vertex, [gram_x, gram_y])
-        return {"distance": self.distance * distances, "angle": self.angle * total / m**3}
+        rows = max(len(h_student), 1)
+        limit = BLOCK_ELEMENTS.get(h_student.device.type, 2**18)
+        slices = blocks(len(h_student), rows**2, h_student.device, max(1, limit // rows**2))
+        per_vertex = [x for side in (of_student, of_teacher) for x in (side.gram, side.squares, side.inverse)]
+        total = streamed_sum(_angle_error, slices, per_vertex, [of_student.gram, of_teacher.gram])
+        return {"distance": self.distance * distances, "angle": self.angle * total / rows**3}
+
+
+class _Relations(NamedTuple):
+    """What distances and angles between the rows of one network are made of.
+
+    Attributes:
+        distances: [m, m] psi_D.
+        gram: [m, m] inner products of the rows, after their mean is removed.
+        squares: [m] squared lengths of these rows.
+        inverse: [m, m] one over the distances.
+    """
+
+    distances: Tensor
+    gram: Tensor
+    squares: Tensor
+    inverse: Tensor
+
+    @classmethod
+    def of(cls, h: Tensor) -> _Relations:
+        centred = prepare(h, "l2")
+        distance = pairwise(centred, centred, "l2")
+        return cls(_relative(distance), centred @ centred.T, centred.square().sum(1), _inverse(distance))
 
 
 def _relative(distance: Tensor) -> Tensor:
@@ -68,14 +90,24 @@ def _inverse(distance: Tensor) -> Tensor:
     return apart / torch.where(apart, distance, 1)
 
 
-def _angle_error(rows: slice, *tensors: Tensor) -> Tensor:
-    """Huber loss of all angles whose vertices are in the block."""
-    own_x, square_x, inverse_x, own_y, square_y, inverse_y, gram_x, gram_y = tensors
-    mine = _angles(own_x, square_x, inverse_x, gram_x)
-    return functional.smooth_l1_loss(mine, _angles(own_y, square_y, inverse_y, gram_y), reduction="sum")
+def _angle_error(
+    rows: slice,
+    student_rows: Tensor,
+    student_squares: Tensor,
+    student_inverse: Tensor,
+    teacher_rows: Tensor,
+    teacher_squares: Tensor,
+    teacher_inverse: Tensor,
+    student_gram: Tensor,
+    teacher_gram: Tensor,
+) -> Tensor:
+    """Huber loss of all angles whose vertices are in the block; all but both Gram matrices are the block's own rows."""
+    of_student = _angles(student_rows, student_squares, student_inverse, student_gram)
+    of_teacher = _angles(teacher_rows, teacher_squares, teacher_inverse, teacher_gram)
+    return functional.smooth_l1_loss(of_student, of_teacher, reduction="sum")
 
 
 def _angles(own: Tensor, square: Tensor, inverse: Tensor, gram: Tensor) -> Tensor:
-    """[b, m, m]: (x_i - x_j).(x_k - x_j) / (||x_i - x_j|| ||x_k - x_j||) for the b vertices j of a block."""
+    """[b, m, m] psi_A(n, m, l) for the b vertices m of a block, whose rows of the Gram matrix are `own`."""
     products = gram - own[:, :, None] - own[:, None, :] + square[:, None, None]
     return products * inverse[:, :, None] * inverse[:, None, :]

@@ -11,11 +11,11 @@ from methods.pairing import at_least, last_of
 
 
 class SimilarityPreserving(Method):
-    """beta * mean_i || g_S[i] / ||g_S[i]|| - g_T[i] / ||g_T[i]|| ||^2, with g[i] the i-th row of G = h h'.
+    """beta * mean_n || G_S[n] / ||G_S[n]|| - G_T[n] / ||G_T[n]|| ||^2, with G[n] the row of node n in G = h h'.
 
-    The published sum over rows is divided by n^2 (eq. 4 of Tung and Mori) and fades as the batch grows; here it is a
-    mean over rows, so that their weight gamma at batch size b is gamma / b. No n x n matrix is formed: with
-    A = h_S'h_S and B = h_S'h_T, ||g_S[i]||^2 = h_S[i] A h_S[i]' and g_S[i].g_T[i] = h_S[i] B h_T[i]'.
+    The published sum over rows is divided by the square of the batch size (eq. 4 of Tung and Mori) and fades as the
+    batch grows; here it is a mean over rows, so that their weight gamma at batch size N is gamma / N. No matrix of all
+    pairs is formed: ||G_S[n]||^2 = h_S[n] (h_S'h_S) h_S[n]' and G_S[n].G_T[n] = h_S[n] (h_S'h_T) h_T[n]'.
 
     Args:
         beta: weight. Default 20, this project's.
@@ -32,16 +32,16 @@ class SimilarityPreserving(Method):
         self.beta = beta
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
-        theirs = batch.memo((id(self), "teacher"), lambda: _lengths(target))
-        mine = _lengths(h)
-        product = (h @ (h.T @ target) * target).sum(1)
+        h_student, h_teacher = last_of(self, student, teacher, batch)
+        teacher_lengths = batch.memo((id(self), "teacher"), lambda: _square_lengths(h_teacher))
+        student_lengths = _square_lengths(h_student)
+        product = (h_student @ (h_student.T @ h_teacher) * h_teacher).sum(1)
         # A row of zeros stays a row of zeros, whose squared distance to a unit row is 1.
-        present, expected = ((x > 0).to(h.dtype) for x in (mine, theirs))
-        cosine = product * torch.rsqrt((mine + TINY) * (theirs + TINY))
-        return {"sp": self.beta * (present + expected - 2 * cosine).mean()}
+        in_student, in_teacher = ((x > 0).to(h_student.dtype) for x in (student_lengths, teacher_lengths))
+        cosine = product * torch.rsqrt((student_lengths + TINY) * (teacher_lengths + TINY))
+        return {"sp": self.beta * (in_student + in_teacher - 2 * cosine).mean()}
 
 
-def _lengths(h: Tensor) -> Tensor:
+def _square_lengths(h: Tensor) -> Tensor:
     """[n] squared lengths of the rows of h h'."""
     return ((h @ (h.T @ h)) * h).sum(1)

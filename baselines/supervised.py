@@ -1,4 +1,4 @@
-"""No distillation: the floor that every method is compared with."""
+"""No distillation, as in Kipf and Welling, ICLR 2017: the floor that every method is compared with."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from methods.contract import Batch, Method, Signals
 
 
 class Supervised(Method):
-    """Labels alone: no term, cross-entropy weight 1.
+    """CE(labels) alone: no term, cross-entropy weight 1.
 
-    The citation is the graph convolutional network, as the plain way to train a student.
+    The citation is the graph convolutional network's, as the plain way to train a student.
     """
 
     title = "Supervised"

@@ -41,7 +41,7 @@ class VariationalInformation(Method):
         self.rho = nn.Parameter(torch.full((width,), math.log(math.expm1(variance - SMALLEST_VARIANCE))))
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
-        h, target = last_of(self, student, teacher, batch)
+        h_student, h_teacher = last_of(self, student, teacher, batch)
         variance = functional.softplus(self.rho) + SMALLEST_VARIANCE
-        error = (self.mean(h) - target).square().mean(0)
+        error = (self.mean(h_student) - h_teacher).square().mean(0)
         return {"vid": self.beta / 2 * (variance.log() + error / variance).mean()}

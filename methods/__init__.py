@@ -1,4 +1,4 @@
-"""The contract of a knowledge-distillation method, and the registry that finds every method on disk.
+"""The contract of a knowledge-distillation (KD) method, and the registry that finds every method on disk.
 
 Importing this package does not import torch, so that the Snakefile can list methods cheaply.
 """

@@ -49,8 +49,8 @@ class Signals:
     """What a network gives away on the rows of a batch.
 
     Attributes:
-        logits: [n, C] pre-softmax outputs; [g, C] with one row a graph in graph-level tasks.
-        hidden: one [n, d_l] tensor a hidden layer, after its activation and BEFORE dropout; rows are nodes. A tuple,
+        logits: [n, C] pre-softmax outputs; [g, C] with one row per graph in graph-level tasks.
+        hidden: one [n, d_l] tensor per hidden layer, after its activation and BEFORE dropout; rows are nodes. A tuple,
             or another sequence that gathers a layer's rows when it is read.
     """
 
@@ -64,6 +64,7 @@ class Signals:
 
     @property
     def shape(self) -> Shape:
+        """Widths of the hidden layers and the logits."""
         return Shape(tuple(layer.shape[1] for layer in self.hidden), self.logits.shape[1])
 
     def at(self, rows: Tensor | slice) -> Signals:
@@ -71,6 +72,7 @@ class Signals:
         return Signals(self.logits[rows], tuple(layer[rows] for layer in self.hidden))
 
     def detached(self) -> Signals:
+        """The same values without a gradient."""
         return Signals(self.logits.detach(), tuple(layer.detach() for layer in self.hidden))
 
 
@@ -123,7 +125,8 @@ class Batch:
         """
         if key not in self._memo:
             self._memo[key] = compute()
-        return self._memo[key]
+        found: Cached = self._memo[key]
+        return found
 
     def pool(self, hidden: Tensor) -> Tensor:
         """[n, d] node rows -> [g, d] means over each graph; the rows themselves where a row is its own unit."""

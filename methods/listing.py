@@ -1,4 +1,4 @@
-"""What can be named in a configuration is found by listing a folder: one file each, its name is the id."""
+"""What can be named in a configuration is found by listing a folder: one file each, whose name is the id."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from methods.contract import Batch, Method, Signals
 
 
-def identifier(method: Method) -> str:
+def _identifier(method: Method) -> str:
     """The id of a method, for messages."""
     return type(method).__module__.rsplit(".", 1)[-1].replace("_", "-")
 
@@ -27,7 +27,7 @@ def one_of(method: Method, name: str, value: object, allowed: Iterable[object]) 
     """
     allowed = list(allowed)
     if value not in allowed:
-        raise ValueError(f"{identifier(method)}: {name}={value!r}; allowed: {', '.join(map(str, allowed))}")
+        raise ValueError(f"{_identifier(method)}: {name}={value!r}; allowed: {', '.join(map(str, allowed))}")
 
 
 def at_least(method: Method, lowest: float, *, above: bool = False, **values: float) -> None:
@@ -38,7 +38,7 @@ def at_least(method: Method, lowest: float, *, above: bool = False, **values: fl
     """
     for name, value in values.items():
         if not (value > lowest if above else value >= lowest):
-            raise ValueError(f"{identifier(method)}: {name}={value!r}; allowed: {'>' if above else '>='} {lowest}")
+            raise ValueError(f"{_identifier(method)}: {name}={value!r}; allowed: {'>' if above else '>='} {lowest}")
 
 
 def whole(method: Method, **values: int | None) -> None:
@@ -49,45 +49,46 @@ def whole(method: Method, **values: int | None) -> None:
     """
     for name, value in values.items():
         if value is not None and (type(value) is not int or value < 1):
-            raise ValueError(f"{identifier(method)}: {name}={value!r}; allowed: whole numbers >= 1")
+            raise ValueError(f"{_identifier(method)}: {name}={value!r}; allowed: whole numbers >= 1")
 
 
 def _refuse(method: Method, student: Tensor, teacher: Tensor, why: str) -> None:
     shapes = f"student {list(student.shape)}, teacher {list(teacher.shape)}"
-    raise ValueError(f"{identifier(method)}: {why}: {shapes}")
+    raise ValueError(f"{_identifier(method)}: {why}: {shapes}")
 
 
 def logits_of(method: Method, student: Signals, teacher: Signals) -> tuple[Tensor, Tensor]:
-    """Both logits, [n, C] each.
+    """Logits of student and teacher, [n, C] each.
 
     Raises:
         ValueError: naming the method and both shapes, where they are not two matrices of the same shape.
     """
-    s, t = student.logits, teacher.logits.detach()
-    if s.dim() != 2 or s.shape != t.shape:
-        _refuse(method, s, t, "logits must be two [n, C] of one shape")
-    return s, t
+    z_student, z_teacher = student.logits, teacher.logits.detach()
+    if z_student.dim() != 2 or z_student.shape != z_teacher.shape:
+        _refuse(method, z_student, z_teacher, "logits must be two [n, C] of one shape")
+    return z_student, z_teacher
 
 
 def last_of(method: Method, student: Signals, teacher: Signals, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Both last hidden outputs, [n, d_S] and [n, d_T], of the widths that the method was built for.
+    """Last hidden outputs of student [n, d_S] and teacher [n, d_T], of the widths that the method was built for.
 
     Raises:
         ValueError: naming the method and both shapes, where rows or widths do not fit.
     """
-    s, t = student.last, teacher.last.detach()
-    _check_rows(method, s, t, batch.rows)
-    if s.shape[1] != method.student_shape.hidden[-1] or t.shape[1] != method.teacher_shape.hidden[-1]:
-        _refuse(method, s, t, "last hidden layers do not have the widths that the method was built for")
-    return s, t
+    h_student, h_teacher = student.last, teacher.last.detach()
+    _check_rows(method, h_student, h_teacher, batch.rows)
+    widths = method.student_shape.hidden[-1], method.teacher_shape.hidden[-1]
+    if (h_student.shape[1], h_teacher.shape[1]) != widths:
+        _refuse(method, h_student, h_teacher, "last hidden layers do not have the widths that the method was built for")
+    return h_student, h_teacher
 
 
 def layers_of(
     method: Method, student: Signals, teacher: Signals, batch: Batch
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """The layer-wise views ([n, d_j] of the student, [n, d_i] of the teacher), the logits last.
+    """Layer-wise views of student ([n, d_j] each) and teacher ([n, d_i] each), the logits last.
 
-    In graph-level tasks every hidden layer is averaged to one row a graph, so that all layers share the logits' rows.
+    In graph-level tasks every hidden layer is averaged to one row per graph, so that all layers share the logits' rows.
     The teacher's view is computed once per Batch object.
 
     Raises:
@@ -96,10 +97,11 @@ def layers_of(
     teacher = teacher.detached()
     for who, signals, shape in (("student", student, method.student_shape), ("teacher", teacher, method.teacher_shape)):
         if signals.shape != shape:
-            raise ValueError(f"{identifier(method)}: {who} has layers {signals.shape}, the method expects {shape}")
-    for s, t in zip_longest(student.hidden, teacher.hidden):
-        # The shorter network has run out of layers: the other's is checked alone.
-        _check_rows(method, t if s is None else s, s if t is None else t, batch.rows)
+            raise ValueError(f"{_identifier(method)}: {who} has layers {signals.shape}, the method expects {shape}")
+    for h_student, h_teacher in zip_longest(student.hidden, teacher.hidden):
+        # Where the shorter network has run out of layers, the other's is checked against itself.
+        either = h_teacher if h_student is None else h_student
+        _check_rows(method, either, either if h_teacher is None else h_teacher, batch.rows)
     _check_rows(method, student.logits, teacher.logits, len(batch.labels))
 
     def view(signals: Signals) -> tuple[Tensor, ...]:

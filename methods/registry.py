@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,15 @@ def load(method: str) -> type[Method]:
     """The class of one (not composed) method.
 
     Raises:
-        ValueError: the id is not known, or its file defines no class or several.
+        ValueError: the id is not known, its file defines no class or several, or its class fixes what is no
+            hyperparameter.
     """
     from methods.contract import Method
 
-    (name,) = modules(method)
-    module = importlib.import_module(name)
+    names = modules(method)
+    if len(names) > 1:
+        raise ValueError(f"'{method}' composes {len(names)} methods; name one of: {', '.join(parts(method))}")
+    module = importlib.import_module(names[0])
     classes = [
         value
         for value in vars(module).values()
@@ -72,21 +76,36 @@ def load(method: str) -> type[Method]:
     ]
     if len(classes) != 1:
         raise ValueError(f"{module.__file__} must define exactly one Method, found {len(classes)}")
-    return classes[0]
+    (cls,) = classes
+    for key in cls.fixed:
+        if key not in _keywords(cls):
+            raise ValueError(f"{method}: fixes '{key}', which is no hyperparameter; allowed: {_list(_keywords(cls))}")
+    return cls
 
 
-def _hyperparameters(cls: type[Method]) -> dict[str, Any]:
-    signature = inspect.signature(cls.__init__)
-    keywords = (p for p in signature.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
-    return {p.name: p.default for p in keywords if p.name not in cls.fixed}
+def _keywords(cls: type[Method]) -> dict[str, Any]:
+    """Name -> default of every keyword-only argument, fixed or not."""
+    arguments = inspect.signature(cls.__init__).parameters.values()
+    return {a.name: a.default for a in arguments if a.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _settable(cls: type[Method]) -> dict[str, Any]:
+    return {name: default for name, default in _keywords(cls).items() if name not in cls.fixed}
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def defaults(method: str) -> dict[str, Any]:
-    """Published default of every hyperparameter; those of a composed method are nested under the ids of its parts."""
+    """Published default of every hyperparameter that can be set; a variant leaves out those that it fixes.
+
+    Those of a composed method are nested under the ids of its parts.
+    """
     names = parts(method)
     if len(names) == 1:
-        return _hyperparameters(load(method))
-    return {name: _hyperparameters(load(name)) for name in names}
+        return _settable(load(method))
+    return {name: _settable(load(name)) for name in names}
 
 
 def describe(method: str) -> dict[str, Any]:
@@ -105,10 +124,11 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
     Args:
         method: an id of `available()`, or several joined by `+`.
         teacher, student: widths of the two networks.
-        hyperparameters: of the method; for a composition one mapping an id, e.g. `gcrd={"beta": 0.01}`.
+        hyperparameters: of the method; for a composition one mapping per id, e.g. `gcrd={"beta": 0.01}`.
 
     Raises:
-        ValueError: unknown id, unknown hyperparameter, or a value that the method refuses.
+        ValueError: unknown id, a hyperparameter that is unknown or that a variant fixes, or a value that the method
+            refuses.
     """
     names = parts(method)
     if len(names) > 1:
@@ -123,10 +143,12 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
             {n: create(n, teacher=teacher, student=student, **hyperparameters.get(n, {})) for n in names},
         )
     cls = load(method)
-    allowed = _hyperparameters(cls)
     for key in hyperparameters:
-        if key not in allowed:
-            raise ValueError(f"{method}: unknown hyperparameter '{key}'; allowed: {', '.join(allowed) or 'none'}")
+        if key in cls.fixed:
+            why = f"this variant fixes '{key}' to {cls.fixed[key]!r}"
+            raise ValueError(f"{method}: {why}; allowed: {_list(_settable(cls))}")
+        if key not in _settable(cls):
+            raise ValueError(f"{method}: unknown hyperparameter '{key}'; allowed: {_list(_settable(cls))}")
     return cls(teacher, student, **cls.fixed, **hyperparameters)
 
 

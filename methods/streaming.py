@@ -13,7 +13,7 @@ BLOCK_ELEMENTS = {"cpu": 2**18, "cuda": 2**24}
 """Values of one block by device: 1 MiB in float32 stays in a core's cache, 64 MiB keeps a GPU busy."""
 
 SMALLEST_BLOCK = 64
-"""Rows below which the gradients of the whole matrix, updated once per block, would outweigh the block itself."""
+"""Rows below which updating the gradients of whole matrices, once per block, would cost more than the block itself."""
 
 
 def blocks(rows: int, columns: int, device: torch.device, block: int | None = None) -> list[slice]:
@@ -42,8 +42,8 @@ class _Streamed(torch.autograd.Function):
             with torch.set_grad_enabled(any(wanted)):
                 value = term(rows, *own, *whole)
             total += value.detach()
-            goals = [None if g is None else (g[rows] if k < split else g) for k, g in enumerate(gradients)]
-            _accumulate(value, [*own, *whole], goals)
+            sums = [None if g is None else (g[rows] if k < split else g) for k, g in enumerate(gradients)]
+            _accumulate(value, [*own, *whole], sums)
         ctx.wanted = wanted
         ctx.save_for_backward(*(g for g in gradients if g is not None))
         return total
@@ -55,13 +55,13 @@ class _Streamed(torch.autograd.Function):
         return (None, None, None, None, *(next(gradients) * upstream[0] if want else None for want in ctx.wanted))
 
 
-def _accumulate(value: Tensor, leaves: list[Tensor], goals: list[Tensor | None]) -> None:
-    """Adds the gradient of a block's value to the goals that are not None."""
-    pairs = [(leaf, goal) for leaf, goal in zip(leaves, goals, strict=True) if goal is not None]
+def _accumulate(value: Tensor, leaves: list[Tensor], sums: list[Tensor | None]) -> None:
+    """Adds the gradient of a block's value to those sums that are not None."""
+    pairs = [(leaf, total) for leaf, total in zip(leaves, sums, strict=True) if total is not None]
     if pairs:
         parts = torch.autograd.grad(value, [leaf for leaf, _ in pairs])
-        for (_, goal), part in zip(pairs, parts, strict=True):
-            goal.add_(part)
+        for (_, total), part in zip(pairs, parts, strict=True):
+            total.add_(part)
 
 
 def streamed_sum(
@@ -75,4 +75,5 @@ def streamed_sum(
         blocked: tensors [n, ...] of which a block sees its own rows.
         whole: tensors that every block sees entirely; one may stand in both lists.
     """
-    return _Streamed.apply(term, slices, len(blocked), torch.is_grad_enabled(), *blocked, *whole)
+    total: Tensor = _Streamed.apply(term, slices, len(blocked), torch.is_grad_enabled(), *blocked, *whole)
+    return total

@@ -1,20 +1,23 @@
 """How far teacher layer i and student layer j are apart in the shared subspace: D [L_t, L_s] for all pairs at once.
 
-`node`. Let x_i = P V_i T_i and y_j = P Y_j S_j, [n, d] each, standardised per column over the n nodes (mean 0, mean
-square 1). Then mean_n ||x_i - y_j||^2 / d = mean_k ( 1 + 1 - 2 r_ijk ) with r_ijk the correlation of column k, so
+`node`. Let the projections P V_i T_i and P Y_j S_j, [n, d] each, be standardised per column over the n rows (mean 0,
+mean square 1). The mean over rows of their squared distance, divided by d, is then mean_k ( 1 + 1 - 2 r_ijk ) with
+r_ijk the correlation of column k, so
 
-    D_ij = 2 - 2 mean_k r_ijk,      r = c / sqrt((v + eps) (w + eps)),
+    D_ij = 2 - 2 mean_k r_ijk,      r = cov / sqrt((var_S + eps) (var_T + eps)).
 
-v, w the two columns' variances and c their covariance. The two ones hold for every column that varies. A constant
-column has r = 0: it counts as unrelated (2), not as equal, so that neither a head nor the student can lower D by
-shrinking. As r_ijk is at most the largest canonical correlation rho of T_i and S_j, no choice of heads brings D_ij
-below 2 - 2 rho.
+The two ones hold for every column that varies. A constant column has r = 0: it counts as unrelated (2), not as equal,
+so that neither a head nor the student can lower D by shrinking. As r_ijk is at most the largest canonical correlation
+rho of T_i and S_j, no choice of heads brings D_ij below 2 - 2 rho.
 
 Two ways to the same numbers, chosen by their cost (`prefers_moments`):
 
 - rows: project and standardise the n rows of every layer, then one [L_t, n d] x [n d, L_s] product.
-- moments: c = a' Cov(T_i, S_j) b, v = a' Cov(T_i) a, w = b' Cov(S_j) b for the columns a, b of the small head matrices.
-  Cov(T_i) is known once and for all, and no head ever touches n rows: right for narrow students.
+- moments: with a column v of a teacher's small head matrix and a column u of a student's, cov = v' Cov(T_i, S_j) u,
+  var_T = v' Cov(T_i) v, var_S = u' Cov(S_j) u. Cov(T_i) is known once and for all, and no head ever touches n rows:
+  right for narrow students.
+
+`pooled`. The squared distance of the unit vectors of P V_i mean_n(T_i) and P Y_j mean_n(S_j).
 """
 
 from __future__ import annotations
@@ -33,27 +36,29 @@ EPSILON = 1e-5
 """Added to variances, as batch norm does."""
 
 
-def prefers_moments(teacher: Sequence[int], student: Sequence[int], dim: int, rows: int) -> bool:
+def prefers_moments(student: Sequence[int], teacher: Sequence[int], dim: int, rows: int) -> bool:
     """Whether `by_moments` needs fewer multiplications than `by_rows` for these widths."""
-    t, s = sum(teacher), sum(student)
-    rowwise = rows * dim * (t + s + len(teacher) * len(student))
-    moments = rows * s * (t + s) + dim * (t * s + sum(d * d for d in teacher))
+    of_student, of_teacher = sum(student), sum(teacher)
+    rowwise = rows * dim * (of_student + of_teacher + len(student) * len(teacher))
+    moments = rows * of_student * (of_student + of_teacher)
+    moments += dim * (of_student * of_teacher + sum(width**2 for width in teacher))
     return moments < rowwise
 
 
-def standardised(layers: Sequence[Tensor], matrices: Tensor, widths: Sequence[int]) -> Tensor:
-    """Layers [n, d_l] and their stacked head matrices [sum d_l, d] -> standardised projections [L, n, d]."""
-    projected = [h @ m for h, m in zip(layers, matrices.split(list(widths)), strict=True)]
+def standardised(layers: Sequence[Tensor], matrices: Tensor) -> Tensor:
+    """Layers [n, d_l] and their stacked head matrices [sum of d_l, d] -> standardised projections [L, n, d]."""
+    widths = [layer.shape[1] for layer in layers]
+    projected = [layer @ matrix for layer, matrix in zip(layers, matrices.split(widths), strict=True)]
     return torch.stack([functional.batch_norm(x, None, None, training=True, eps=EPSILON) for x in projected])
 
 
-def by_rows(x: Tensor, y: Tensor) -> Tensor:
-    """Standardised projections [L_t, n, d] and [L_s, n, d] -> D [L_t, L_s]."""
-    return 2 - x.flatten(1) @ y.flatten(1).T * (2 / x[0].numel())
+def by_rows(student: Tensor, teacher: Tensor) -> Tensor:
+    """Standardised projections [L_s, n, d] and [L_t, n, d] -> D [L_t, L_s]."""
+    return 2 - teacher.flatten(1) @ student.flatten(1).T * (2 / teacher[0].numel())
 
 
 class TeacherMoments:
-    """What `by_moments` keeps of a fixed teacher: all layers side by side, centred [n, sum d_i], and each Cov(T_i)."""
+    """What `by_moments` keeps of a fixed teacher: centred layers side by side [n, sum of d_i], and each Cov(T_i)."""
 
     def __init__(self, layers: Sequence[Tensor]) -> None:
         self.rows = torch.cat(list(layers), 1)
@@ -64,41 +69,41 @@ class TeacherMoments:
 
 
 def by_moments(
-    teacher: TeacherMoments,
     student: Sequence[Tensor],
-    teacher_matrices: Tensor,
+    teacher: TeacherMoments,
     student_matrices: Tensor,
-    per_layer: Tensor,
+    teacher_matrices: Tensor,
+    teacher_membership: Tensor,
 ) -> Tensor:
     """D [L_t, L_s] from covariances alone.
 
     Args:
-        teacher: of the teacher's layers.
         student: layers [n, d_j].
-        teacher_matrices, student_matrices: stacked head matrices [sum d_i, d], [sum d_j, d].
-        per_layer: [L_t, sum d_i], a one where a stacked row belongs to a layer.
+        teacher: moments of the teacher's layers.
+        student_matrices, teacher_matrices: stacked head matrices [sum of d_j, d], [sum of d_i, d].
+        teacher_membership: [L_t, sum of d_i], a one where a stacked row belongs to a layer.
     """
     dim = teacher_matrices.shape[1]
-    a = torch.cat(
+    of_teacher = torch.cat(
         [
-            _normalised(m, covariance)
-            for m, covariance in zip(teacher_matrices.split(teacher.widths), teacher.covariances, strict=True)
+            _normalised(matrix, covariance)
+            for matrix, covariance in zip(teacher_matrices.split(teacher.widths), teacher.covariances, strict=True)
         ]
     )
     crossed, *own = _StudentMoments.apply(teacher.rows, *student)
     widths = [layer.shape[1] for layer in student]
-    columns = []
-    for cross, covariance, m in zip(crossed.split(widths), own, student_matrices.split(widths), strict=True):
-        b = _normalised(m, covariance)
-        columns.append(((cross.T @ b) * a).sum(1))
-    return 2 - (per_layer.to(a.dtype) @ torch.stack(columns, 1)) * (2 / dim)
+    correlations = []
+    for cross, covariance, matrix in zip(crossed.split(widths), own, student_matrices.split(widths), strict=True):
+        of_student = _normalised(matrix, covariance)
+        correlations.append(((cross.T @ of_student) * of_teacher).sum(1))
+    return 2 - (teacher_membership.to(of_teacher.dtype) @ torch.stack(correlations, 1)) * (2 / dim)
 
 
 class _StudentMoments(torch.autograd.Function):
-    """Covariances of the student's layers with a teacher's centred rows, [sum d_j, sum d_i], and each Cov(S_j).
+    """Covariances of the student's layers with a teacher's centred rows, [sum of d_j, sum of d_i], and each Cov(S_j).
 
-    Both directions work on one centred copy that holds the layers' columns as rows, the layout in which products of
-    thin matrices run fastest. Centring costs no pass of its own backwards: the gradients of covariances are already
+    Forward and backward work on one centred copy that holds the layers' columns as rows, the layout in which products
+    of thin matrices run fastest. Centring costs no pass of its own backwards: the gradients of covariances are already
     orthogonal to constants.
     """
 
@@ -129,7 +134,6 @@ def _normalised(matrix: Tensor, covariance: Tensor) -> Tensor:
     return matrix * torch.rsqrt(variance.clamp(min=0) + EPSILON)
 
 
-def pooled(teacher_means: Tensor, student_means: Tensor) -> Tensor:
-    """Projected means [L_t, d], [L_s, d] -> squared distances of their unit vectors, D [L_t, L_s]."""
-    a, b = unit_rows(teacher_means), unit_rows(student_means)
-    return (a[:, None] - b[None]).square().sum(-1)
+def pooled(student_means: Tensor, teacher_means: Tensor) -> Tensor:
+    """Projected means [L_s, d], [L_t, d] -> squared distances of their unit vectors, D [L_t, L_s]."""
+    return (unit_rows(teacher_means)[:, None] - unit_rows(student_means)[None]).square().sum(-1)

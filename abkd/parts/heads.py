@@ -1,7 +1,7 @@
 """Trainable parts of the layer alignment: the attention over pairs of layers, and the shared subspace.
 
 One parameter holds the matrices of all layers of a network, stacked by rows, so that the number of operations does not
-grow with the depth.
+grow with the depth. The teacher's matrices are drawn before the student's: another order would be another start.
 """
 
 from __future__ import annotations
@@ -18,41 +18,47 @@ class StackedLinear(nn.Module):
     """One matrix [d_l, dim] for every layer l, stacked to [sum of d_l, dim]."""
 
     membership: Tensor
+    """[L, sum of d_l], a one where a stacked row belongs to a layer: sums over each layer's rows are one product."""
 
     def __init__(self, widths: Sequence[int], dim: int) -> None:
         super().__init__()
-        self.widths = list(widths)
         blocks = [nn.init.orthogonal_(torch.empty(width, dim)) for width in widths]
         self.weight = nn.Parameter(torch.cat(blocks))
-        # [L, sum of d_l] with a one where a row belongs to a layer: sums over each layer's rows are one product.
-        layer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(self.widths))
+        layer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(list(widths)))
         self.register_buffer("membership", nn.functional.one_hot(layer, len(widths)).T.float(), persistent=False)
 
-    def of_means(self, means: Tensor) -> Tensor:
-        """Means of all layers, concatenated [sum of d_l] -> each layer's projected mean [L, dim]."""
-        return self.membership.to(means.dtype) @ (self.weight * means[:, None])
+    def of_means(self, means: Tensor, matrices: Tensor | None = None) -> Tensor:
+        """Means of all layers, side by side [sum of d_l] -> each layer's projected mean [L, dim].
+
+        Args:
+            means: over the rows of a batch.
+            matrices: stacked like `weight`, which they stand for; None for `weight` itself.
+        """
+        stacked = self.weight if matrices is None else matrices
+        return self.membership.to(means.dtype) @ (stacked * means[:, None])
 
 
 class LayerAttention(nn.Module):
     """A [L_t, L_s] = softmax of q_i . k_j / sqrt(dim), with q_i = W_i mean_n(T_i) and k_j = U_j mean_n(S_j).
 
     Args:
-        teacher, student: widths of the layers.
+        student, teacher: widths of the layers.
         dim: length of queries and keys.
         axis: `teacher`: each teacher layer's mass is shared out among the student layers (softmax over j);
             `student`: each student layer's among the teacher layers (softmax over i); `pairs`: one softmax over all.
     """
 
-    def __init__(self, teacher: Sequence[int], student: Sequence[int], dim: int, axis: str) -> None:
+    def __init__(self, student: Sequence[int], teacher: Sequence[int], dim: int, axis: str) -> None:
         super().__init__()
         self.query = StackedLinear(teacher, dim)
         self.key = StackedLinear(student, dim)
         self.axis = axis
 
-    def forward(self, teacher_means: Tensor, student_means: Tensor) -> Tensor:
-        """Concatenated means [sum d_i], [sum d_j] -> A [L_t, L_s], of sum L_t, L_s or 1 according to the axis."""
+    def forward(self, student_means: Tensor, teacher_means: Tensor) -> Tensor:
+        """Means of all layers, [sum of d_j] and [sum of d_i] -> A [L_t, L_s], of sum L_t, L_s or 1 by the axis."""
         queries, keys = self.query.of_means(teacher_means), self.key.of_means(student_means)
-        scores = queries @ keys.T / keys.shape[1] ** 0.5
+        root: float = keys.shape[1] ** 0.5
+        scores = queries @ keys.T / root
         if self.axis == "pairs":
             return scores.flatten().softmax(0).view_as(scores)
         return scores.softmax(1 if self.axis == "teacher" else 0)
@@ -62,18 +68,31 @@ class SharedSubspace(nn.Module):
     """V_i and Y_j into a common space of `dim` columns, and its trainable basis P, which starts as the identity.
 
     P is folded into the small matrices: V_i then P is one [d_i, dim] matrix, applied once to the rows.
+
+    Args:
+        student, teacher: widths of the layers.
+        dim: columns of the common space.
+        basis: whether there is a P.
     """
 
-    def __init__(self, teacher: Sequence[int], student: Sequence[int], dim: int, basis: bool) -> None:
+    def __init__(self, student: Sequence[int], teacher: Sequence[int], dim: int, basis: bool) -> None:
         super().__init__()
         self.teacher = StackedLinear(teacher, dim)
         self.student = StackedLinear(student, dim)
         self.basis = nn.Parameter(torch.eye(dim)) if basis else None
 
     def matrices(self) -> tuple[Tensor, Tensor]:
-        """(P V_i)' of all layers [sum d_i, dim], and (P Y_j)' [sum d_j, dim]."""
-        v, y = self.teacher.weight, self.student.weight
-        return (v, y) if self.basis is None else (v @ self.basis.T, y @ self.basis.T)
+        """(P Y_j)' of all student layers [sum of d_j, dim], and (P V_i)' of all teacher layers [sum of d_i, dim]."""
+        if self.basis is None:
+            return self.student.weight, self.teacher.weight
+        teacher = self.teacher.weight @ self.basis.T
+        return self.student.weight @ self.basis.T, teacher
+
+    def of_means(self, student_means: Tensor, teacher_means: Tensor) -> tuple[Tensor, Tensor]:
+        """Means of all layers -> P Y_j mean_n(S_j) [L_s, dim], and P V_i mean_n(T_i) [L_t, dim]."""
+        student, teacher = self.matrices()
+        projected = self.teacher.of_means(teacher_means, teacher)
+        return self.student.of_means(student_means, student), projected
 
     def departure(self) -> Tensor | None:
         """||P'P - I||^2, the price of leaving the orthonormal matrices; None without P."""
