@@ -16,9 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PAGES = sorted(path for folder in (".", "config", "docs") for path in (ROOT / folder).glob("*.md"))
 LINKS = [
-    (page, link)
-    for page in PAGES
-    for link in sorted(set(re.findall(r"\]\(((?!https?:)[^)\s]+)\)", page.read_text())))
+    (page, link) for page in PAGES for link in sorted(set(re.findall(r"\]\(((?!https?:)[^)\s]+)\)", page.read_text())))
 ]
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from reports.rows import Role
+
 Option = bool | int | float | str
 Network = dict[str, Option]
 """A network's id under `model`, beside its options: what `workflow.models.model.create` builds it from."""
@@ -287,7 +289,7 @@ class MeasuredNetwork(Strict):
     """A network that `measure` sizes and times."""
 
     name: str
-    role: Literal["teacher", "student"]
+    role: Role
     ratio_target: float | None
     model: Network
 
@@ -321,12 +323,14 @@ class Plan(Strict):
     def networks(self, dataset: str) -> list[MeasuredNetwork]:
         """Every network of a dataset once, teachers first."""
         found = {
-            (spec.teacher, None): MeasuredNetwork(name=spec.teacher, role="teacher", ratio_target=1.0, model=spec.model)
+            (spec.teacher, None): MeasuredNetwork(
+                name=spec.teacher, role=Role.TEACHER, ratio_target=1.0, model=spec.model
+            )
             for spec in self.teachers.values()
             if spec.dataset == dataset
         } | {
             (spec.student, spec.ratio_target): MeasuredNetwork(
-                name=spec.student, role="student", ratio_target=spec.ratio_target, model=spec.model
+                name=spec.student, role=Role.STUDENT, ratio_target=spec.ratio_target, model=spec.model
             )
             for spec in self.cells.values()
             if spec.dataset == dataset

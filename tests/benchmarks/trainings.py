@@ -15,9 +15,9 @@ import methods
 from methods.contract import Method, Signals
 from tests.benchmarks.data import facts_of
 from tests.benchmarks.process import SETTLING, alternate, timed
-from workflow.config import training_defaults
 from workflow.environment import JOB_ENVIRONMENT
 from workflow.models.model import Dropout, create
+from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training import loop, optimizers
 from workflow.training.feeds import choose
@@ -59,7 +59,7 @@ def epochs(
     """
     if kept:
         keep_freed_memory()
-    training = training_defaults()
+    training = TrainingSettings()
     feed = choose.create(task, CPU, distill_on, training)
     model = create(spec, facts_of(task))
     method: Method | None = None

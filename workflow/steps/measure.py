@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from reports.rows import Status
 from workflow.errors import command
 from workflow.files import write_json
+from workflow.specs import MeasuredNetwork
+
+NETWORKS = TypeAdapter(list[MeasuredNetwork])
 
 
 @command
 def main() -> None:
     """Called by the rule `measure`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=json.loads, required=True, help="networks, as JSON")
+    parser.add_argument("--models", type=NETWORKS.validate_json, required=True, help="networks, as JSON")
     parser.add_argument("--task", type=Path, required=True, help="folder of the prepared task")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--device", default="auto")
@@ -23,10 +28,10 @@ def main() -> None:
     from workflow.training.measuring import measure
 
     rows = measure(arguments.models, arguments.task, arguments.device, arguments.threads)
-    write_json(arguments.output, rows)
+    write_json(arguments.output, [row.model_dump(mode="json") for row in rows])
     for row in rows:
-        said = f"{row['latency_ms_median']:.2f} ms" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
-        print(f"{row['model']}: {row['params']} parameters, {said}")
+        said = f"{row.latency_ms_median:.2f} ms" if row.status == Status.OK else f"{row.status}: {row.reason}"
+        print(f"{row.model}: {row.params} parameters, {said}")
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class Block:
         model = self._network(streams)
         if skipped := methods.skip(spec.method_id, self.task, knowledge.shape, model.shape):
             return Outcome(Status.SKIPPED, skipped), None
-        method = self._method(spec, streams, knowledge.shape, model.shape)
+        method = self._method(streams, knowledge.shape, model.shape)
         progress = self._progress(seed, spec.method)
         return fit(model, self.feed, streams, spec.training, method, knowledge, progress), model
 
@@ -132,7 +132,9 @@ class Block:
         with streams.globally("network"):
             return create(self.spec.model, self.facts).to(self.device)
 
-    def _method(self, spec: CellSpec, streams: Streams, teacher: Shape, student: Shape) -> Method:
+    def _method(self, streams: Streams, teacher: Shape, student: Shape) -> Method:
+        spec = self.spec
+        assert isinstance(spec, CellSpec)
         with streams.globally("heads"):
             made = methods.create(spec.method_id, teacher=teacher, student=student, **spec.hyperparameters)
         return made.to(self.device)

@@ -8,11 +8,11 @@ import resource
 import sys
 import traceback
 from pathlib import Path
-from typing import Literal
 
 import psutil
 import torch
 
+from reports.rows import Status
 from workflow.errors import UserError
 
 
@@ -76,14 +76,14 @@ def reset_host_peak() -> float:
     return float(psutil.Process().memory_info().rss) / 2**20
 
 
-def trouble(error: Exception) -> tuple[Literal["oom", "failed"], str]:
+def trouble(error: Exception) -> tuple[Status, str]:
     """The status of what went wrong, and the error in one line; the log gets the traceback of a failure."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
     # The CPU allocator tells a lack of memory by a RuntimeError.
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error):
-        return "oom", line
+        return Status.OOM, line
     traceback.print_exception(error, file=sys.stderr)
-    return "failed", line
+    return Status.FAILED, line
 
 
 def describe(device: torch.device) -> str:

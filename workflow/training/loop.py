@@ -6,14 +6,15 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from methods.contract import Method, Signals
 from methods.vocabulary import Objective
+from reports.rows import Status
 from workflow.models.model import Dropout, Model
+from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Metric
 from workflow.training import optimizers
 from workflow.training.feeds.step import Feed, Step
@@ -22,8 +23,6 @@ from workflow.training.seeds import Streams
 
 TRACES = 10
 """Snapshots of a method's trace over a training."""
-
-Status = Literal["ok", "diverged", "oom", "skipped", "failed"]
 
 
 @dataclass
@@ -77,7 +76,7 @@ def fit(
     model: Model,
     feed: Feed,
     streams: Streams,
-    training: dict[str, Any],
+    training: TrainingSettings,
     method: Method | None = None,
     teacher: Signals | None = None,
     progress: Callable[[int, float], None] = lambda epoch, score: None,
@@ -88,7 +87,7 @@ def fit(
     scored on all parts once, at the end.
 
     Args:
-        training: the `training` settings of a config, complete.
+        training: the `training` settings of a configuration.
         method, teacher: both None for a teacher; else the method and the cached signals that it distils.
         progress: called after every evaluation with the epoch and the validation score.
 
@@ -97,23 +96,23 @@ def fit(
     started = time.perf_counter()
     optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
     dropout = Dropout(streams.generator("dropout"))
-    outcome, best = Outcome("ok"), _Best(feed.task.metric)
+    outcome, best = Outcome(Status.OK), _Best(feed.task.metric)
     for epoch, steps in enumerate(feed.steps(streams, teacher), start=1):
         optimizer.set_rate(_rate(training, epoch))
-        loss = _epoch(model, method, steps, dropout, optimizer, feed.task.objective, training["loss"])
+        loss = _epoch(model, method, steps, dropout, optimizer, feed.task.objective, training.loss)
         outcome.epochs = epoch
-        if epoch == 1 or epoch % max(1, training["epochs"] // TRACES) == 0:
+        if epoch == 1 or epoch % max(1, training.epochs // TRACES) == 0:
             _record_trace(outcome, method)
-        finished = epoch == training["epochs"]
-        if epoch % training["evaluate_every"] and not finished:
+        finished = epoch == training.epochs
+        if epoch % training.evaluate_every and not finished:
             continue
         valid = score(model, feed, "valid")
         _record_scores(outcome, float(loss), valid)
         progress(epoch, valid)
-        if outcome.status == "diverged":
+        if outcome.status == Status.DIVERGED:
             break
         best.see(epoch, valid, model)
-        if finished or best.stale >= (training["patience"] or math.inf):
+        if finished or best.stale >= (training.patience or math.inf):
             break
     _record_trace(outcome, method)
     if best.epoch:
@@ -145,12 +144,12 @@ class _Best:
             self.weights = {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def _rate(training: dict[str, Any], epoch: int) -> float:
+def _rate(training: TrainingSettings, epoch: int) -> float:
     """The learning rate of an epoch, counted from 1."""
-    factor = min(1.0, epoch / training["warm_up"]) if training["warm_up"] else 1.0
-    if training["schedule"] == "cosine":
-        factor *= (1 + math.cos(math.pi * (epoch - 1) / training["epochs"])) / 2
-    return float(training["learning_rate"] * factor)
+    factor = min(1.0, epoch / training.warm_up) if training.warm_up else 1.0
+    if training.schedule == "cosine":
+        factor *= (1 + math.cos(math.pi * (epoch - 1) / training.epochs)) / 2
+    return training.learning_rate * factor
 
 
 def _epoch(
@@ -201,7 +200,7 @@ def _record_scores(outcome: Outcome, loss: float, valid: float) -> None:
     """A point of the curve; what is not finite ends the training."""
     outcome.curve.append((outcome.epochs, loss, valid))
     if not (math.isfinite(loss) and math.isfinite(valid)):
-        outcome.status = "diverged"
+        outcome.status = Status.DIVERGED
         outcome.reason = f"loss {loss}, validation score {valid} at epoch {outcome.epochs}"
 
 

@@ -12,9 +12,12 @@ from torch import Tensor
 from torch.utils.benchmark import Measurement, Timer
 from torch.utils.flop_counter import FlopCounterMode
 
+from reports.rows import Measurement as Row
+from reports.rows import Status
 from workflow import catalog
 from workflow.models import sizes
 from workflow.models.model import Model, create
+from workflow.specs import MeasuredNetwork, Network
 from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training.feeds import choose
@@ -79,7 +82,7 @@ class MacCounter(FlopCounterMode):
         return int(self.get_total_flops()) // 2
 
 
-def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, threads: int) -> list[dict[str, Any]]:
+def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, threads: int) -> list[Row]:
     """One row per network, the columns of measurements.csv; what cannot be measured has a status and a reason.
 
     Latency is that of answering for every node (or graph) of the task at once, from the features on: nothing of the
@@ -92,25 +95,30 @@ def measure(networks: list[dict[str, Any]], folder: Path, device_name: str, thre
     feed = choose.create(task, device, "all")
     rows = []
     for network in networks:
-        size = sizes.measure(network["model"], facts)
-        row = {
-            "dataset": task.name,
-            "model": network["name"],
-            "role": network["role"],
-            "ratio_target": network["ratio_target"],
-            "params": size.params,
-            "params_with_embeddings": size.params_with_embeddings,
-        }
+        size = sizes.measure(network.model, facts)
+        status, reason = Status.OK, ""
+        costs: dict[str, Any] = dict.fromkeys(COSTS)
         try:
-            row |= {**_cost(network["model"], facts, feed, device), "status": "ok", "reason": ""}
+            costs = _cost(network.model, facts, feed, device)
         except Exception as error:  # such as a lack of memory: the other networks and all trainings still count
             status, reason = devices.trouble(error)
-            row |= {**dict.fromkeys(COSTS), "status": status, "reason": reason}
-        rows.append(row)
+        rows.append(
+            Row(
+                dataset=task.name,
+                model=network.name,
+                role=network.role,
+                ratio_target=network.ratio_target,
+                params=size.params,
+                params_with_embeddings=size.params_with_embeddings,
+                status=status,
+                reason=reason,
+                **costs,
+            )
+        )
     return rows
 
 
-def _cost(spec: dict[str, Any], facts: catalog.Facts, feed: Feed, device: torch.device) -> dict[str, Any]:
+def _cost(spec: Network, facts: catalog.Facts, feed: Feed, device: torch.device) -> dict[str, Any]:
     """The COSTS of one network."""
     with Streams(0, "student", device).globally("network"):
         model = create(spec, facts).to(device).eval()

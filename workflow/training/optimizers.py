@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
+
+from workflow.specs import TrainingSettings
 
 MOMENTUM = 0.9
 """Of `sgd`."""
@@ -40,11 +41,11 @@ class Optimizer:
         training: the `training` settings of a configuration.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], training: dict[str, Any]) -> None:
+    def __init__(self, parameters: list[nn.Parameter], training: TrainingSettings) -> None:
         self.parameters = parameters
-        self.name: str = training["optimizer"]
-        self.rate: float = training["learning_rate"]
-        self.decay: float = training["weight_decay"]
+        self.name: str = training.optimizer
+        self.rate: float = training.learning_rate
+        self.decay: float = training.weight_decay
         self.dense: torch.optim.Optimizer | None = None
         self.sparse: torch.optim.Optimizer | None = None
         self.tables: list[nn.Parameter] = []
@@ -105,7 +106,7 @@ class Optimizer:
                 table.grad.values().add_(values, alpha=self.decay)
 
 
-def create(parameters: list[nn.Parameter], training: dict[str, Any]) -> Optimizer:
+def create(parameters: list[nn.Parameter], training: TrainingSettings) -> Optimizer:
     """The optimizer of a `training` section."""
     return Optimizer(parameters, training)
 

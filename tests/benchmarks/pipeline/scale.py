@@ -5,7 +5,6 @@ More than an hour, 16 GiB of memory and 12 GiB of disk: not among the parts that
 
 from __future__ import annotations
 
-import copy
 import json
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.benchmarks.tables import Row, Table, judge, say
 from tests.workflow.datasets import ogb_layout
 from workflow import config, plan
 from workflow.files import read_json
+from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
 
 CONFIG = process.ROOT / "config" / "paper.yaml"
 STEPS = "workflow.steps"
@@ -74,24 +74,24 @@ def prepare(dataset: str, folder: Path, settings: Settings) -> Row:
 
 def train(dataset: str, folder: Path, settings: Settings) -> list[Row]:
     planned = plan.build(config.load(CONFIG), CONFIG.name)
-    teacher = next(spec for spec in planned["teachers"].values() if spec["dataset"] == dataset)
-    known = [spec for spec in planned["cells"].values() if spec["dataset"] == dataset]
-    cells = {spec["method"]: spec for spec in known if spec["student"] == known[0]["student"]}
-    plain = cells["supervised"] | {"hyperparameters": {}}
+    teacher = next(spec for spec in planned.teachers.values() if spec.dataset == dataset)
+    known = [spec for spec in planned.cells.values() if spec.dataset == dataset]
+    cells = {spec.method: spec for spec in known if spec.student == known[0].student}
+    plain = cells["supervised"].model_copy(update={"hyperparameters": {}})
     for name in () if settings.quick else methods.available():
-        cells.setdefault(name, plain | {"method": name, "method_id": name})
+        cells.setdefault(name, plain.model_copy(update={"method": name, "method_id": name}))
     rows = [one("teach", teacher, folder, settings)]
     chosen = list(cells.values())[: QUICK_METHODS if settings.quick else None]
     return rows + [one("distill", spec, folder, settings) for spec in chosen if rows[0]["status"] == "ok"]
 
 
-def one(step: str, spec: dict[str, Any], folder: Path, settings: Settings) -> Row:
+def one(step: str, spec: TeacherSpec | CellSpec, folder: Path, settings: Settings) -> Row:
     """A training of one epoch by its step, in a process of its own."""
-    spec = copy.deepcopy(spec)
-    spec["training"]["epochs"] = 1
-    method = spec.get("method", "teacher")
+    spec = spec.model_copy(update={"training": spec.training.changed(TrainingSettings(epochs=1))})
+    method = spec.method if isinstance(spec, CellSpec) else "teacher"
     output = folder / method
-    options = ["--spec", json.dumps(spec), "--seeds", "0-0", "--task", str(folder / "task"), "--output", str(output)]
+    options = ["--spec", spec.model_dump_json(), "--seeds", "0-0"]
+    options += ["--task", str(folder / "task"), "--output", str(output)]
     options += ["--device", "cpu", "--threads", str(settings.threads)]
     if step == "distill":
         options += ["--teachers", str(folder / "teacher"), "--forget-weights"]

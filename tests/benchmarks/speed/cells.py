@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from tests.benchmarks import data, process
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from workflow import catalog
-from workflow.config import training_defaults
 from workflow.models import sizes
+from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
 from workflow.task import Task
 
 SEEDS = 10
@@ -59,50 +57,52 @@ def prepared(dataset: str, folder: Path, settings: Settings) -> Path:
     return folder / "task"
 
 
-def specs(dataset: str, width: int, epochs: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The plan's entries of a teacher (one epoch: what it learns makes no difference in time) and of a cell."""
+def specs(dataset: str, width: int, epochs: int) -> tuple[TeacherSpec, CellSpec]:
+    """The specs of a teacher (one epoch: what it learns makes no difference in time) and of a cell."""
     facts = catalog.facts(dataset)
     student = {"model": "gcn", "layers": 2, "width": width}
     large, small = sizes.measure(TEACHER, facts), sizes.measure(student, facts)
-    training = training_defaults() | {"epochs": epochs}
-    shared = {"dataset": dataset, "teacher": "gcn-3x256"}
-    taught = {
-        **shared,
-        "model": TEACHER,
-        "training": training | {"epochs": 1},
-        "params": large.params,
-        "params_with_embeddings": large.params_with_embeddings,
-    }
-    cell = {
-        **shared,
-        "teacher_params": large.params,
-        "teacher_params_with_embeddings": large.params_with_embeddings,
-        "student": f"gcn-2x{width}",
-        "student_params": small.params,
-        "student_params_with_embeddings": small.params_with_embeddings,
-        "ratio_target": None,
-        "model": student,
-        "training": training,
-        "method": "kd",
-        "method_id": "kd",
-        "hyperparameters": {},
-        "distill_on": "train",
-    }
+    training = TrainingSettings(epochs=epochs)
+    taught = TeacherSpec(
+        dataset=dataset,
+        teacher="gcn-3x256",
+        model=TEACHER,
+        training=training.changed(TrainingSettings(epochs=1)),
+        params=large.params,
+        params_with_embeddings=large.params_with_embeddings,
+    )
+    cell = CellSpec(
+        dataset=dataset,
+        teacher="gcn-3x256",
+        teacher_hash="of no importance",
+        teacher_params=large.params,
+        teacher_params_with_embeddings=large.params_with_embeddings,
+        student=f"gcn-2x{width}",
+        student_params=small.params,
+        student_params_with_embeddings=small.params_with_embeddings,
+        ratio_target=None,
+        model=student,
+        training=training,
+        method="kd",
+        method_id="kd",
+        hyperparameters={},
+        distill_on="train",
+    )
     return taught, cell
 
 
-def teach(spec: dict[str, Any], task: Path, output: Path, seeds: int, threads: int) -> None:
+def teach(spec: TeacherSpec, task: Path, output: Path, seeds: int, threads: int) -> None:
     """One teacher, whose knowledge stands for those of all seeds: a file of its own each, as far as a job can tell."""
     machine = ["--task", str(task), "--device", "cpu", "--threads", str(threads)]
     process.module(
-        "workflow.steps.teach", "--spec", json.dumps(spec), "--output", str(output), "--seeds", "0-0", *machine
+        "workflow.steps.teach", "--spec", spec.model_dump_json(), "--output", str(output), "--seeds", "0-0", *machine
     )
     for seed in range(1, seeds):
         os.link(output / "knowledge" / "seed~0.safetensors", output / "knowledge" / f"seed~{seed}.safetensors")
 
 
 def distill(
-    spec: dict[str, Any], task: Path, teachers: Path, output: Path, seeds: int, threads: int, forked: bool = False
+    spec: CellSpec, task: Path, teachers: Path, output: Path, seeds: int, threads: int, forked: bool = False
 ) -> float:
     """Seconds of a job.
 
@@ -112,7 +112,7 @@ def distill(
     module = ["workflow.fork_server", "workflow.steps.distill"] if forked else ["workflow.steps.distill"]
     machine = ["--task", str(task), "--device", "cpu", "--threads", str(threads)]
     places = ["--teachers", str(teachers), "--output", str(output)]
-    return process.module(*module, "--spec", json.dumps(spec), "--seeds", f"0-{seeds - 1}", *places, *machine)
+    return process.module(*module, "--spec", spec.model_dump_json(), "--seeds", f"0-{seeds - 1}", *places, *machine)
 
 
 def compare(folder: Path, task: Path, dataset: str, width: int, epochs: int, plain_runs: int, threads: int = 1) -> Row:

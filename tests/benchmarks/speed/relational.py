@@ -16,10 +16,10 @@ from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed.plain import PlainRGCN
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from tests.workflow.datasets.ogb_layout import MAG
-from workflow.config import training_defaults
 from workflow.datasets.parts.csr import expand
 from workflow.models.hetero import Patterns, ends
 from workflow.models.model import Dropout, create
+from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training import loop, optimizers
 from workflow.training.feeds.heterogeneous import HeteroFeed
@@ -60,8 +60,7 @@ class Sides:
     dropout: float = DROPOUT
 
     def __post_init__(self) -> None:
-        sampled = {"sampler": "saint", "roots": self.roots, "walk_length": self.layers, "steps_per_epoch": 10**9}
-        training: dict[str, Any] = training_defaults() | sampled
+        training = TrainingSettings(sampler="saint", roots=self.roots, walk_length=self.layers, steps_per_epoch=10**9)
         facts = data.facts_of(self.task)
         self.feed = HeteroFeed(self.task, trainings.CPU, "train", training)
         spec = {"model": "rgcn", "layers": self.layers, "width": self.width, "dropout": self.dropout}
@@ -128,7 +127,7 @@ class Sides:
 def table(settings: Settings) -> Table:
     share = settings.sized(10**6) / 10**6 * SHARE
     sizes: dict[str, Any] = MAG
-    roots = max(16, round(training_defaults()["roots"] * share))
+    roots = max(16, round(TrainingSettings().roots * share))
     task = data.mag_sized(share)
     rows = []
     for layers, width in NETWORKS:

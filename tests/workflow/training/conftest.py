@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from workflow.config import training_defaults
+from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
 from workflow.training.block import Block
 
 CPU = torch.device("cpu")
-SETTINGS = training_defaults() | {"epochs": 8}
-TEACHER = {
-    "dataset": "tiny",
-    "teacher": "gcn-3x12",
-    "model": {"model": "gcn", "layers": 3, "width": 12},
-    "training": SETTINGS,
-    "params": 300,
-    "params_with_embeddings": 300,
-}
+SETTINGS = TrainingSettings(epochs=8)
+TEACHER = TeacherSpec(
+    dataset="tiny",
+    teacher="gcn-3x12",
+    model={"model": "gcn", "layers": 3, "width": 12},
+    training=SETTINGS,
+    params=300,
+    params_with_embeddings=300,
+)
 
 
-def cell(method: str, **changes) -> dict:
-    hyperparameters = changes.pop("hyperparameters", {})
-    return {
+def settings(**changes: Any) -> TrainingSettings:
+    """SETTINGS with changes."""
+    return SETTINGS.changed(TrainingSettings(**changes))
+
+
+def taught_otherwise(**changes: Any) -> TeacherSpec:
+    """TEACHER with changes of its training."""
+    return TEACHER.model_copy(update={"training": settings(**changes)})
+
+
+def cell(method: str, **changes: Any) -> CellSpec:
+    """A student of TEACHER by a method."""
+    values = {
         "dataset": "tiny",
         "teacher": "gcn-3x12",
+        "teacher_hash": "of no importance",
         "teacher_params": 300,
         "teacher_params_with_embeddings": 300,
         "student": "gcn-2x4",
@@ -38,10 +50,10 @@ def cell(method: str, **changes) -> dict:
         "training": SETTINGS,
         "method": method,
         "method_id": method,
-        "hyperparameters": hyperparameters,
+        "hyperparameters": {},
         "distill_on": "train",
-        **changes,
     }
+    return CellSpec(**{**values, **changes})
 
 
 class Bench:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import methods
-from tests.workflow.training.conftest import SETTINGS, TEACHER, cell, numbers
+from tests.workflow.training.conftest import cell, numbers, settings, taught_otherwise
 from workflow.models.model import create
 from workflow.training.block import Block
 from workflow.training.loop import evaluate
@@ -52,9 +52,9 @@ def test_each_student_learns_from_the_teacher_of_its_seed(taught):
 
 
 def test_saved_weights_reproduce_the_reported_scores(taught, tiny_task):
-    (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 15}), seeds=(0,))
+    (row,) = taught.distill(cell("kd", training=settings(epochs=15)), seeds=(0,))
     block = Block(cell("kd"), taught.folder / "task", taught.folder / "again", "cpu", 1)
-    model = create(block.spec["model"], block.facts)
+    model = create(block.spec.model, block.facts)
     model.load_state_dict(load_file(taught.folder / "cell" / "weights" / "seed~0.safetensors"))
     assert evaluate(model, block.feed) == {part: row[part] for part in ("train", "valid", "test")}
 
@@ -111,7 +111,7 @@ def test_another_spec_takes_nothing_over(taught, monkeypatch):
 def test_another_teacher_takes_nothing_over(taught, monkeypatch):
     """Retrained by other code under the same spec, say: no cell holds students of two teachers."""
     interrupt(taught, monkeypatch)
-    taught.teach(spec=TEACHER | {"training": SETTINGS | {"learning_rate": 0.02}})
+    taught.teach(spec=taught_otherwise(learning_rate=0.02))
     trained = count_trainings(monkeypatch)
     taught.distill(cell("kd"), seeds=(0, 1))
     assert trained == [0, 1]

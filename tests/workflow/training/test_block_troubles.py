@@ -8,7 +8,7 @@ import torch
 
 import methods
 from methods.contract import NotApplicableError, Signals
-from tests.workflow.training.conftest import CPU, SETTINGS, TEACHER, cell
+from tests.workflow.training.conftest import CPU, cell, settings, taught_otherwise
 from workflow.training.block import Block
 from workflow.training.feeds import choose
 from workflow.training.seeds import Streams
@@ -17,7 +17,7 @@ from workflow.training.seeds import Streams
 @pytest.mark.parametrize("method", ["supervised", "abkd", "stride"])
 def test_diverged_training_is_a_row(method, taught):
     """Also where the method leaves a trace, which then is not finite either."""
-    spec = cell(method, training=SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30})
+    spec = cell(method, training=settings(optimizer="sgd", learning_rate=1e30))
     (row,) = taught.distill(spec, seeds=(0,))
     assert row["status"] == "diverged"
     assert "epoch" in row["reason"]
@@ -25,7 +25,7 @@ def test_diverged_training_is_a_row(method, taught):
 
 
 def test_a_teacher_that_fails_anew_leaves_nothing_of_the_old_one(taught):
-    (first, _) = taught.teach(spec=TEACHER | {"training": SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30}})
+    (first, _) = taught.teach(spec=taught_otherwise(optimizer="sgd", learning_rate=1e30))
     assert first["status"] == "diverged"
     rows = taught.distill(cell("kd"))
     assert [row["status"] for row in rows] == ["failed", "failed"]
@@ -80,7 +80,7 @@ def test_skipped_method_is_a_row(taught):
 
 
 def test_students_of_a_diverged_teacher_are_rows(bench):
-    rows = bench.teach(seeds=(0,), spec=TEACHER | {"training": SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30}})
+    rows = bench.teach(seeds=(0,), spec=taught_otherwise(optimizer="sgd", learning_rate=1e30))
     assert rows[0]["status"] == "diverged"
     (row,) = bench.distill(cell("kd"), seeds=(0,))
     assert row["status"] == "failed"

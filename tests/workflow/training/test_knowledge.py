@@ -14,7 +14,7 @@ from workflow.training.block import Block
 
 def test_saved_knowledge_is_that_of_the_saved_weights(taught, tiny_task):
     block = Block(TEACHER, taught.folder / "task", taught.folder / "again", "cpu", 1)
-    model = create(TEACHER["model"], block.facts)
+    model = create(TEACHER.model, block.facts)
     model.load_state_dict(load_file(taught.teachers[0] / "weights" / "seed~0.safetensors"))
     model.eval()
     saved = load_file(taught.teachers[0] / "knowledge" / "seed~0.safetensors")

@@ -11,7 +11,7 @@ import torch
 import methods
 from methods.contract import Signals
 from tests.conftest import TINY
-from tests.workflow.training.conftest import CPU, SETTINGS, cell
+from tests.workflow.training.conftest import CPU, SETTINGS, cell, settings
 from workflow.models.model import create
 from workflow.training import loop
 from workflow.training.block import Block
@@ -36,7 +36,7 @@ def test_every_method_trains_and_every_head_moves(method, tiny_task):
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12).relu(), torch.randn(60, 12).relu()))
     built = facts_model._method(streams, knowledge.shape, model.shape)
     before = {name: p.detach().clone() for name, p in built.named_parameters() if p.requires_grad}
-    outcome = fit(model, feed, streams, SETTINGS | {"epochs": 2}, built, knowledge)
+    outcome = fit(model, feed, streams, settings(epochs=2), built, knowledge)
     assert outcome.status == "ok", outcome.reason
     for name, parameter in built.named_parameters():
         if parameter.requires_grad:
@@ -44,7 +44,7 @@ def test_every_method_trains_and_every_head_moves(method, tiny_task):
 
 
 def test_reported_scores_are_those_of_the_best_validation_epoch(taught, tiny_task):
-    (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 15}), seeds=(0,))
+    (row,) = taught.distill(cell("kd", training=settings(epochs=15)), seeds=(0,))
     (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
     valid = [score for _, _, score in history["curve"]]
     assert row["best_epoch"] == 1 + valid.index(max(valid))
@@ -69,12 +69,12 @@ def test_test_labels_change_no_training(taught, tiny_task):
 
 
 def test_learning_rate_warms_up_then_follows_the_cosine():
-    warming = SETTINGS | {"epochs": 8, "warm_up": 4, "schedule": "constant"}
+    warming = settings(epochs=8, warm_up=4, schedule="constant")
     rates = [loop._rate(warming, epoch) for epoch in range(1, 9)]
-    assert rates == pytest.approx([SETTINGS["learning_rate"] * f for f in (0.25, 0.5, 0.75, 1, 1, 1, 1, 1)])
-    cosine = SETTINGS | {"epochs": 8, "warm_up": 0, "schedule": "cosine"}
+    assert rates == pytest.approx([SETTINGS.learning_rate * f for f in (0.25, 0.5, 0.75, 1, 1, 1, 1, 1)])
+    cosine = settings(epochs=8, warm_up=0, schedule="cosine")
     rates = [loop._rate(cosine, epoch) for epoch in (1, 5)]
-    assert rates == pytest.approx([SETTINGS["learning_rate"], SETTINGS["learning_rate"] / 2])
+    assert rates == pytest.approx([SETTINGS.learning_rate, SETTINGS.learning_rate / 2])
 
 
 def test_logarithmic_cross_entropy():
@@ -95,13 +95,13 @@ def test_the_loss_of_a_config_is_the_one_that_trains(tiny_task):
         streams = Streams(0, "student", CPU)
         with streams.globally("network"):
             model = create({"model": "gcn", "width": 4}, TINY)
-        outcome = fit(model, choose.create(tiny_task, CPU, "all"), streams, SETTINGS | {"epochs": 1, "loss": kind})
+        outcome = fit(model, choose.create(tiny_task, CPU, "all"), streams, settings(epochs=1, loss=kind))
         losses[kind] = outcome.curve[0][1]
     assert losses["cross-entropy"] != losses["log-cross-entropy"]
 
 
 def test_attention_is_traced_over_training(taught):
-    taught.distill(cell("abkd", training=SETTINGS | {"epochs": 25}), seeds=(0,))
+    taught.distill(cell("abkd", training=settings(epochs=25)), seeds=(0,))
     (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
     assert [epoch for epoch, _ in history["trace"]] == [1, *range(2, 25, 2), 25]
     maps = [torch.tensor(values["attention"]) for _, values in history["trace"]]
@@ -111,12 +111,12 @@ def test_attention_is_traced_over_training(taught):
 
 
 def test_patience_stops_early(taught):
-    (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 500, "patience": 3}), seeds=(0,))
+    (row,) = taught.distill(cell("kd", training=settings(epochs=500, patience=3)), seeds=(0,))
     assert row["epochs"] == row["best_epoch"] + 3 < 500
 
 
 def test_only_evaluated_epochs_are_chosen(taught):
-    (row,) = taught.distill(cell("kd", training=SETTINGS | {"epochs": 20, "evaluate_every": 6}), seeds=(0,))
+    (row,) = taught.distill(cell("kd", training=settings(epochs=20, evaluate_every=6)), seeds=(0,))
     (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
     assert [epoch for epoch, *_ in history["curve"]] == [6, 12, 18, 20]
     assert row["best_epoch"] in (6, 12, 18, 20)

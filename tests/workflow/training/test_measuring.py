@@ -8,9 +8,11 @@ import time
 import pytest
 import torch
 
+from reports.rows import Role
 from tests.conftest import TINY
 from tests.workflow.training.conftest import CPU
 from workflow.models.model import create
+from workflow.specs import MeasuredNetwork
 from workflow.training import measuring
 from workflow.training.feeds import choose
 from workflow.training.measuring import MacCounter, answer
@@ -41,15 +43,17 @@ def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught,
     monkeypatch.setattr(measuring, "latency", greedy)
     monkeypatch.setattr(measuring.catalog, "facts", lambda name: TINY)
     networks = [
-        {"name": f"gcn-2x{width}", "role": "student", "ratio_target": None, "model": {"model": "gcn", "width": width}}
+        MeasuredNetwork(
+            name=f"gcn-2x{width}", role=Role.STUDENT, ratio_target=None, model={"model": "gcn", "width": width}
+        )
         for width in (4, 5)
     ]
     first, second = measuring.measure(networks, taught.folder / "task", "cpu", 1)
-    assert (first["status"], first["reason"]) == ("oom", "OutOfMemoryError: too much")
-    assert first["params"] > 0
-    assert first["macs"] is first["latency_ms_median"] is first["peak_memory_mb"] is None
-    assert second["status"] == "ok"
-    assert second["latency_ms_median"] > 0
+    assert (first.status, first.reason) == ("oom", "OutOfMemoryError: too much")
+    assert first.params > 0
+    assert first.macs is first.latency_ms_median is first.peak_memory_mb is None
+    assert second.status == "ok"
+    assert second.latency_ms_median > 0
 
 
 def test_latency_is_the_median_of_warm_answers():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.workflow.training.conftest import SETTINGS
+from tests.workflow.training.conftest import settings
 from workflow.training import optimizers
 
 
@@ -22,14 +22,14 @@ def test_adam_is_that_of_torch(name):
         return [p.detach() for p in model.parameters()]
 
     theirs = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
-    settings = {"optimizer": name, "learning_rate": 0.05, "weight_decay": 0.1}
-    ours = train(lambda p: optimizers.create(p, settings))
+    training = settings(optimizer=name, learning_rate=0.05, weight_decay=0.1)
+    ours = train(lambda p: optimizers.create(p, training))
     torch.testing.assert_close(ours, train(lambda p: theirs(p, lr=0.05, weight_decay=0.1)), rtol=1e-5, atol=1e-7)
 
 
 def moved_once(name: str, **changes) -> tuple[torch.nn.Linear, list[int]]:
     linear = torch.nn.Linear(3, 2)
-    optimizer = optimizers.create(list(linear.parameters()), SETTINGS | {"optimizer": name} | changes)
+    optimizer = optimizers.create(list(linear.parameters()), settings(optimizer=name, **changes))
     linear(torch.ones(1, 3)).sum().backward()
     before = [p._version for p in linear.parameters()]
     optimizer.step()
@@ -46,7 +46,7 @@ def test_a_step_raises_the_version_of_the_weights(name):
 @pytest.mark.parametrize("name", optimizers.DENSE)
 def test_steps_are_taken_at_the_rate_that_was_set(name):
     parameter = torch.nn.Parameter(torch.ones(4))
-    optimizer = optimizers.create([parameter], SETTINGS | {"optimizer": name})
+    optimizer = optimizers.create([parameter], settings(optimizer=name))
     sizes = []
     for rate in (0.1, 0.0, 0.1):
         before = parameter.detach().clone()
@@ -62,12 +62,12 @@ def test_steps_are_taken_at_the_rate_that_was_set(name):
 def test_touched_rows_decay_as_those_of_a_dense_table(name):
     """Every row is touched at every step, so that a dense table must move in the same way."""
     rows = torch.tensor([2, 0, 3, 1])
-    settings = {"optimizer": name, "learning_rate": 0.05, "weight_decay": 0.1}
+    training = settings(optimizer=name, learning_rate=0.05, weight_decay=0.1)
     start = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     tables = []
     for sparse in (True, False):
         table, weight = torch.nn.Parameter(start.clone()), torch.nn.Parameter(torch.ones(3))
-        optimizer = optimizers.create([table, weight], settings)
+        optimizer = optimizers.create([table, weight], training)
         for _ in range(20):
             optimizer.zero_grad()
             (torch.nn.functional.embedding(rows, table, sparse=sparse) * weight).pow(3).sum().backward()

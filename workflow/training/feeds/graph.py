@@ -15,6 +15,7 @@ from torch import Tensor
 from methods.contract import UNLABELED, Batch, Signals
 from workflow.models.model import Model
 from workflow.models.molecules import Collection
+from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
 from workflow.training.seeds import Streams
@@ -64,7 +65,7 @@ class GraphBatches:
         training: `batch_size` is the number of training graphs of a batch.
     """
 
-    def __init__(self, task: Task, device: torch.device, distill_on: str, training: dict[str, Any]) -> None:
+    def __init__(self, task: Task, device: torch.device, distill_on: str, training: TrainingSettings) -> None:
         self.task = task
         self.device = device
         self.collection = Collection(task.arrays, task.split("train"))
@@ -76,7 +77,7 @@ class GraphBatches:
         rest = [self.split[part] for part in ("valid", "test") if distill_on == "all"]
         self.rest = torch.cat(rest) if rest else torch.empty(0, dtype=torch.int64)
         graphs = len(self.split["train"])
-        self.batches = max(1, min(math.ceil(graphs / training["batch_size"]), graphs // 2))
+        self.batches = max(1, min(math.ceil(graphs / training.batch_size), graphs // 2))
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterator[Step]]:
         """One iterator of steps an epoch, in an order that the seed alone decides.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from methods.contract import UNLABELED, Batch, Signals
 from workflow.errors import UserError
 from workflow.models.hetero import HeteroGraph, Patterns, ends, pattern
 from workflow.models.model import Model
+from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.saint import RandomWalks, induced
 from workflow.training.feeds.step import Step, to_device
@@ -36,7 +36,7 @@ class HeteroFeed:
         training: `sampler` full or saint; for the latter `roots`, `steps_per_epoch` and a positive `walk_length`.
     """
 
-    def __init__(self, task: Task, device: torch.device, distill_on: str, training: dict[str, Any]) -> None:
+    def __init__(self, task: Task, device: torch.device, distill_on: str, training: TrainingSettings) -> None:
         self.task = task
         self.device = device
         self.distill_all = distill_on == "all"
@@ -52,8 +52,8 @@ class HeteroFeed:
         """[n] labels, hidden outside the training split."""
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
         self.training = training
-        self.sampled = training["sampler"] == "saint"
-        if self.sampled and not training["walk_length"]:
+        self.sampled = training.sampler == "saint"
+        if self.sampled and not training.walk_length:
             raise ValueError("walk_length must be resolved to the number of layers before a feed is made")
 
     def _pattern(self, name: str) -> csr_array:
@@ -84,11 +84,11 @@ class HeteroFeed:
     def _sampled_epochs(self, streams: Streams, teacher: Signals | None) -> Iterator[Iterator[Step]]:
         """Steps are drawn when they are asked for; the walks are the same for every method at one seed."""
         training = self.training
-        walks = RandomWalks(self.patterns, self.counts, training["roots"], training["walk_length"])
+        walks = RandomWalks(self.patterns, self.counts, training.roots, training.walk_length)
         random = np.random.default_rng(streams.number("batches"))
         generator = streams.generator("sampling")
         while True:
-            yield (self._sample(walks, random, teacher, generator) for _ in range(training["steps_per_epoch"]))
+            yield (self._sample(walks, random, teacher, generator) for _ in range(training.steps_per_epoch))
 
     def _sample(
         self, walks: RandomWalks, random: np.random.Generator, teacher: Signals | None, generator: torch.Generator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from methods.contract import UNLABELED, Batch, Signals
 from workflow.datasets.parts import csr
 from workflow.models.graph import Graph
 from workflow.models.model import Model
+from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
 from workflow.training.seeds import Streams
@@ -29,7 +29,7 @@ class FullGraph:
         training: not used.
     """
 
-    def __init__(self, task: Task, device: torch.device, distill_on: str, training: dict[str, Any]) -> None:
+    def __init__(self, task: Task, device: torch.device, distill_on: str, training: TrainingSettings) -> None:
         self.task = task
         self.device = device
         arrays = task.arrays
