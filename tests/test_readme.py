@@ -98,7 +98,9 @@ def test_every_shipped_method_is_in_the_readme():
 
 def test_a_private_method_is_not_asked_for_an_entry(checkout):
     """The README's example lies in the copy's `baselines/` and in no table."""
-    code = "import methods; from tests.shipped import shipped; print(*sorted(set(methods.available()) - set(shipped())))"
+    code = (
+        "import methods; from tests.shipped import shipped; print(*sorted(set(methods.available()) - set(shipped())))"
+    )
     assert run(checkout, "-c", code).stdout.split() == ["logit-regression"]
     code = "from tests import test_readme; test_readme.test_every_shipped_method_is_in_the_readme(); print('passed')"
     answer = run(checkout, "-c", code)
