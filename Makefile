@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CORES ?= all
 # make bench PARTS="epochs growth": some of the parts; none is all.
 PARTS ?=
-# Percent of the code's lines that `make test` must reach.
+# Percent of the code's lines that `make test` must reach; empty measures none, which is faster before Python 3.12.
 COVERAGE ?= 80
 # make lock UPGRADE=--upgrade: the newest versions; UPGRADE="--upgrade-package numpy": of one package; none keeps all.
 UPGRADE ?=
@@ -22,7 +22,7 @@ paper: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
 
 test: .venv/ready lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup -q --cov --cov-report= --cov-fail-under=$(COVERAGE)
+	$(BIN)/python -m pytest -n auto --dist loadgroup -q $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=$(COVERAGE))
 
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks $(PARTS)

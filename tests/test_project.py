@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PAGES = sorted(path for folder in (".", "config", "docs") for path in (ROOT / folder).glob("*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "config").glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINKS = [
     (page, link) for page in PAGES for link in sorted(set(re.findall(r"\]\(((?!https?:)[^)\s]+)\)", page.read_text())))
 ]
@@ -72,9 +72,10 @@ def test_every_locked_file_is_known_by_its_hash_and_by_no_address():
 
 
 def test_the_version_is_the_same_everywhere():
-    released = re.findall(r"^## \[(\d[\w.]*)\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]
-    assert PROJECT["version"] == cited == released[0]
+    released = re.findall(r"^## \[(\d[\w.]*)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert released[0] == (cited["version"], str(cited["date-released"]))
+    assert PROJECT["version"] == cited["version"]
 
 
 def test_the_hooks_are_the_linters_of_make_lint():
