@@ -1,39 +1,26 @@
-"""Atomic writes: a file is either whole or absent, whatever interrupts its writer."""
+"""Files of jobs: JSON that is either whole or absent, whatever interrupts its writer, and hashes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from reports.files import replacing
 
-@contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, which takes its place when the block ends without an error."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+__all__ = ["code_digest", "digest", "read_json", "replacing", "write_json"]
 
 
 def write_json(path: Path | str, value: Any) -> None:
+    """Writes a value with sorted keys; raises ValueError where it holds NaN or an infinity."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str) -> Any:
+    """The value that a file holds."""
     return json.loads(Path(path).read_text())
 
 

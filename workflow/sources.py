@@ -15,7 +15,14 @@ import methods
 from workflow.files import code_digest
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINING = ("workflow.training", "workflow.models", "workflow.datasets.parts.csr", "workflow.task", "methods.sparse")
+TRAINING = (
+    "workflow.training",
+    "workflow.models",
+    "workflow.datasets.parts.csr",
+    "workflow.task",
+    "methods.sparse",
+    "reports.metrics",
+)
 DATA = ("workflow.datasets", "workflow.task")
 METHODS = ("abkd", "baselines")
 CATALOGUE = "workflow.catalog"

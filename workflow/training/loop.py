@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from methods.contract import Method, Signals
 from methods.vocabulary import Objective
+from reports.metrics import metric
 from workflow.models.model import Dropout, Model
 from workflow.task import SPLITS
 from workflow.training import optimizers
 from workflow.training.feeds.step import Feed, Step
-from workflow.training.metrics import METRICS, better
 from workflow.training.seeds import Streams
 
 TRACES = 10
@@ -95,7 +95,7 @@ def fit(
     A loss or validation score that is not finite ends the training as "diverged".
     """
     started = time.perf_counter()
-    objective, metric = feed.task.objective, feed.task.metric
+    objective, selects = feed.task.objective, metric(feed.task.metric)
     parameters = [*model.parameters(), *(method.parameters() if method else ())]
     optimizer = optimizers.create(parameters, training)
     dropout = Dropout(streams.generator("dropout"))
@@ -122,7 +122,7 @@ def fit(
             outcome.reason = f"loss {loss_value}, validation score {valid} at epoch {epoch}"
             break
         stale += 1
-        if better(metric, valid, best):
+        if selects.better(valid, best):
             best, stale = valid, 0
             outcome.best_epoch = epoch
             best_state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -169,16 +169,16 @@ def _epoch(
 def score(model: Model, feed: Feed, part: str) -> float:
     """The metric on one part of the split, from a forward pass without dropout that answers for it alone."""
     model.eval()
-    return METRICS[feed.task.metric](feed.predict(model, part), feed.units(part)[1])
+    return metric(feed.task.metric).function(feed.predict(model, part), feed.units(part)[1])
 
 
 @torch.no_grad()
 def evaluate(model: Model, feed: Feed) -> dict[str, float]:
     """The metric on train, valid and test, from one forward pass without dropout."""
     model.eval()
-    logits = feed.predict(model)
+    logits, function = feed.predict(model), metric(feed.task.metric).function
     parts = {part: feed.units(part) for part in SPLITS}
-    return {part: METRICS[feed.task.metric](logits[rows], labels) for part, (rows, labels) in parts.items()}
+    return {part: function(logits[rows], labels) for part, (rows, labels) in parts.items()}
 
 
 def _set_rate(optimizer: optimizers.Optimizer, training: dict[str, Any], epoch: int) -> None:
