@@ -4,50 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
-from reports import metrics, statistics
-from reports.comparisons import Outcome, against, outcomes, pairs
+from reports import statistics
+from reports.attempts import Attempts, Verdict, pairs
+from reports.comparisons import Comparison
+from reports.metrics import Metric
 from reports.results import Family, Results
 from reports.settings import Settings
 
-ABSENT = "—"
+
+class Arrow(StrEnum):
+    """Whether a method is significantly better or worse than the reference."""
+
+    UP = "up"
+    DOWN = "down"
+    NONE = ""
+
+
+ARROWS = {Verdict.BETTER: Arrow.UP, Verdict.WORSE: Arrow.DOWN}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Attributes:
-    text: `82.31 ± 0.45`, words for runs that failed, or a dash where the method was not run.
-    bold: the best of its column, or not significantly worse than the best.
-    arrow: "up" or "down" where significantly better or worse than the method that arrows compare with, or "".
-    note: why the runs failed or were skipped.
+    """One method in one family.
+
+    Attributes:
+        text: `82.31 ± 0.45`, or words for trainings that failed.
+        bold: the best of its column, or not significantly worse than the best.
+        arrow: where the reference stands.
+        note: why the trainings failed or were skipped.
     """
 
     text: str
     bold: bool = False
-    arrow: str = ""
+    arrow: Arrow = Arrow.NONE
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One family: `heading` is its pair of networks, `size` its compression ratio."""
+    """One family of the main table.
+
+    Attributes:
+        heading: its pair of networks.
+        size: its compression ratio.
+        cells: label -> cell, of the methods that have any row in it.
+        tested: whether the students have the seeds that a p-value needs.
+    """
 
     family: Family
     heading: str
     size: str
     cells: dict[str, Cell]
+    tested: bool
 
 
 @dataclass(frozen=True)
-class Block:
+class Panel:
     """One dataset of the main table.
 
     Attributes:
         dataset, title, metric: the id, the display name, and the metric's title with its unit.
         methods: labels of the rows, in display order, the teacher first.
-        columns: one a family.
+        columns: one per family.
         notes: reasons for failed and skipped cells.
         untested: headings of columns with too few seeds for any test.
     """
@@ -61,17 +83,13 @@ class Block:
     untested: list[str] = field(default_factory=list)
 
 
-def bold(found: Mapping[str, Outcome], sign: int, settings: Settings) -> set[str]:
+def bold(found: Mapping[str, Attempts], sign: int, settings: Settings) -> set[str]:
     """Labels of the best student and of every one that a paired t-test (Holm within the column) does not separate.
 
-    Only methods all of whose runs gave a score take part; the teacher never does. Empty where the best has fewer
-    than `minimum_seeds` runs: without a test nothing can be said to share the first place.
+    Only methods all of whose trainings gave a score take part; the teacher never does. Empty where the best has fewer
+    than `minimum_seeds` scores: without a test nothing can be said to share the first place.
     """
-    whole = {
-        label: other
-        for label, other in found.items()
-        if label != settings.ceiling and other.scores and not other.complaint
-    }
+    whole = {label: own for label, own in found.items() if label != settings.ceiling and own.complete}
     if not whole:
         return set()
     best = max(whole, key=lambda label: sign * float(np.mean(whole[label].values())))
@@ -85,55 +103,56 @@ def bold(found: Mapping[str, Outcome], sign: int, settings: Settings) -> set[str
     return {best} | equal
 
 
-def column(results: Results, family: Family, settings: Settings) -> Column:
-    """The cells of one family, for the labels that have any row in it."""
+def column(
+    results: Results,
+    family: Family,
+    found: Mapping[str, Attempts],
+    compared: list[Comparison],
+    settings: Settings,
+) -> Column:
+    """The cells of one family.
+
+    Args:
+        found: label -> attempts of this family.
+        compared: its comparisons with the reference.
+    """
     metric = results.metric(family.dataset)
-    found = outcomes(results, family, settings)
     winners = bold(found, metric.sign, settings)
-    compared = settings.arrows in found and not found[settings.arrows].complaint
-    tests = against(found, settings.arrows, metric.sign, settings) if compared else {}
-    cells = {}
-    for label, own in found.items():
-        if own.complaint:
-            cells[label] = Cell(own.words, note=own.reason or "no reason given")
-            continue
-        test, p = tests.get(label, (None, np.nan))
-        arrow = "" if test is None or not p <= settings.alpha else "up" if test.difference > 0 else "down"
-        mean, std = statistics.mean_and_std(own.values())
-        cells[label] = Cell(metric.spread(mean, std) if own.scores else ABSENT, label in winners, arrow)
-    target = results.ratio(family) if np.isnan(family.ratio_target) else family.ratio_target
-    return Column(family, f"{family.teacher} → {family.student}", metrics.ratio(target), cells)
+    arrows = {row.method: ARROWS.get(row.verdict, Arrow.NONE) for row in compared}
+    cells = {label: _cell(own, metric, label in winners, arrows.get(label, Arrow.NONE)) for label, own in found.items()}
+    most = max((len(own.scores) for label, own in found.items() if label != settings.ceiling), default=0)
+    heading = f"{family.teacher} → {family.student}"
+    return Column(family, heading, results.size(family), cells, most >= settings.minimum_seeds)
 
 
-def blocks(results: Results, settings: Settings) -> list[Block]:
-    """The main table, one block a dataset."""
-    made = []
-    for dataset, families in results.families_by_dataset():
-        columns = [column(results, family, settings) for family in families]
-        methods = settings.method_order({label for each in columns for label in each.cells})
-        notes: dict[str, list[str]] = {}
-        for label in methods:
-            for each in columns:
-                cell = each.cells.get(label)
-                if cell and cell.note:
-                    notes.setdefault(f"{settings.method_title(label)}: {cell.text}: {cell.note}", []).append(each.size)
-        made.append(
-            Block(
-                dataset,
-                settings.dataset_title(dataset),
-                results.metric(dataset).title,
-                methods,
-                columns,
-                [f"{text} ({', '.join(dict.fromkeys(sizes))})" for text, sizes in notes.items()],
-                [f"{each.heading} at {each.size}" for each in columns if not _tested(results, each, settings)],
-            )
-        )
-    return made
+def _cell(own: Attempts, metric: Metric, bold: bool, arrow: Arrow) -> Cell:
+    if own.trouble:
+        return Cell(own.words, note=own.reason or "no reason given")
+    return Cell(metric.spread(*statistics.mean_and_std(own.values())), bold, arrow)
 
 
-def _tested(results: Results, each: Column, settings: Settings) -> bool:
-    """Whether the students of a column have the seeds that a p-value needs."""
-    found = outcomes(results, each.family, settings)
-    return max((len(o.scores) for label, o in found.items() if label != settings.ceiling), default=0) >= (
-        settings.minimum_seeds
+def panels(results: Results, columns: Mapping[Family, Column], settings: Settings) -> list[Panel]:
+    """The main table, one panel per dataset."""
+    return [
+        _panel(results, dataset, [columns[family] for family in families], settings)
+        for dataset, families in results.families_by_dataset()
+    ]
+
+
+def _panel(results: Results, dataset: str, columns: list[Column], settings: Settings) -> Panel:
+    methods = settings.method_order({label for each in columns for label in each.cells})
+    notes: dict[str, list[str]] = {}
+    for label in methods:
+        for each in columns:
+            cell = each.cells.get(label)
+            if cell and cell.note:
+                notes.setdefault(f"{settings.method_title(label)}: {cell.text}: {cell.note}", []).append(each.size)
+    return Panel(
+        dataset,
+        settings.dataset_title(dataset),
+        results.metric(dataset).title,
+        methods,
+        columns,
+        [f"{text} ({', '.join(dict.fromkeys(sizes))})" for text, sizes in notes.items()],
+        [f"{each.heading} at {each.size}" for each in columns if not each.tested],
     )

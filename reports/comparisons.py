@@ -3,216 +3,167 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from reports import metrics, statistics
-from reports.results import Family, Results
+from reports import statistics
+from reports.attempts import Attempts, Verdict, pairs
+from reports.results import Family
+from reports.rows import FAMILY
 from reports.settings import Settings
 
-COLUMNS = [
-    "dataset",
-    "teacher",
-    "student",
-    "ratio_target",
-    "method",
-    "reference",
-    "n",
-    "mean",
-    "std",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "p",
-    "p_holm",
-    "wilcoxon_p",
-    "probability_of_improvement",
-    "gap_closed",
-    "verdict",
-]
+UNTESTED = statistics.Paired(0, np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of the runs of one method in one family.
+class Comparison:
+    """One method of a family against the reference. Numbers are NaN where there are none.
 
     Attributes:
-        scores: seed -> test score as stored, of the usable runs.
-        attempted: number of runs that were not skipped.
-        failures: status -> number of runs, in the order of the statuses' names; "no score" is an ok run without one.
-        reason: the distinct reasons given, joined.
-        skipped: whether the method does not apply here at all.
+        n: seeds that both have, of the reference its own.
+        mean, std: of the method's scores as stored, over all of its seeds.
+        difference, ci_low, ci_high: mean paired difference with its interval, turned so that POSITIVE IS BETTER.
+        p, p_holm: of the paired t-test, raw and after Holm's correction over the family.
+        wilcoxon_p: of Wilcoxon's signed-rank test.
+        probability_of_improvement, gap_closed: see `reports.statistics`.
+        verdict, reason: what is said of it; the reason is "" where the word says all.
     """
 
-    scores: Mapping[int, float]
-    attempted: int
-    failures: Mapping[str, int]
+    method: str
+    reference: str
+    n: int
+    mean: float
+    std: float
+    difference: float
+    ci_low: float
+    ci_high: float
+    p: float
+    p_holm: float
+    wilcoxon_p: float
+    probability_of_improvement: float
+    gap_closed: float
+    verdict: Verdict
     reason: str
-    skipped: bool
 
     @property
     def words(self) -> str:
-        """`diverged 2/10`, `skipped`, or nothing."""
-        if self.skipped:
-            return "skipped"
-        return ", ".join(f"{status} {count}/{self.attempted}" for status, count in self.failures.items())
-
-    @property
-    def complaint(self) -> str:
-        """The verdict of a method that failed or was skipped; nothing for one that did neither."""
-        if self.skipped:
-            return f"skipped: {self.reason or 'no reason given'}"
-        if not self.failures:
-            return ""
-        return "failed: " + ", ".join(
-            f"{count} of {self.attempted} {status}" for status, count in self.failures.items()
-        )
-
-    def values(self) -> statistics.Scores:
-        return np.array([self.scores[seed] for seed in sorted(self.scores)], dtype=float)
+        """The verdict with its reason, as comparisons.csv holds it."""
+        return self.verdict.because(self.reason)
 
 
-def outcome(rows: pd.DataFrame) -> Outcome:
-    """Reads the rows of one method in one family (or of one teacher)."""
-    usable = rows[rows["usable"]]
-    attempted = rows[rows["status"] != "skipped"]
-    troubled = attempted[~attempted["usable"]]
-    counts = troubled["status"].replace("ok", "no score").value_counts().sort_index()
-    reasons = rows.loc[~rows["usable"], "reason"]
-    return Outcome(
-        scores={int(seed): float(test) for seed, test in zip(usable["seed"], usable["test"], strict=True)},
-        attempted=len(attempted),
-        failures={str(status): int(count) for status, count in counts.items()},
-        reason="; ".join(sorted({reason for reason in reasons if reason})),
-        skipped=len(rows) > 0 and attempted.empty,
-    )
+COLUMNS = [*FAMILY, *(field.name for field in fields(Comparison) if field.name != "reason")]
+"""Columns of comparisons.csv."""
 
 
-@lru_cache(maxsize=1024)
-def outcomes(results: Results, family: Family, settings: Settings) -> Mapping[str, Outcome]:
-    """Label -> outcome in display order, the teacher's among them. Shared between callers: not to be changed."""
-    rows = family.rows(results.runs)
-    found = {str(label): outcome(group) for label, group in rows.groupby("method") if label != settings.ceiling}
-    teacher = results.teacher_runs(family.dataset, family.teacher, settings.ceiling)
-    if len(teacher):
-        found[settings.ceiling] = outcome(teacher)
-    return {label: found[label] for label in settings.method_order(found)}
+def frame(compared: Mapping[Family, list[Comparison]]) -> pd.DataFrame:
+    """[rows, COLUMNS]: the table that comparisons.csv holds, families and methods in display order."""
+    rows = [
+        {**family._asdict(), **asdict(row), "verdict": row.words} for family, rows in compared.items() for row in rows
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def pairs(left: Outcome, right: Outcome, sign: int) -> tuple[statistics.Scores, statistics.Scores]:
-    """Scores of the seeds that both have, larger is better."""
-    seeds = sorted(set(left.scores) & set(right.scores))
-    return (
-        sign * np.array([left.scores[seed] for seed in seeds], dtype=float),
-        sign * np.array([right.scores[seed] for seed in seeds], dtype=float),
-    )
+def compare(found: Mapping[str, Attempts], sign: int, settings: Settings) -> list[Comparison]:
+    """One family's methods in display order, the teacher left out.
 
+    p-values are NaN below `minimum_seeds` pairs. A method with any failed training has no numbers but `n`, and no
+    better/worse verdict: the seeds that survived are not a fair sample of those that were asked for. Where the
+    reference is such a method, nothing is compared with it.
 
-def against(
-    found: Mapping[str, Outcome], reference: str, sign: int, settings: Settings
-) -> dict[str, tuple[statistics.Paired, float]]:
-    """Label -> (paired t against `reference`, Holm-adjusted p) for every other student of a family.
-
-    p is NaN below `minimum_seeds` pairs. Members of the Holm family are all methods that apply, also those whose
-    runs failed (see `statistics.holm`); skipped ones were never a hypothesis.
+    Args:
+        found: label -> attempts, see `reports.attempts.of_family`.
+        sign: of the dataset's metric.
     """
-    tests: dict[str, statistics.Paired] = {}
-    for label, other in found.items():
-        if label in (reference, settings.ceiling) or other.skipped or reference not in found:
-            continue
-        tests[label] = statistics.paired_t(*pairs(other, found[reference], sign), settings.alpha)
+    tests = _tests(found, sign, settings)
+    return [_comparison(label, found, tests, sign, settings) for label in found if label != settings.ceiling]
+
+
+def _tests(found: Mapping[str, Attempts], sign: int, settings: Settings) -> dict[str, tuple[statistics.Paired, float]]:
+    """Label -> (paired t against the reference, Holm-adjusted p) for every other student of a family.
+
+    p is NaN below `minimum_seeds` pairs. Members of the Holm family are all methods that apply, also those with
+    failed trainings (see `statistics.holm`); skipped ones were never a hypothesis.
+    """
+    if settings.reference not in found:
+        return {}
+    reference = found[settings.reference]
+    tests = {
+        label: statistics.paired_t(*pairs(own, reference, sign), settings.alpha)
+        for label, own in found.items()
+        if label not in (settings.reference, settings.ceiling) and not own.skipped
+    }
     raw = [test.p if test.n >= settings.minimum_seeds else np.nan for test in tests.values()]
     return {label: (test, float(p)) for (label, test), p in zip(tests.items(), statistics.holm(raw), strict=True)}
 
 
-def compare(results: Results, settings: Settings) -> pd.DataFrame:
-    """[rows, COLUMNS]: families in display order, methods in display order within each, teachers left out.
-
-    Scores (`mean`, `std`) are as stored, of all seeds of the method. `difference` and its interval are turned
-    so that POSITIVE IS BETTER, over the `n` seeds that method and reference both have. p-values are NaN below
-    `minimum_seeds` pairs. A method with any failed run has no numbers but `n`, and no better/worse verdict: the seeds
-    that survived are not a fair sample of those that were asked for. Where the reference is such a method, nothing is
-    compared with it.
-    """
-    rows = []
-    for family in results.families:
-        sign = results.metric(family.dataset).sign
-        found = outcomes(results, family, settings)
-        tests = against(found, settings.reference, sign, settings)
-        for label, own in found.items():
-            if label != settings.ceiling:
-                rows.append({**family._asdict(), **_row(label, own, found, tests, sign, settings)})
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _row(
+def _comparison(
     label: str,
-    own: Outcome,
-    found: Mapping[str, Outcome],
+    found: Mapping[str, Attempts],
     tests: Mapping[str, tuple[statistics.Paired, float]],
     sign: int,
     settings: Settings,
-) -> dict[str, object]:
-    nothing = statistics.Paired(0, np.nan, np.nan, np.nan, np.nan, np.nan)
-    test, p_holm = tests.get(label, (nothing, np.nan))
-    n = test.n
-    reference = found.get(settings.reference)
-    is_reference = label == settings.reference
-    # What survives of a method, or of the reference, is not a fair sample: nothing is averaged over it.
-    whole = not own.complaint
-    mean, std = statistics.mean_and_std(own.values()) if whole else (np.nan, np.nan)
-    comparable = whole and reference is not None and not reference.complaint and not is_reference
-    if not comparable:
-        test, p_holm = nothing, np.nan
-    tested = test.n >= settings.minimum_seeds
-    wilcoxon = improvement = np.nan
-    if comparable and reference is not None:
+) -> Comparison:
+    own, reference = found[label], found.get(settings.reference)
+    paired, p_holm = tests.get(label, (UNTESTED, np.nan))
+    n = len(own.scores) if label == settings.reference else paired.n
+    improvement = wilcoxon = np.nan
+    if label in tests and own.complete and reference is not None and reference.complete:
         improvement = statistics.probability_of_improvement(sign * own.values(), sign * reference.values())
-        wilcoxon = statistics.wilcoxon(*pairs(own, reference, sign)) if tested else np.nan
-    if own.complaint:
-        verdict = own.complaint
-    elif is_reference:
-        verdict = "reference"
-    elif reference is not None and reference.complaint:
-        verdict = f"no verdict: the reference {reference.complaint}"
-    elif not tested:
-        verdict = "too few seeds"
-    elif p_holm <= settings.alpha:
-        verdict = "better" if test.difference > 0 else "worse"
     else:
-        verdict = "no difference"
-    return {
-        "method": label,
-        "reference": settings.reference,
-        "n": len(own.scores) if is_reference else n,
-        "mean": mean,
-        "std": std,
-        "difference": test.difference,
-        "ci_low": test.low,
-        "ci_high": test.high,
-        "p": test.p if tested else np.nan,
-        "p_holm": p_holm,
-        "wilcoxon_p": wilcoxon,
-        "probability_of_improvement": improvement,
-        "gap_closed": _gap_closed(own, found, sign, settings) if whole else np.nan,
-        "verdict": verdict,
-    }
+        paired, p_holm = UNTESTED, np.nan
+    tested = paired.n >= settings.minimum_seeds
+    if tested and reference is not None:
+        wilcoxon = statistics.wilcoxon(*pairs(own, reference, sign))
+    mean, std = statistics.mean_and_std(own.values()) if own.complete else (np.nan, np.nan)
+    verdict, reason = _verdict(label, own, reference, paired, p_holm, settings)
+    return Comparison(
+        method=label,
+        reference=settings.reference,
+        n=n,
+        mean=mean,
+        std=std,
+        difference=paired.difference,
+        ci_low=paired.low,
+        ci_high=paired.high,
+        p=paired.p if tested else np.nan,
+        p_holm=p_holm,
+        wilcoxon_p=wilcoxon,
+        probability_of_improvement=improvement,
+        gap_closed=_gap_closed(own, found, sign, settings),
+        verdict=verdict,
+        reason=reason,
+    )
 
 
-def _gap_closed(own: Outcome, found: Mapping[str, Outcome], sign: int, settings: Settings) -> float:
-    if settings.floor not in found or settings.ceiling not in found:
+def _verdict(
+    label: str,
+    own: Attempts,
+    reference: Attempts | None,
+    paired: statistics.Paired,
+    p_holm: float,
+    settings: Settings,
+) -> tuple[Verdict, str]:
+    """What is said of a method, and why where the word does not say it."""
+    if own.trouble:
+        return own.trouble
+    if label == settings.reference:
+        return Verdict.REFERENCE, ""
+    if reference is not None and reference.trouble:
+        verdict, reason = reference.trouble
+        return Verdict.NO_VERDICT, f"the reference {verdict.because(reason)}"
+    if paired.n < settings.minimum_seeds:
+        return Verdict.TOO_FEW_SEEDS, ""
+    if p_holm > settings.alpha:
+        return Verdict.NO_DIFFERENCE, ""
+    return Verdict.BETTER if paired.difference > 0 else Verdict.WORSE, ""
+
+
+def _gap_closed(own: Attempts, found: Mapping[str, Attempts], sign: int, settings: Settings) -> float:
+    floor, ceiling = found.get(settings.floor), found.get(settings.ceiling)
+    if floor is None or ceiling is None or not (own.complete and floor.complete and ceiling.complete):
         return np.nan
-    if found[settings.floor].complaint or found[settings.ceiling].complaint:
-        return np.nan
-    floor, ceiling = found[settings.floor].scores, found[settings.ceiling].scores
-    seeds = sorted(set(own.scores) & set(floor) & set(ceiling))
-    method, low, high = (sign * np.array([s[seed] for seed in seeds]) for s in (own.scores, floor, ceiling))
+    seeds = sorted(set(own.scores) & set(floor.scores) & set(ceiling.scores))
+    method, low, high = (sign * np.array([each.scores[seed] for seed in seeds]) for each in (own, floor, ceiling))
     return statistics.gap_closed(method, low, high, settings.alpha)
-
-
-def metric_of(results: Results, row: pd.Series) -> metrics.Metric:
-    """The metric of a row of comparisons."""
-    return results.metric(str(row["dataset"]))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from reports import metrics
-from reports.cells import ABSENT
+from reports import printing
+from reports.printing import ABSENT
 from reports.results import Results
-from reports.rows import FAMILY
+from reports.rows import FAMILY, Role, Status
 from reports.settings import Settings
 
 
 def training(results: Results, settings: Settings) -> list[dict[str, str]]:
-    """One row a method: median training seconds over its scored runs, and how often that is the floor's.
+    """One row per method: median seconds over its scored trainings, and how often that is the floor's.
 
     The factor is the median over families of (median seconds of the method) / (median seconds of the floor), so that
     a method run only on the large student is compared on the large student.
@@ -23,7 +23,7 @@ def training(results: Results, settings: Settings) -> list[dict[str, str]]:
     memory = students.groupby("method")["peak_memory_mb"].median()
     rows = []
     for label in settings.method_order(medians.columns):
-        factor = (medians[label] / medians[settings.floor]).median() if settings.floor in medians else np.nan
+        factor = float((medians[label] / medians[settings.floor]).median()) if settings.floor in medians else np.nan
         seconds = float(students.loc[students["method"] == label, "seconds"].median())
         rows.append(
             {
@@ -37,7 +37,7 @@ def training(results: Results, settings: Settings) -> list[dict[str, str]]:
 
 
 def models(results: Results, settings: Settings) -> list[dict[str, str]]:
-    """One row a measured network, teachers first, with the compression that its two parameter counts give."""
+    """One row per measured network, teachers first, with the compression that its two parameter counts give."""
     frame = results.measurements
     if frame.empty:
         return []
@@ -46,7 +46,7 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
     place = {dataset: number for number, dataset in enumerate(settings.dataset_order(frame["dataset"]))}
     order = sorted(
         frame.to_dict("records"),
-        key=lambda row: (place[row["dataset"]], row["role"] != "teacher", -float(row["params"]), str(row["model"])),
+        key=lambda row: (place[row["dataset"]], row["role"] != Role.TEACHER, -float(row["params"]), str(row["model"])),
     )
     rows = []
     for row in order:
@@ -61,7 +61,7 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
                 "Ratio with embeddings": _ratios(own["ratio_with_embeddings"]),
                 "MACs": _number(row["macs"]),
                 "Latency, ms (IQR)": _latency(row["latency_ms_median"], row["latency_ms_iqr"])
-                if row["status"] == "ok"
+                if row["status"] == Status.OK
                 else row["status"],
                 "Peak memory, MB": _number(row["peak_memory_mb"]),
             }
@@ -70,12 +70,12 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
 
 
 def _ratios(values: pd.Series) -> str:
-    """One for each teacher, the largest first."""
-    return " / ".join(dict.fromkeys(map(metrics.ratio, sorted(values, reverse=True)))) or ABSENT
+    """One per teacher, the largest first."""
+    return " / ".join(dict.fromkeys(map(printing.ratio, sorted(values, reverse=True)))) or ABSENT
 
 
 def total_seconds(results: Results) -> float:
-    """Seconds of every run that took any, failed ones included: they were paid for too."""
+    """Seconds of all trainings, failed ones included: they were paid for too."""
     return float(results.runs["seconds"].fillna(0).sum())
 
 
@@ -83,7 +83,7 @@ def _number(value: float) -> str:
     """A count with a thin space at every third digit; one decimal below ten."""
     if pd.isna(value):
         return ABSENT
-    return f"{value:.1f}" if abs(value) < 10 and value % 1 else f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.1f}" if abs(value) < 10 and value % 1 else printing.count(value)
 
 
 def _latency(median: float, spread: float) -> str:

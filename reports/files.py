@@ -1,4 +1,4 @@
-"""Atomic writes: whoever reads a report while it is rebuilt sees the old file or the new one, never half of one."""
+"""Atomic writes: whoever reads a file while it is rebuilt sees the old one or the new one, never half of one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `target` (same suffix) that takes its place when the block ends without an error.
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, which takes its place when the block ends without an error.
 
-    The suffix is kept because matplotlib chooses the format by it.
+    It has the same suffix, by which matplotlib chooses a format.
     """
+    target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=target.suffix)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -1,29 +1,21 @@
-"""LaTeX fragments that compile with `\\usepackage{booktabs}` and nothing else."""
+r"""LaTeX fragments that compile with `\usepackage{booktabs}` and nothing else."""
 
 from __future__ import annotations
 
 import pandas as pd
+from tabulate import LATEX_ESCAPE_RULES
 
-from reports.cells import ABSENT, Block, Cell, Column
+from reports.cells import Arrow, Cell, Column, Panel
+from reports.printing import ABSENT
 from reports.settings import Settings
 
-COLUMNS_A_TABLE = 3
+COLUMNS_PER_TABLE = 3
 """Families side by side: with the method's name, what fits the text width of `article` in footnote size."""
 
-_SPECIAL = str.maketrans(
+SPECIAL = str.maketrans(
     {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"$<$",
-        ">": r"$>$",
+        **LATEX_ESCAPE_RULES,
+        "^": r"\textasciicircum{}",  # tabulate's is an accent over nothing
         "±": r"$\pm$",
         "×": r"$\times$",
         "→": r"$\rightarrow$",
@@ -33,13 +25,15 @@ _SPECIAL = str.maketrans(
         "≥": r"$\geq$",
     }
 )
+"""What tabulate spells out, and the characters of these tables that plain LaTeX does not know."""
 
 PREAMBLE = "% Needs \\usepackage{booktabs} in the preamble. Built by reports/; do not edit.\n"
+ARROWS = {Arrow.UP: r" $\uparrow$", Arrow.DOWN: r" $\downarrow$", Arrow.NONE: ""}
 
 
 def escape(text: str) -> str:
     """Text as LaTeX source; every character that LaTeX reads as a command is spelt out."""
-    return text.translate(_SPECIAL)
+    return text.translate(SPECIAL)
 
 
 def cell(value: Cell | None) -> str:
@@ -49,7 +43,7 @@ def cell(value: Cell | None) -> str:
     text = escape(value.text)
     if value.bold:
         text = rf"\textbf{{{text}}}"
-    return text + {"up": r" $\uparrow$", "down": r" $\downarrow$", "": ""}[value.arrow]
+    return text + ARROWS[value.arrow]
 
 
 def table(
@@ -82,16 +76,16 @@ def table(
     return text.replace("\\end{tabular}\n", "\\end{tabular}\n" + below, 1)
 
 
-def main_table(blocks: list[Block], settings: Settings, legend: str) -> str:
-    """Every dataset as one or more tables of at most COLUMNS_A_TABLE families."""
+def main_table(panels: list[Panel], settings: Settings, legend: str) -> str:
+    """Every dataset as one or more tables of at most COLUMNS_PER_TABLE families."""
     parts = [PREAMBLE]
-    for block in blocks:
-        pieces = chunks(block.columns, COLUMNS_A_TABLE)
+    for panel in panels:
+        pieces = chunks(panel.columns, COLUMNS_PER_TABLE)
         for number, columns in enumerate(pieces, start=1):
             more = f", part {number} of {len(pieces)}" if len(pieces) > 1 else ""
             frame = pd.DataFrame(
-                [[cell(each.cells.get(label)) for each in columns] for label in block.methods],
-                index=[escape(settings.method_title(label)) for label in block.methods],
+                [[cell(each.cells.get(label)) for each in columns] for label in panel.methods],
+                index=[escape(settings.method_title(label)) for label in panel.methods],
                 columns=pd.MultiIndex.from_tuples(
                     [
                         (escape(f"{each.family.teacher} →"), escape(each.family.student), escape(each.size))
@@ -99,8 +93,8 @@ def main_table(blocks: list[Block], settings: Settings, legend: str) -> str:
                     ]
                 ),
             )
-            caption = f"{block.title}: {block.metric}{more}. {legend}"
-            parts.append(table(frame, caption, f"{block.dataset}-{number}", block.notes))
+            caption = f"{panel.title}: {panel.metric}{more}. {legend}"
+            parts.append(table(frame, caption, f"{panel.dataset}-{number}", panel.notes))
     return "\n".join(parts)
 
 

@@ -5,45 +5,40 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports import costs, metrics, published, sentences, tables
-from reports.cells import Block
-from reports.figures import Drawing
+from reports import costs, printing, published, sentences, tables
+from reports.attempts import NO_SCORE
+from reports.cells import Arrow, Panel
+from reports.figures import Section
+from reports.findings import Findings
 from reports.latex import chunks
+from reports.printing import ABSENT, MINUS
 from reports.ranking import MAXIMUM_SHARE, MINIMUM_DATASETS, Ranking
 from reports.results import Results
+from reports.rows import FAMILY, Status
 from reports.settings import Settings
 
-COLUMNS_A_TABLE = 6
+COLUMNS_PER_TABLE = 6
 """Families side by side on the page: what still fits A4 in landscape."""
 
-FIGURES = {
-    "scores": "Score against compression",
-    "differences": "Differences to the reference",
-    "ranks": "Ranks across datasets",
-    "latency": "Score against latency",
-    "attention": "Layer attention",
-    "curves": "Learning curves",
-}
-FOLDED = {"curves", "attention"}
-"""Kinds that are folded away on screen once there are more than FOLD_ABOVE of them; paper shows all."""
 FOLD_ABOVE = 2
+"""Figures of a kind that may be folded; more of them are folded away on screen. Paper shows all."""
 WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
+ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
 
 
-def render(
-    results: Results,
-    blocks: list[Block],
-    comparisons: pd.DataFrame,
-    ranking: Ranking,
-    drawings: list[Drawing],
-    settings: Settings,
-) -> str:
+def render(findings: Findings, sections: list[Section]) -> str:
+    """The page as HTML.
+
+    Args:
+        sections: the figures that were drawn, in the order of the page.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -51,39 +46,29 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    published_rows, published_sources = _published(results, settings)
     environment.filters["data_uri"] = _data_uri
+    results, settings = findings.results, findings.settings
     return environment.get_template("page.html.j2").render(
         settings=settings,
+        reference=settings.method_title(settings.reference),
         counts=sentences.counts(results),
-        duration=sentences.duration(costs.total_seconds(results)),
-        verdicts=_verdicts(results, blocks, comparisons, settings),
-        blocks=_blocks(blocks),
+        duration=printing.duration(costs.total_seconds(results)),
+        verdicts=_verdicts(findings),
+        pieces=_pieces(findings.panels),
         wide_figure=WIDE_FIGURE,
         legend=tables.legend(settings),
         needs_seeds=tables.needs_seeds(settings),
-        arrow_words={"up": "better than", "down": "worse than"},
+        arrow_words=ARROW_WORDS,
         arrow_signs=tables.ARROWS,
-        arrow_reference=settings.method_title(settings.arrows),
-        reference=settings.method_title(settings.reference),
         headings=tables.headings(settings),
-        comparisons=_comparisons(results, comparisons, settings),
-        ranking=ranking,
-        ranking_rows=[
-            (settings.method_title(str(label)), f"{value:.2f}")
-            for label, value in ranking.ranks.sort_values(kind="stable").items()
-        ],
-        dropped=[settings.method_title(label) for label in ranking.dropped],
-        minimum_datasets=MINIMUM_DATASETS,
-        minimum_seeds=settings.minimum_seeds,
-        circumstances=circumstances(results),
-        maximum_share=MAXIMUM_SHARE,
-        figure_groups=_figure_groups(drawings),
+        comparisons=_comparisons(findings),
+        **_ranking(findings.ranking, settings),
+        figure_groups=[_figure_group(section) for section in sections],
         failures=_failures(results, settings),
+        circumstances=circumstances(results),
         training=_columns(costs.training(results, settings)),
         models=_columns(costs.models(results, settings)),
-        published=published_rows,
-        sources=published_sources,
+        **_published(findings),
         claims=published.claims(results),
         methods=_methods(results, settings),
         provenance=_flatten(results.provenance),
@@ -104,83 +89,81 @@ def circumstances(results: Results) -> str:
     return ", ".join([f"{count} CPU thread{'' if threads == [1] else 's'}", *devices])
 
 
-def _verdicts(
-    results: Results, blocks: list[Block], comparisons: pd.DataFrame, settings: Settings
-) -> list[dict[str, Any]]:
+def _verdicts(findings: Findings) -> list[dict[str, Any]]:
     return [
         {
-            "title": block.title,
-            "metric": block.metric,
-            "statements": [
-                sentences.family_statement(results, column.family, comparisons, column, settings)
-                for column in block.columns
-            ],
+            "title": panel.title,
+            "metric": panel.metric,
+            "statements": [sentences.family_statement(findings, column.family) for column in panel.columns],
         }
-        for block in blocks
+        for panel in findings.panels
     ]
 
 
-def _blocks(blocks: list[Block]) -> list[dict[str, Any]]:
-    """Blocks in pieces of at most COLUMNS_A_TABLE columns, neighbours under one teacher merged."""
+def _pieces(panels: list[Panel]) -> list[dict[str, Any]]:
+    """Panels in pieces of at most COLUMNS_PER_TABLE columns, neighbours under one teacher merged."""
     pieces = []
-    for block in blocks:
-        for columns in chunks(block.columns, COLUMNS_A_TABLE):
-            spans: list[list[Any]] = []
-            for column in columns:
-                if spans and spans[-1][0] == column.family.teacher:
-                    spans[-1][1] += 1
-                else:
-                    spans.append([column.family.teacher, 1])
-            pieces.append({"block": block, "columns": columns, "spans": spans})
+    for panel in panels:
+        for columns in chunks(panel.columns, COLUMNS_PER_TABLE):
+            teachers = groupby(column.family.teacher for column in columns)
+            spans = [(teacher, len(list(same))) for teacher, same in teachers]
+            pieces.append({"panel": panel, "columns": columns, "spans": spans})
     return pieces
 
 
-def _comparisons(results: Results, comparisons: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
-    return [
-        {
-            "title": tables.comparison_title(results, family, settings),
-            "metric": results.metric(family.dataset).title,
-            "rows": tables.comparison_rows(family.rows(comparisons), results.metric(family.dataset), settings),
-        }
-        for family in results.families
-    ]
+def _comparisons(findings: Findings) -> list[dict[str, Any]]:
+    shown = []
+    for family, rows in findings.comparisons.items():
+        metric = findings.metric(family)
+        printed = [
+            {"kind": row.verdict.replace(" ", "-"), "cells": tables.printed(row, metric, findings.settings)}
+            for row in rows
+        ]
+        shown.append({"title": findings.title(family), "metric": metric.title, "rows": printed})
+    return shown
 
 
-def _figure_groups(drawings: list[Drawing]) -> list[dict[str, Any]]:
-    groups = []
-    for kind, title in FIGURES.items():
-        chosen = [drawing for drawing in drawings if drawing.kind == kind]
-        if chosen:
-            folded = kind in FOLDED and len(chosen) > FOLD_ABOVE
-            captions = list(dict.fromkeys(drawing.caption for drawing in chosen))
-            shared = captions[0] if len(captions) == 1 else ""
-            groups.append({"kind": kind, "title": title, "drawings": chosen, "folded": folded, "caption": shared})
-    return groups
+def _ranking(ranking: Ranking, settings: Settings) -> dict[str, Any]:
+    return {
+        "ranking": ranking,
+        "ranking_rows": [
+            (settings.method_title(str(label)), f"{value:.2f}")
+            for label, value in ranking.ranks.sort_values(kind="stable").items()
+        ],
+        "dropped": [settings.method_title(label) for label in ranking.dropped],
+        "minimum_datasets": MINIMUM_DATASETS,
+        "maximum_share": MAXIMUM_SHARE,
+    }
+
+
+def _figure_group(section: Section) -> dict[str, Any]:
+    """A section with the caption that all of its figures share, if they do."""
+    captions = {drawing.caption for drawing in section.drawings}
+    return {
+        "kind": section.kind,
+        "title": section.title,
+        "drawings": section.drawings,
+        "folded": section.folded and len(section.drawings) > FOLD_ABOVE,
+        "caption": captions.pop() if len(captions) == 1 else "",
+    }
 
 
 def _failures(results: Results, settings: Settings) -> list[list[str]]:
-    """One row a method and student whose runs failed or were skipped: what, how often, on which seeds, why."""
-    troubled = results.runs[~results.runs["usable"]]
-    keys = ["dataset", "teacher", "student", "ratio_target", "method", "status"]
+    """One row per method, student and status without a score: what, how often, on which seeds, why."""
+    keys = [*FAMILY, "method"]
+    runs = results.runs.assign(attempts=results.runs.groupby(keys, dropna=False)["seed"].transform("size"))
     rows = []
-    for _, group in troubled.groupby(keys, dropna=False):
+    for _, group in runs[~runs["usable"]].groupby([*keys, "status"], dropna=False):
         first = group.iloc[0]
-        same = results.runs[
-            (
-                results.runs[["dataset", "teacher", "student", "method"]]
-                == first[["dataset", "teacher", "student", "method"]]
-            ).all(axis=1)
-        ]
-        target = first["ratio_target"]
-        same = same[same["ratio_target"].isna() if pd.isna(target) else same["ratio_target"] == target]
-        status = "no score" if first["status"] == "ok" else first["status"]
+        size = first["ratio"] if pd.isna(first["ratio_target"]) else first["ratio_target"]
+        status = NO_SCORE if first["status"] == Status.OK else first["status"]
         rows.append(
             [
                 settings.dataset_title(first["dataset"]),
                 f"{first['teacher']} → {first['student']}",
-                metrics.ratio(float(first["ratio"] if pd.isna(target) else target)),
+                printing.ratio(float(size)),
                 settings.method_title(first["method"]),
-                f"{status} {len(group)}/{len(same)}",
+                f"{status} {len(group)}/{first['attempts']}",
                 ", ".join(str(seed) for seed in sorted(group["seed"])),
                 "; ".join(sorted(set(group["reason"]) - {""})) or "no reason given",
             ]
@@ -188,29 +171,35 @@ def _failures(results: Results, settings: Settings) -> list[list[str]]:
     return rows
 
 
-def _published(results: Results, settings: Settings) -> tuple[list[list[str]], list[str]]:
+def _published(findings: Findings) -> dict[str, Any]:
     """Rows for the page, and the sources that their last column numbers."""
-    rows = []
-    found = published.rows(results, settings)
+    found = published.rows(findings)
     sources = list(dict.fromkeys(row.source for row in found))
-    for row in found:
-        agreement = {True: "yes", False: "no", None: "no standard deviation"}[row.within]
-        params = "—" if row.published_params is None else f"{row.published_params:,}".replace(",", "\u202f")
-        rows.append(
-            [
-                settings.dataset_title(row.dataset),
-                f"{row.teacher} → {row.student}",
-                settings.method_title(row.method),
-                f"{row.published_mean:.2f}" + ("" if pd.isna(row.published_std) else f" ± {row.published_std:.2f}"),
-                f"{row.reproduced_mean:.2f}" + ("" if pd.isna(row.reproduced_std) else f" ± {row.reproduced_std:.2f}"),
-                f"{row.seeds}" + (f" ({row.incomplete})" if row.incomplete else ""),
-                f"{row.difference:+.2f}".replace("-", metrics.MINUS),
-                agreement,
-                f"{params} / " + f"{row.reproduced_params:,}".replace(",", "\u202f"),
-                f"[{1 + sources.index(row.source)}]",
-            ]
-        )
-    return rows, sources
+    settings = findings.settings
+    rows = [
+        [
+            settings.dataset_title(row.dataset),
+            f"{row.teacher} → {row.student}",
+            settings.method_title(row.method),
+            _spread(row.published_mean, row.published_std),
+            _spread(row.reproduced_mean, row.reproduced_std),
+            str(row.seeds),
+            f"{row.difference:+.2f}".replace("-", MINUS),
+            {True: "yes", False: "no", None: "no standard deviation"}[row.within],
+            f"{_params(row.published_params)} / {_params(row.reproduced_params)}",
+            f"[{1 + sources.index(row.source)}]",
+        ]
+        for row in found
+    ]
+    return {"published": rows, "sources": sources}
+
+
+def _spread(mean: float, std: float) -> str:
+    return f"{mean:.2f}" + ("" if pd.isna(std) else f" ± {std:.2f}")
+
+
+def _params(params: int | None) -> str:
+    return ABSENT if params is None else printing.count(params)
 
 
 def _columns(rows: list[dict[str, str]]) -> dict[str, Any] | None:
@@ -222,9 +211,10 @@ def _methods(results: Results, settings: Settings) -> list[list[str]]:
     for label in settings.method_order(results.runs["method"]):
         if label == settings.ceiling:
             continue
-        facts = settings.methods.get(label, {})
-        citations = ", ".join(str(key) for key in facts.get("citations") or []) or "—"
-        rows.append([settings.method_title(label), label, str(facts.get("year") or "—"), citations])
+        facts = settings.methods.get(label)
+        year = str(facts.year) if facts and facts.year else ABSENT
+        citations = ", ".join(facts.citations if facts else ()) or ABSENT
+        rows.append([settings.method_title(label), label, year, citations])
     return rows
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from reports import metrics, statistics
-from reports.comparisons import outcomes
-from reports.results import Results
-from reports.settings import Settings
+from reports import printing, statistics
+from reports.findings import Findings
+from reports.results import Family, Results
 
 FACTS = Path(__file__).parent / "published.yaml"
 NOT_SCORES = {"dataset", "teacher", "student", "teacher_params", "student_params", "params_exclude", "teacher_score"}
@@ -22,14 +21,8 @@ TOLERANCE = 2.0
 
 
 @dataclass(frozen=True)
-class Row:
-    """One published figure and its counterpart. All numbers in percent; NaN where unknown.
-
-    Attributes:
-        within: whether the means differ by at most TOLERANCE times sqrt((s1^2 + s2^2) / 2), the pooled standard
-            deviation with equal weights; None where either side states no standard deviation.
-        incomplete: words about runs that failed, or "".
-    """
+class Published:
+    """One published figure and its counterpart. All numbers in percent; NaN where unknown."""
 
     source: str
     dataset: str
@@ -41,89 +34,82 @@ class Row:
     published_params: int | None
     reproduced_mean: float
     reproduced_std: float
-    reproduced_params: int | None
+    reproduced_params: int
     seeds: int
-    difference: float
-    within: bool | None
-    incomplete: str
+
+    @property
+    def difference(self) -> float:
+        """Reproduced - published."""
+        return self.reproduced_mean - self.published_mean
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the means differ by at most TOLERANCE pooled standard deviations; None where a side states none."""
+        pooled = pooled_std(self.published_std, self.reproduced_std)
+        return None if np.isnan(pooled) else abs(self.difference) <= TOLERANCE * pooled
 
 
 @cache
 def facts(path: Path = FACTS) -> list[dict[str, Any]]:
+    """The blocks of published.yaml, one per source."""
     return list(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def pooled_std(first: float, second: float) -> float:
+    """sqrt((s1^2 + s2^2) / 2), both samples with equal weight; NaN where either is."""
     return float(np.sqrt((first**2 + second**2) / 2))
 
 
-def rows(results: Results, settings: Settings, path: Path = FACTS) -> list[Row]:
+def rows(findings: Findings, path: Path = FACTS) -> list[Published]:
     """Published cells whose dataset, teacher, student and method labels occur in the results, in the file's order."""
     found = []
     for block in facts(path):
         for cell in block.get("cells", []):
-            for family in results.families:
-                same = (family.dataset, family.teacher, family.student)
-                if same != (cell["dataset"], cell["teacher"], cell.get("student")):
-                    continue
-                if (
-                    str(results.runs.loc[results.runs["dataset"] == family.dataset, "metric"].iloc[0])
-                    != block["metric"]
-                ):
-                    continue
-                scale = results.metric(family.dataset).scale
-                own = outcomes(results, family, settings)
-                published = {label: value for label, value in cell.items() if label not in NOT_SCORES}
-                if "teacher_score" in cell:
-                    published[settings.ceiling] = cell["teacher_score"]
-                for label in settings.method_order(published):
-                    if label not in own or not own[label].scores or own[label].complaint:
-                        continue
-                    kind = "teacher_params" if label == settings.ceiling else "student_params"
-                    params = int(family.rows(results.runs)[kind].iloc[0])
-                    mean, std = statistics.mean_and_std(scale * own[label].values())
-                    found.append(
-                        _row(block["source"], cell, label, published[label], (mean, std), params, own[label], kind)
-                    )
+            place = (cell["dataset"], cell["teacher"], cell.get("student"))
+            for family in findings.results.families:
+                if family[:3] == place and findings.metric(family).name == block["metric"]:
+                    found += _of_family(findings, family, block["source"], cell)
     return found
 
 
-def _row(
-    source: str,
-    cell: dict[str, Any],
-    label: str,
-    value: list[float],
-    reproduced: tuple[float, float],
-    params: int,
-    own: Any,
-    kind: str,
-) -> Row:
-    mean, std = float(value[0]), float(value[1]) if len(value) > 1 else np.nan
-    pooled = pooled_std(std, reproduced[1])
-    difference = reproduced[0] - mean
-    return Row(
-        source,
-        cell["dataset"],
-        cell["teacher"],
-        cell["student"],
-        label,
-        mean,
-        std,
-        cell.get(kind),
-        *reproduced,
-        params,
-        len(own.scores),
-        difference,
-        None if np.isnan(pooled) else abs(difference) <= TOLERANCE * pooled,
-        own.words,
-    )
+def _of_family(findings: Findings, family: Family, source: str, cell: dict[str, Any]) -> list[Published]:
+    """Methods with a failed training have no counterpart."""
+    settings, scale = findings.settings, findings.metric(family).scale
+    scores = {label: value for label, value in cell.items() if label not in NOT_SCORES}
+    if "teacher_score" in cell:
+        scores[settings.ceiling] = cell["teacher_score"]
+    found = []
+    for label in settings.method_order(scores):
+        own = findings.attempts[family].get(label)
+        if own is None or not own.complete:
+            continue
+        mean, *std = scores[label]
+        reproduced = statistics.mean_and_std(scale * own.values())
+        params = "teacher_params" if label == settings.ceiling else "student_params"
+        found.append(
+            Published(
+                source=source,
+                dataset=family.dataset,
+                teacher=family.teacher,
+                student=family.student,
+                method=label,
+                published_mean=float(mean),
+                published_std=float(std[0]) if std else np.nan,
+                published_params=cell.get(params),
+                reproduced_mean=reproduced[0],
+                reproduced_std=reproduced[1],
+                reproduced_params=int(family.rows(findings.results.runs)[params].iloc[0]),
+                seeds=len(own.scores),
+            )
+        )
+    return found
 
 
 def claims(results: Results, path: Path = FACTS) -> list[str]:
     """Published claims without per-cell figures about a dataset that occurs here, as sentences with their source."""
     present = {family.dataset for family in results.families}
     return [
-        f"{claim['dataset']}, {claim['method']} at {metrics.ratio(claim['ratio'])}: {claim['text']} "
+        f"{claim['dataset']}, {claim['method']} at {printing.ratio(claim['ratio'])}: {claim['text']} "
         f"({block['source']})."
         for block in facts(path)
         for claim in block.get("claims", [])

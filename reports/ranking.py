@@ -1,6 +1,6 @@
 """Comparison across datasets: ranks on seed means, and whether there are enough datasets for a test.
 
-One row a dataset, never one a dataset x seed: seeds of one dataset are not independent datasets, and treating them
+One row per dataset, never one per dataset x seed: seeds of one dataset are not independent datasets, and treating them
 so makes Friedman's test reject without a cause.
 """
 
@@ -26,14 +26,16 @@ MAXIMUM_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Ranking:
-    """Attributes:
-    ranks: mean rank of each method over datasets, 1 the best; empty where nothing could be ranked.
-    datasets: number of datasets that carry the ranks.
-    dropped: methods left out because a dataset lacks a complete set of runs of theirs.
-    critical_difference: Nemenyi's, in ranks; NaN below two methods.
-    enough: whether the datasets can carry a test (the rule is `carries`), and every mean has the seeds for one.
-    friedman_p: NaN unless `enough`.
-    nemenyi: [k, k] p-values; empty unless `enough`.
+    """The methods across datasets.
+
+    Attributes:
+        ranks: mean rank of each method over datasets, 1 the best; empty where nothing could be ranked.
+        datasets: number of datasets that carry the ranks.
+        dropped: methods left out because a dataset lacks a complete set of trainings of theirs.
+        critical_difference: Nemenyi's, in ranks; NaN below two methods.
+        enough: whether the datasets can carry a test (the rule is `carries`), and every mean has the seeds for one.
+        friedman_p: NaN unless `enough`.
+        nemenyi: [k, k] p-values; empty unless `enough`.
     """
 
     ranks: pd.Series
@@ -67,7 +69,7 @@ def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
     """Ranks the methods (teacher left out) on the seed means of each family, averaged within a dataset.
 
     A dataset with several teachers, students or ratios still counts once. A method takes part only if each of its
-    families on every dataset has a score for every attempted run.
+    families on every dataset has a score for every attempted training.
     """
     students = runs[runs["method"] != settings.ceiling]
     complete = students.groupby([*FAMILY, "metric", "method"], dropna=False).agg(

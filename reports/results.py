@@ -11,23 +11,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from reports import metrics
+from reports import metrics, printing
 from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, FAMILY, MEASUREMENT_COLUMNS, RUN_COLUMNS, Status
 from reports.settings import Settings
 
 
 class Family(NamedTuple):
-    """One student under one teacher; `ratio_target` is NaN where the student was given by its widths."""
+    """One student under one teacher; `ratio_target` is None where the student was given by its widths."""
 
     dataset: str
     teacher: str
     student: str
-    ratio_target: float
+    ratio_target: float | None
 
     def rows(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows of a frame with the FAMILY columns that belong to this family (NaN equals NaN)."""
+        """The rows of a frame with the FAMILY columns that belong to this family."""
         target = frame["ratio_target"]
-        same_target = target.isna() if np.isnan(self.ratio_target) else target == self.ratio_target
+        same_target = target.isna() if self.ratio_target is None else target == self.ratio_target
         return frame[
             (frame["dataset"] == self.dataset)
             & (frame["teacher"] == self.teacher)
@@ -38,17 +38,19 @@ class Family(NamedTuple):
     @property
     def slug(self) -> str:
         """Safe and unique part of a file name."""
-        target = "" if np.isnan(self.ratio_target) else f"-{self.ratio_target:g}x"
+        target = "" if self.ratio_target is None else f"-{self.ratio_target:g}x"
         return slug(f"{self.dataset}-{self.teacher}-{self.student}{target}")
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """Attributes:
-    runs: RUN_COLUMNS and `usable` (status ok and a finite test score), sorted by cell and seed.
-    measurements, curves, attention: as written; empty frames with their columns where the file is absent.
-    provenance: free-form.
-    families: in display order, without the teachers' own rows.
+    """The tidy files of one run.
+
+    Attributes:
+        runs: RUN_COLUMNS and `usable` (status ok and a finite test score), sorted by cell and seed.
+        measurements, curves, attention: as written; empty frames with their columns where the file is absent.
+        provenance: free-form.
+        families: in display order, without the teachers' own rows.
     """
 
     runs: pd.DataFrame
@@ -59,30 +61,34 @@ class Results:
     families: list[Family]
 
     def metric(self, dataset: str) -> metrics.Metric:
+        """The metric of a dataset's test scores."""
         return metrics.metric(str(self.runs.loc[self.runs["dataset"] == dataset, "metric"].iloc[0]))
 
     def ratio(self, family: Family) -> float:
         """Compression that the student really has (its wanted one differs, since widths are whole numbers)."""
         return float(family.rows(self.runs)["ratio"].median())
 
-    def teacher_runs(self, dataset: str, teacher: str, ceiling: str) -> pd.DataFrame:
-        runs = self.runs
-        return runs[(runs["dataset"] == dataset) & (runs["teacher"] == teacher) & (runs["method"] == ceiling)]
+    def size(self, family: Family) -> str:
+        """Compression as printed, `40×`: the wanted one, or the real one of a student given by its widths."""
+        return printing.ratio(self.ratio(family) if family.ratio_target is None else family.ratio_target)
 
     def families_by_dataset(self) -> Iterator[tuple[str, list[Family]]]:
+        """(dataset, its families) in display order."""
         for dataset in dict.fromkeys(family.dataset for family in self.families):
             yield dataset, [family for family in self.families if family.dataset == dataset]
 
 
 def slug(text: str) -> str:
+    """Text as part of a file name: lower case, an underscore for every other character."""
     return "".join(character if character.isalnum() or character in "-." else "_" for character in text).lower()
 
 
 def prepare(runs: pd.DataFrame) -> pd.DataFrame:
     """Checks and sorts a frame of runs, and adds `usable`.
 
-    Raises ValueError for missing columns, unknown statuses or metrics, two metrics on one dataset, or two rows for
-    one cell and seed: each would make a table say something other than what was run.
+    Raises:
+        ValueError: missing columns, unknown statuses or metrics, two metrics on one dataset, or two rows for one cell
+            and seed: each would make a table say something other than what was run.
     """
     missing = [column for column in RUN_COLUMNS if column not in runs]
     if missing:
@@ -103,7 +109,7 @@ def prepare(runs: pd.DataFrame) -> pd.DataFrame:
     twice = runs[runs.duplicated(CELL, keep=False)]
     if len(twice):
         raise ValueError(f"runs: more than one row for {twice[CELL].iloc[0].to_dict()}")
-    runs["usable"] = (runs["status"] == "ok") & np.isfinite(runs["test"])
+    runs["usable"] = (runs["status"] == Status.OK) & np.isfinite(runs["test"])
     return runs.sort_values(CELL, kind="stable", ignore_index=True)
 
 
@@ -118,7 +124,7 @@ def families(runs: pd.DataFrame, settings: Settings) -> list[Family]:
         return place[family.dataset], family.teacher, architecture(family.student), size, family.student
 
     found = [
-        (Family(str(dataset), str(teacher), str(student), float(target)), size)
+        (Family(str(dataset), str(teacher), str(student), None if pd.isna(target) else float(target)), size)
         for dataset, teacher, student, target, size in sizes.reset_index().itertuples(index=False)
     ]
     return [family for family, _ in sorted(found, key=key)]
@@ -133,7 +139,9 @@ def architecture(student: str) -> str:
 def load(folder: Path, settings: Settings) -> Results:
     """Reads `runs.parquet` (or `runs.csv`) and whatever else is there.
 
-    Raises FileNotFoundError without runs, ValueError for runs that contradict themselves (see `prepare`).
+    Raises:
+        FileNotFoundError: there are no runs.
+        ValueError: runs that contradict themselves (see `prepare`).
     """
     parquet = folder / "runs.parquet"
     raw = pd.read_parquet(parquet) if parquet.exists() else pd.read_csv(folder / "runs.csv")

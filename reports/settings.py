@@ -3,59 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-@dataclass(frozen=True, eq=False)
-class Settings:
+
+class Facts(BaseModel):
+    """What the page says of a method beside its numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    year: int | None = None
+    citations: tuple[str, ...] = ()
+
+
+class Settings(BaseModel):
     """The `settings` dictionary of `reports.build.write`, checked.
 
     Attributes:
         title: heading of the page.
-        reference: label that every method is tested against.
+        reference: label that every method is tested against, and that the arrows of the main table compare with.
         alpha: level of every test and 1 - coverage of every interval.
-        methods: label -> {"title", "year", "citations"}, in display order.
+        methods: label -> what to print of it, in display order.
         datasets: id -> title, in display order.
         minimum_seeds: fewest paired seeds for which a p-value is printed.
         floor: label of the student trained without a teacher.
         ceiling: label under which the teachers' own rows stand.
-        arrows: label that the arrows of the main table compare with.
         spotlight: labels that the summary names and the figures colour whatever their rank.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = "Knowledge distillation of graph neural networks"
     reference: str = "kd"
     alpha: float = 0.05
-    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    datasets: Mapping[str, str] = field(default_factory=dict)
+    methods: Mapping[str, Facts] = Field(default_factory=dict)
+    datasets: Mapping[str, str] = Field(default_factory=dict)
     minimum_seeds: int = 10
     floor: str = "supervised"
     ceiling: str = "teacher"
-    arrows: str = "kd"
-    spotlight: tuple[str, ...] = ("abkd", "stride")
+    spotlight: tuple[str, ...] = ()
+
+    @field_validator("alpha")
+    @classmethod
+    def _a_level(cls, alpha: float) -> float:
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha must lie between 0 and 1, not {alpha:g}")
+        return alpha
+
+    @field_validator("minimum_seeds")
+    @classmethod
+    def _a_variance(cls, seeds: int) -> int:
+        if seeds < 2:
+            raise ValueError("minimum_seeds must be at least 2, or there is no variance to test with")
+        return seeds
+
+    @model_validator(mode="after")
+    def _another_network(self) -> Settings:
+        if self.reference == self.ceiling:
+            raise ValueError("the teacher cannot be the reference; it is another network")
+        return self
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Settings:
-        """Raises ValueError for an unknown key or an impossible value: a misspelt key must not pass in silence."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        """Raises ValueError, in one line, for an unknown key or an impossible value: no misspelt key passes."""
+        unknown = sorted(set(values) - set(cls.model_fields))
         if unknown:
-            raise ValueError(f"report settings: unknown keys {unknown}; allowed: {sorted(cls.__dataclass_fields__)}")
-        settings = cls(**{**values, "spotlight": tuple(values.get("spotlight", cls.spotlight))})
-        if not 0 < settings.alpha < 1:
-            raise ValueError(f"report settings: alpha must lie between 0 and 1, not {settings.alpha}")
-        if settings.minimum_seeds < 2:
-            raise ValueError("report settings: minimum_seeds must be at least 2, or there is no variance to test with")
-        if settings.reference == settings.ceiling:
-            raise ValueError("report settings: the teacher cannot be the reference; it is another network")
-        return settings
+            raise ValueError(f"report settings: unknown keys {unknown}; allowed: {sorted(cls.model_fields)}")
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ValueError(f"report settings: {'; '.join(map(_told, error.errors()))}") from None
+
+    @property
+    def level(self) -> str:
+        """Coverage of the intervals in percent, as printed: `95`."""
+        return f"{100 * (1 - self.alpha):g}"
 
     def method_title(self, label: str) -> str:
         """The declared title; without one, "Teacher" for the ceiling, which no registry of methods describes."""
-        return str(self.methods.get(label, {}).get("title", label.capitalize() if label == self.ceiling else label))
+        if label in self.methods:
+            return self.methods[label].title
+        return label.capitalize() if label == self.ceiling else label
 
     def dataset_title(self, dataset: str) -> str:
-        return str(self.datasets.get(dataset, dataset))
+        """The declared title, or the id."""
+        return self.datasets.get(dataset, dataset)
 
     def method_order(self, labels: Iterable[str]) -> list[str]:
         """Ceiling, floor, the declared order, then undeclared labels by name: never the order of rows in a file."""
@@ -68,5 +102,13 @@ class Settings:
         return sorted(set(labels), key=place)
 
     def dataset_order(self, datasets: Iterable[str]) -> list[str]:
+        """The declared order, then undeclared datasets by name."""
         declared = {dataset: place for place, dataset in enumerate(self.datasets)}
         return sorted(set(datasets), key=lambda dataset: (declared.get(dataset, len(declared)), dataset))
+
+
+def _told(error: Any) -> str:
+    """One of pydantic's errors in words; those of the validators above name their key themselves."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"

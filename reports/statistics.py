@@ -1,6 +1,6 @@
 """The tests behind every verdict, as functions of plain arrays. No data frames, no names of methods.
 
-Throughout, arrays hold one score a seed, larger is better (callers turn errors round), and paired arrays have the
+Throughout, arrays hold one score per seed, larger is better (callers turn errors round), and paired arrays have the
 same seed at the same place.
 """
 
@@ -66,7 +66,8 @@ def paired_t(method: Scores, reference: Scores, alpha: float = 0.05) -> Paired:
     difference is zero, p = 1 (the data show no difference whatever). If all differences are the same non-zero value,
     the statistic is infinite and p = 0, the limit of the test; the interval has no width.
 
-    Raises ValueError if the arrays differ in length.
+    Raises:
+        ValueError: the arrays differ in length.
     """
     if len(method) != len(reference):
         raise ValueError(f"paired arrays differ in length: {len(method)} and {len(reference)}")
@@ -112,7 +113,7 @@ def wilcoxon(method: Scores, reference: Scores) -> float:
 def holm(p_values: Sequence[float]) -> Scores:
     """Holm's step-down adjusted p-values, at the places of the raw ones.
 
-    A NaN marks a test of the family that could not be made (its runs failed). It stays NaN, but it counts as a
+    A NaN marks a test of the family that could not be made (its trainings failed). It stays NaN, but it counts as a
     member: a failure must not make the other methods more significant.
     """
     raw = np.asarray(p_values, float)
@@ -123,11 +124,11 @@ def holm(p_values: Sequence[float]) -> Scores:
 
 
 def probability_of_improvement(method: Scores, reference: Scores) -> float:
-    """P(a run of the method scores higher than a run of the reference).
+    """P(a training of the method scores higher than a training of the reference).
 
     Agarwal et al. 2021 (Deep RL at the edge of the statistical precipice), for one task: the mean over all
-    N x K pairs of runs of 1 if x > y, 1/2 if x = y, 0 otherwise, the Mann-Whitney U / (N K). Runs are not paired
-    here: it answers which of two FRESH runs would win, which the paired test does not. NaN without runs.
+    N x K pairs of trainings of 1 if x > y, 1/2 if x = y, 0 otherwise, the Mann-Whitney U / (N K). They are not paired
+    here: it answers which of two FRESH trainings would win, which the paired test does not. NaN without any.
     """
     if not len(method) or not len(reference):
         return np.nan

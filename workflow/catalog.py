@@ -16,7 +16,7 @@ from typing import Any
 from methods.listing import modules
 from methods.vocabulary import Kind, Objective
 from workflow.errors import UserError
-from workflow.task import Metric, Task
+from workflow.task import Task
 
 FOLDER = Path(__file__).resolve().parent / "datasets"
 
@@ -26,6 +26,7 @@ class Facts:
     """What is known of a dataset without its data; preparation fails where the data disagree.
 
     Attributes:
+        metric: name of an entry of `reports.metrics`.
         outputs: classes, or tasks of a graph-level dataset.
         features: columns of the (target type's) features; for graph tasks the encoders decide.
         title: as printed in tables.
@@ -36,7 +37,7 @@ class Facts:
 
     kind: Kind
     objective: Objective
-    metric: Metric
+    metric: str
     outputs: int
     features: int
     title: str
@@ -71,7 +72,7 @@ def settings(name: str) -> tuple[str, ...]:
 
 
 def facts(name: str) -> Facts:
-    """Raises UserError for an unknown name."""
+    """What is known of a dataset; raises UserError for an unknown name."""
     owners = _owners()
     if name not in owners:
         raise UserError(f"unknown dataset '{name}'; allowed: {', '.join(sorted(owners))}")

@@ -1,31 +1,16 @@
-"""Atomic writes: a file is either whole or absent, whatever interrupts its writer."""
+"""Files of jobs: JSON that is either whole or absent, whatever interrupts its writer, and hashes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from reports.files import replacing
 
-@contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, which takes its place when the block ends without an error."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+__all__ = ["code_digest", "digest", "read_json", "replacing", "write_json", "write_text"]
 
 
 def write_text(path: Path | str, text: str) -> None:

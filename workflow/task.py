@@ -29,14 +29,14 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from methods.vocabulary import Kind, Objective
+from reports.metrics import METRICS
 from workflow.errors import UserError
 
-Metric = Literal["accuracy", "rocauc", "ap", "rmse"]
 SPLITS = ("train", "valid", "test")
 
 
@@ -57,7 +57,7 @@ class Task:
     name: str
     kind: Kind
     objective: Objective
-    metric: Metric
+    metric: str
     outputs: int
     arrays: Mapping[str, np.ndarray]
     info: Mapping[str, Any] = field(default_factory=dict)
@@ -92,7 +92,8 @@ class Task:
         """The same task with its fingerprint, after checks.
 
         Raises:
-            UserError: an edge beyond the node count, NaN features, labels out of range, overlapping or empty splits.
+            UserError: an edge beyond the node count, NaN features, labels out of range, overlapping or empty splits,
+                or a metric that is not among `reports.metrics.METRICS`.
         """
         check(self)
         digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True).encode())
@@ -144,6 +145,8 @@ def check(task: Task) -> None:
     Raises:
         UserError: see `Task.finish`.
     """
+    if task.metric not in METRICS:
+        raise UserError(f"{task.name}: unknown metric '{task.metric}'; allowed: {', '.join(sorted(METRICS))}")
     arrays = task.arrays
     seen = np.concatenate([task.split(part) for part in SPLITS])
     units = len(task.labels)

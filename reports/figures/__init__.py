@@ -1,36 +1,56 @@
-"""Every figure of a report, as SVG (text stays text) and PDF."""
+"""Every figure of a report, as SVG (text stays text) and PDF.
+
+A figure is one file of this folder, found by listing. It says
+
+    KIND     id of its section on the page, and first word of its files' names
+    TITLE    heading of that section
+    draw     (findings, folder) -> the drawings it has made of the findings, none where they do not carry it
+    ORDER    optional: its place on the page, in growing order; without one it comes last
+    FOLDED   optional: True if many of its drawings may be folded away on screen
+
+Nothing else names a figure: a new file is drawn, and shown on the page.
+"""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
-import pandas as pd
+from reports.figures.parts.style import Drawing
+from reports.findings import Findings
 
-from reports.figures import attention, curves, differences, latency, ranks, scores
-from reports.figures.style import Drawing
-from reports.ranking import Ranking
-from reports.results import Results
-from reports.settings import Settings
-
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "Section", "draw"]
 
 
-def draw(
-    results: Results, comparisons: pd.DataFrame, ranking: Ranking, folder: Path, settings: Settings
-) -> list[Drawing]:
-    """Draws what the results hold and removes figures of an earlier build that no longer belong."""
+@dataclass(frozen=True)
+class Section:
+    """What one figure file has drawn, and what it says of its place on the page."""
+
+    kind: str
+    title: str
+    order: float
+    folded: bool
+    drawings: list[Drawing]
+
+
+def draw(findings: Findings, folder: Path) -> list[Section]:
+    """Draws what the findings carry and removes files of an earlier build that no longer belong.
+
+    Returns:
+        The figures with any drawing, in the order of the page.
+    """
     folder.mkdir(parents=True, exist_ok=True)  # promised even where there is nothing to draw
-    drawings = [
-        *scores.draw(results, folder, settings),
-        *differences.draw(results, comparisons, folder, settings),
-        *ranks.draw(ranking, folder, settings),
-        *latency.draw(results, folder, settings),
-        *attention.draw(results, folder, settings),
-        *curves.draw(results, folder, settings),
-    ]
-    names = {drawing.slug for drawing in drawings}
+    sections = []
+    for name in sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg):
+        figure = importlib.import_module(f"{__name__}.{name}")
+        order, folded = getattr(figure, "ORDER", inf), getattr(figure, "FOLDED", False)
+        sections.append(Section(figure.KIND, figure.TITLE, order, folded, figure.draw(findings, folder)))
+    names = {drawing.slug for section in sections for drawing in section.drawings}
     for suffix in ("svg", "pdf"):
         for old in folder.glob(f"*.{suffix}"):
             if old.stem not in names:
                 old.unlink()
-    return drawings
+    return sorted((section for section in sections if section.drawings), key=lambda section: section.order)

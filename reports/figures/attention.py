@@ -1,4 +1,4 @@
-"""Attention of teacher layers over student layers, at the start and at the end of training, one figure a family."""
+"""Attention of teacher layers over student layers, at the start and at the end of training, one figure per family."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from reports.figures.style import TEXT_SIZE, Drawing, canvas, finish
-from reports.results import Family, Results
-from reports.settings import Settings
-from reports.tables import comparison_title
+from reports.figures.parts.style import TEXT_SIZE, Drawing, canvas, finish
+from reports.findings import Findings
 
 KIND = "attention"
+TITLE = "Layer attention"
+ORDER = 5
+FOLDED = True
 NUMBERED = 60  # cells of a map up to which each carries its number
 CELL_WIDTH, CELL_HEIGHT = 0.42, 0.27  # inches
+LEFT, ABOVE, BELOW = 0.5, 0.35, 0.95  # inches left of the maps, above the first pair, and between pairs
+CAPTION = (
+    "Attention of each teacher layer (row) over the student's layers (column), the output layer last, mean "
+    "over seeds: after the first epoch on the left, at the end of training on the right. The darker, the more "
+    "a pair weighs."
+)
+
+Maps = list[tuple[str, pd.DataFrame, pd.DataFrame]]
+"""(heading, first map, last map), as they stand below each other."""
 
 
 def maps(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame, int]]:
@@ -36,68 +46,57 @@ def maps(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[pd.DataFrame, pd.Dat
     return found
 
 
-def draw(results: Results, folder: Path, settings: Settings) -> list[Drawing]:
+def draw(findings: Findings, folder: Path) -> list[Drawing]:
+    """One figure per family whose methods traced any attention."""
+    results, settings = findings.results, findings.settings
     drawings = []
     for family in results.families if len(results.attention) else []:
         # A seed that failed is not averaged over.
         usable = family.rows(results.runs).query("usable")[["method", "seed"]]
         found = maps(family.rows(results.attention).merge(usable, on=["method", "seed"]))
         order = settings.method_order({method for method, _ in found})
-        ordered = {key: found[key] for key in sorted(found, key=lambda key: (order.index(key[0]), key[1]))}
-        if ordered:
-            drawings.append(_figure(results, family, ordered, folder, settings))
+        several = len({name for _, name in found}) > 1
+        shown: Maps = []
+        for method, name in sorted(found, key=lambda key: (order.index(key[0]), key[1])):
+            first, last, seeds = found[method, name]
+            part = f", {name}" if several else ""
+            shown.append((f"{settings.method_title(method)}{part} ({seeds} seeds)", first, last))
+        if shown:
+            drawings.append(_figure(shown, findings.title(family), f"{KIND}-{family.slug}", folder))
     return drawings
 
 
-def _figure(
-    results: Results,
-    family: Family,
-    found: dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame, int]],
-    folder: Path,
-    settings: Settings,
-) -> Drawing:
-    title = comparison_title(results, family, settings)
-    name = f"attention-{family.slug}"
-    several = len({key[1] for key in found}) > 1
-    rows, columns = (max(first.shape[axis] for first, _, _ in found.values()) for axis in (0, 1))
+def _figure(shown: Maps, title: str, name: str, folder: Path) -> Drawing:
+    every = [each for _, *pair in shown for each in pair]
+    rows, columns = (max(each.shape[axis] for each in every) for axis in (0, 1))
     width, height = columns * CELL_WIDTH, rows * CELL_HEIGHT
-    across, down = max(width, 1.3) + 0.65, height + 0.95
+    across, down = max(width, 1.3) + 0.65, height + BELOW
+    total = (LEFT + 2 * across + 0.7, ABOVE + down * len(shown))
+    top = float(np.nanmax([each.to_numpy().max() for each in every]))
+
+    def place(left: float, bottom: float, width: float) -> tuple[float, float, float, float]:
+        """Inches as shares of the figure."""
+        return left / total[0], bottom / total[1], width / total[0], height / total[1]
+
     with canvas(name):
-        total = (0.5 + 2 * across + 0.7, 0.35 + down * len(found))
         figure = Figure(figsize=total)
         figure.text(0.0, 1 - 0.12 / total[1], title, weight="bold", va="center")
-        top = float(np.nanmax([frame.to_numpy().max() for first, last, _ in found.values() for frame in (first, last)]))
-        image = None
-        for place, ((method, part), (first, last, seeds)) in enumerate(found.items()):
-            heading = settings.method_title(method) + (f", {part}" if several else "") + f" ({seeds} seeds)"
+        for number, (heading, first, last) in enumerate(shown):
             # On a line of its own: a long name over the narrow left map would run into the right one.
-            figure.text(0.5 / total[0], 1 - (0.42 + place * down) / total[1], heading, weight="bold", va="center")
-            for side, (frame, when) in enumerate(((first, "start"), (last, "end"))):
-                left = 0.5 + side * across
-                bottom = total[1] - 0.75 - place * down - height
-                axes = figure.add_axes((left / total[0], bottom / total[1], width / total[0], height / total[1]))
-                image = _map(axes, frame, top)
+            level = 1 - (0.42 + number * down) / total[1]
+            figure.text(LEFT / total[0], level, heading, weight="bold", va="center")
+            for side, (values, when) in enumerate(((first, "start"), (last, "end"))):
+                bottom = total[1] - 0.75 - number * down - height
+                axes = figure.add_axes(place(LEFT + side * across, bottom, width))
+                image = _map(axes, values, top)
                 axes.set_title(when, size=TEXT_SIZE, weight="normal")
                 if not side:
                     axes.set_ylabel("Teacher layer")
                 axes.set_xlabel("Student layer")
-        bar = figure.add_axes(
-            (
-                (0.5 + 2 * across - 0.3) / total[0],
-                (total[1] - 0.75 - height) / total[1],
-                0.1 / total[0],
-                height / total[1],
-            )
-        )
-        assert image is not None
+        bar = figure.add_axes(place(LEFT + 2 * across - 0.3, total[1] - 0.75 - height, 0.1))
         figure.colorbar(image, cax=bar)
-        caption = (
-            "Attention of each teacher layer (row) over the student's layers (column), the output layer last, mean "
-            "over seeds: after the first epoch on the left, at the end of training on the right. The darker, the more "
-            "a pair weighs."
-        )
         alt = f"Heat maps of layer attention at the start and the end of training, {title}."
-        return finish(figure, folder, KIND, name, title, caption, alt)
+        return finish(figure, folder, name, title, CAPTION, alt)
 
 
 def _map(axes: Axes, frame: pd.DataFrame, top: float) -> AxesImage:

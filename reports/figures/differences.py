@@ -1,73 +1,81 @@
-"""Paired differences to the reference with their intervals, sorted (a forest plot), one figure a family."""
+"""Paired differences to the reference with their intervals, sorted (a forest plot), one figure per family."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures.style import BLUE, GREY, VERMILLION, Drawing, canvas, finish
-from reports.results import Family, Results
-from reports.settings import Settings
-from reports.tables import comparison_title
+from reports.attempts import Verdict
+from reports.comparisons import Comparison
+from reports.figures.parts.style import BLUE, DARK, GREY, GRID, SOFT, VERMILLION, Drawing, canvas, finish
+from reports.findings import Findings
+from reports.metrics import Metric
+from reports.results import Family
 
 KIND = "differences"
-MARKS = {"better": (BLUE, "^"), "worse": (VERMILLION, "v")}
+TITLE = "Differences to the reference"
+ORDER = 2
+MARKS = {Verdict.BETTER: (BLUE, "^"), Verdict.WORSE: (VERMILLION, "v")}
 OTHER = (GREY, "o")
 ROW = 0.185  # inches
 
 
-def draw(results: Results, comparisons: pd.DataFrame, folder: Path, settings: Settings) -> list[Drawing]:
+def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """Families without any interval (one seed, or no reference) have no figure."""
     drawings = []
-    for family in results.families:
-        rows = family.rows(comparisons)
-        rows = rows[np.isfinite(rows["ci_low"])].sort_values(["difference", "method"], ignore_index=True)
-        if len(rows):
-            drawings.append(_figure(results, family, rows, folder, settings))
+    for family, compared in findings.comparisons.items():
+        rows = [row for row in compared if np.isfinite(row.ci_low)]
+        if rows:
+            rows.sort(key=lambda row: (row.difference, row.method))
+            drawings.append(_figure(findings, family, rows, folder))
     return drawings
 
 
-def _figure(results: Results, family: Family, rows: pd.DataFrame, folder: Path, settings: Settings) -> Drawing:
-    metric = results.metric(family.dataset)
+def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: Path) -> Drawing:
+    settings, metric, title = findings.settings, findings.metric(family), findings.title(family)
     reference = settings.method_title(settings.reference)
-    title = comparison_title(results, family, settings)
-    name = f"differences-{family.slug}"
+    name = f"{KIND}-{family.slug}"
+    height = ROW * len(rows) + 0.9
     with canvas(name):
-        figure = Figure(figsize=(5.6, ROW * len(rows) + 0.9))
-        axes = figure.add_axes((0.27, 0.55 / (ROW * len(rows) + 0.9), 0.5, ROW * len(rows) / (ROW * len(rows) + 0.9)))
-        axes.axvline(0, color="#333333", linewidth=0.8)
-        for place, row in enumerate(rows.to_dict("records")):
-            colour, marker = MARKS.get(row["verdict"], OTHER)
-            values = np.array([row["ci_low"], row["difference"], row["ci_high"]]) * metric.scale
-            axes.plot(values[[0, 2]], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
-            axes.plot(values[1], place, marker=marker, color=colour, markersize=5)
-            known = row["verdict"] in MARKS
-            axes.text(
-                1.03,
-                place,
-                f"{metric.signed(row['difference'])}  {str(row['verdict']).split(':')[0]}",
-                transform=axes.get_yaxis_transform(),
-                va="center",
-                color=colour if known else "#555555",
-            )
-        axes.set_yticks(range(len(rows)), [settings.method_title(label) for label in rows["method"]])
+        figure = Figure(figsize=(5.6, height))
+        axes = figure.add_axes((0.27, 0.55 / height, 0.5, ROW * len(rows) / height))
+        axes.axvline(0, color=DARK, linewidth=0.8)
+        for place, row in enumerate(rows):
+            _row(axes, place, row, metric)
+        axes.set_yticks(range(len(rows)), [settings.method_title(row.method) for row in rows])
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.grid(axis="x", color="#e8e8e8", linewidth=0.6)
+        axes.grid(axis="x", **GRID)
         axes.set_xlabel(f"Difference to {reference}, {metric.unit} (right is better)")
         # Placed from the figure's left edge: over the narrow axes alone a long pair of names would not fit.
-        figure.text(0.0, 1 - 0.12 / (ROW * len(rows) + 0.9), title, weight="bold", va="center")
-        level = f"{100 * (1 - settings.alpha):g}"
+        figure.text(0.0, 1 - 0.12 / height, title, weight="bold", va="center")
         caption = (
-            f"Mean paired difference to {reference} with its {level} % t-interval. Triangles: significant after Holm's "
-            "correction over the family; intervals are not corrected, so one may miss zero without being significant."
+            f"Mean paired difference to {reference} with its {settings.level} % t-interval. Triangles: significant "
+            "after Holm's correction over the family; intervals are not corrected, so one may miss zero without being "
+            "significant."
         )
-        better = [settings.method_title(m) for m in rows.loc[rows["verdict"] == "better", "method"]]
+        better = [settings.method_title(row.method) for row in rows if row.verdict == Verdict.BETTER]
         alt = f"Forest plot of {len(rows)} methods against {reference}, {title}. Significantly better: " + (
             (", ".join(better) or "none") + "."
         )
-        return finish(figure, folder, KIND, name, title, caption, alt)
+        return finish(figure, folder, name, title, caption, alt)
+
+
+def _row(axes: Axes, place: int, row: Comparison, metric: Metric) -> None:
+    """One method: its interval, its mean, and both in words on the right."""
+    colour, marker = MARKS.get(row.verdict, OTHER)
+    low, mean, high = np.array([row.ci_low, row.difference, row.ci_high]) * metric.scale
+    axes.plot([low, high], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
+    axes.plot(mean, place, marker=marker, color=colour, markersize=5)
+    axes.text(
+        1.03,
+        place,
+        f"{metric.signed(row.difference)}  {row.verdict}",
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        color=colour if row.verdict in MARKS else SOFT,
+    )

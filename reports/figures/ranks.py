@@ -7,24 +7,27 @@ from pathlib import Path
 import scikit_posthocs
 from matplotlib.figure import Figure
 
-from reports.figures.style import WIDTH, Drawing, canvas, finish
-from reports.metrics import p_value
-from reports.ranking import Ranking
-from reports.settings import Settings
+from reports.figures.parts.style import WIDTH, Drawing, canvas, finish
+from reports.findings import Findings
+from reports.printing import p_statement
 
 KIND = "ranks"
+TITLE = "Ranks across datasets"
+ORDER = 3
 
 
-def draw(ranking: Ranking, folder: Path, settings: Settings) -> list[Drawing]:
+def draw(findings: Findings, folder: Path) -> list[Drawing]:
+    """One figure of the whole run, or none."""
+    ranking, settings = findings.ranking, findings.settings
     if not ranking.enough:
         return []
-    name, title = "ranks", f"Mean ranks over {ranking.datasets} datasets"
+    title = f"Mean ranks over {ranking.datasets} datasets"
     titles = {label: settings.method_title(label) for label in ranking.ranks.index}
-    with canvas(name):
+    with canvas(KIND):
         figure = Figure(figsize=(WIDTH, 0.13 * len(titles) + 1.2))
         axes = figure.add_axes((0.05, 0.05, 0.9, 0.75))
         axes.set_title(title)
-        scikit_posthocs.critical_difference_diagram(
+        drawn = scikit_posthocs.critical_difference_diagram(
             ranking.ranks.rename(titles),
             ranking.nemenyi.rename(index=titles, columns=titles),
             ax=axes,
@@ -36,17 +39,14 @@ def draw(ranking: Ranking, folder: Path, settings: Settings) -> list[Drawing]:
             marker_props={"s": 14},
             elbow_props={"linewidth": 0.8},
         )
+        for (bar,) in drawn["crossbars"]:
+            # It joins the members of a set, whose order is another one in every process.
+            bar.set_xdata(sorted(bar.get_xdata()))
         caption = (
             "Mean rank of each method (1 is best) over datasets, ranked on seed means. A bar joins methods that "
             f"Nemenyi's test does not separate; its critical difference is {ranking.critical_difference:.2f} ranks. "
-            f"Friedman's test: p {_equals(ranking.friedman_p)}."
+            f"Friedman's test: p {p_statement(ranking.friedman_p)}."
         )
         order = ", ".join(titles[label] for label in ranking.ranks.sort_values(kind="stable").index)
-        return [
-            finish(figure, folder, KIND, name, title, caption, f"Critical-difference diagram; best first: {order}.")
-        ]
-
-
-def _equals(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
+        alt = f"Critical-difference diagram; best first: {order}."
+        return [finish(figure, folder, KIND, title, caption, alt)]

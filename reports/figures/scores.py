@@ -1,4 +1,4 @@
-"""Score against compression ratio, one line a method, the teacher as a level."""
+"""Score against compression ratio, one line per method, the teacher as a level."""
 
 from __future__ import annotations
 
@@ -9,17 +9,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from reports import metrics, statistics
-from reports.comparisons import Outcome, outcome, outcomes, pairs
-from reports.figures.style import GREY, PALE, TEXT_SIZE, Drawing, Look, canvas, finish, label_ends, looks
+from reports import printing, statistics
+from reports.attempts import Attempts, pairs
+from reports.figures.parts.style import (
+    DARK,
+    GREY,
+    GRID,
+    PALE,
+    SOFT,
+    TEXT_SIZE,
+    Drawing,
+    Look,
+    canvas,
+    finish,
+    label_ends,
+    looks,
+)
+from reports.findings import Findings
+from reports.metrics import Metric
 from reports.results import Family, Results, architecture, slug
 from reports.settings import Settings
 
 KIND = "scores"
+TITLE = "Score against compression"
+ORDER = 1
 CHARACTER = 0.62 * TEXT_SIZE / 72
 """Inches that a character takes, with a little room."""
 Points = dict[str, list[tuple[float, float, float, float]]]
-"""Label -> (ratio, mean, low, high) at each compression where all of its runs gave a score; printed units."""
+"""Label -> (ratio, mean, low, high) at each compression where all of its trainings gave a score; printed units."""
 
 
 def groups(results: Results) -> dict[tuple[str, str, str], list[Family]]:
@@ -30,35 +47,34 @@ def groups(results: Results) -> dict[tuple[str, str, str], list[Family]]:
     return found
 
 
-def points(results: Results, families: list[Family], settings: Settings) -> Points:
+def points(findings: Findings, families: list[Family]) -> Points:
     """Mean scores with the interval of each mean."""
-    scale = results.metric(families[0].dataset).scale
-    found: Points = {}
+    settings, found = findings.settings, Points()
     for family in families:
-        for label, own in outcomes(results, family, settings).items():
-            if label != settings.ceiling and own.scores and not own.complaint:
-                found.setdefault(label, []).append((results.ratio(family), *_interval(own, scale, settings)))
+        ratio, scale = findings.results.ratio(family), findings.metric(family).scale
+        for label, own in findings.attempts[family].items():
+            if label != settings.ceiling and own.complete:
+                found.setdefault(label, []).append((ratio, *_interval(own, scale, settings)))
     return {label: found[label] for label in settings.method_order(found)}
 
 
-def gains(results: Results, families: list[Family], base: str, settings: Settings) -> Points:
+def gains(findings: Findings, families: list[Family], base: str) -> Points:
     """Mean paired differences to `base` with their intervals, positive is better."""
-    metric = results.metric(families[0].dataset)
-    found: Points = {}
+    settings, found = findings.settings, Points()
     for family in families:
-        own = outcomes(results, family, settings)
+        ratio, metric, own = findings.results.ratio(family), findings.metric(family), findings.attempts[family]
         for label, other in own.items():
-            if label == settings.ceiling or base not in own or other.complaint or own[base].complaint:
+            if label == settings.ceiling or base not in own or not (other.complete and own[base].complete):
                 continue
             test = statistics.paired_t(*pairs(other, own[base], metric.sign), settings.alpha)
             if test.n:
                 low, high = (test.low, test.high) if np.isfinite(test.low) else (test.difference, test.difference)
                 mean, low, high = (float(metric.scale * value) for value in (test.difference, low, high))
-                found.setdefault(label, []).append((results.ratio(family), mean, low, high))
+                found.setdefault(label, []).append((ratio, mean, low, high))
     return {label: found[label] for label in settings.method_order(found)}
 
 
-def best(series: Points, metric: metrics.Metric, settings: Settings) -> str | None:
+def best(series: Points, metric: Metric, settings: Settings) -> str | None:
     """The leader at the strongest compression, the floor and the reference aside."""
     others = {label: line for label, line in series.items() if label not in (settings.floor, settings.reference)}
     if not others:
@@ -68,47 +84,45 @@ def best(series: Points, metric: metrics.Metric, settings: Settings) -> str | No
     return max(at_last, key=lambda label: metric.sign * at_last[label])
 
 
-def _interval(own: Outcome, scale: float, settings: Settings) -> tuple[float, float, float]:
+def _interval(own: Attempts, scale: float, settings: Settings) -> tuple[float, float, float]:
     values = own.values() * scale
     low, high = statistics.mean_interval(values, settings.alpha)
     mean = float(np.mean(values))
     return (mean, low, high) if np.isfinite(low) else (mean, mean, mean)
 
 
-def draw(results: Results, folder: Path, settings: Settings) -> list[Drawing]:
-    """One figure a dataset, teacher and student architecture that was run at two ratios or more."""
+def draw(findings: Findings, folder: Path) -> list[Drawing]:
+    """One figure per dataset, teacher and student architecture that was run at two ratios or more."""
     drawings = []
-    for (dataset, teacher, kind), families in groups(results).items():
-        series = points(results, families, settings)
+    for (dataset, teacher, kind), families in groups(findings.results).items():
+        series = points(findings, families)
         if series and len(families) > 1:
-            title = f"{settings.dataset_title(dataset)}: {teacher} → {kind} students"
-            name = f"scores-{slug(dataset)}-{slug(teacher)}-{slug(kind)}"
-            drawings.append(_figure(results, folder, settings, families, series, title, name))
+            title = f"{findings.settings.dataset_title(dataset)}: {teacher} → {kind} students"
+            name = f"{KIND}-{slug(dataset)}-{slug(teacher)}-{slug(kind)}"
+            drawings.append(_figure(findings, families, series, title, name, folder))
     return drawings
 
 
-def _figure(
-    results: Results, folder: Path, settings: Settings, families: list[Family], series: Points, title: str, name: str
-) -> Drawing:
+def _figure(findings: Findings, families: list[Family], series: Points, title: str, name: str, folder: Path) -> Drawing:
     """Scores with the teacher on the left; on the right the gains over the floor, where methods can be told apart."""
-    dataset, teacher = families[0].dataset, families[0].teacher
-    metric = results.metric(dataset)
+    settings, metric = findings.settings, findings.metric(families[0])
     base = settings.floor if settings.floor in series else settings.reference
-    differences = gains(results, families, base, settings)
+    against = settings.method_title(base)
+    differences = gains(findings, families, base)
     leader = best(series, metric, settings)
     styles = looks(series, leader, settings)
-    ratios = [results.ratio(family) for family in families]
+    ratios = [findings.results.ratio(family) for family in families]
     with canvas(name):
         height = max(3.4, 0.165 * len(series) + 0.8)
         figure = Figure(figsize=(8.6, height))
         left = figure.add_axes((0.06, 0.55 / height, 0.32, 1 - 1.05 / height))
         right = figure.add_axes((0.46, 0.55 / height, 0.36, 1 - 1.05 / height))
         _lines(left, {label: series[label] for label in series if styles[label].strong}, styles)
-        _teacher(left, outcome(results.teacher_runs(dataset, teacher, settings.ceiling)), metric.scale, settings)
+        _teacher(left, findings.attempts[families[0]].get(settings.ceiling), metric.scale, settings)
         _lines(right, differences, styles)
-        right.axhline(0, color="#333333", linewidth=0.8, zorder=0)
+        right.axhline(0, color=DARK, linewidth=0.8, zorder=0)
         left.set_title(metric.title)
-        right.set_title(f"Gain over {settings.method_title(base)}, {metric.unit}")
+        right.set_title(f"Gain over {against}, {metric.unit}")
         for axes in (left, right):
             _ratio_axis(axes, ratios, [family.student for family in families])
         ends = {label: (line[-1][0], line[-1][1]) for label, line in differences.items()}
@@ -116,14 +130,14 @@ def _figure(
         figure.text(0.0, 1 - 0.1 / height, title, weight="bold", va="center", size=TEXT_SIZE + 1)
         caption = (
             "Left: mean test score at each ratio; dotted, the teacher. Right: the same as mean paired gain over "
-            f"{settings.method_title(base)}, every method named. Coloured, with {100 * (1 - settings.alpha):g} % "
-            "t-intervals over seeds: the floor, the reference, the spotlit methods, and the best at the strongest "
-            "compression. A point is left out where a run of that method failed."
+            f"{against}, every method named. Coloured, with {settings.level} % t-intervals over seeds: the floor, the "
+            "reference, the spotlit methods, and the best at the strongest compression. A point is left out where a "
+            "run of that method failed."
         )
         alt = f"Line charts of {metric.title}, and of its gain, against compression: {len(series)} methods, {title}."
         if leader:
-            alt += f" At {metrics.ratio(ratios[-1])} the highest is {settings.method_title(leader)}."
-        return finish(figure, folder, KIND, name, title, caption, alt)
+            alt += f" At {printing.ratio(ratios[-1])} the highest is {settings.method_title(leader)}."
+        return finish(figure, folder, name, title, caption, alt)
 
 
 def _ratio_axis(axes: Axes, ratios: list[float], students: list[str]) -> None:
@@ -131,11 +145,11 @@ def _ratio_axis(axes: Axes, ratios: list[float], students: list[str]) -> None:
     axes.set_xlim(min(ratios) * 0.9, max(ratios) * 1.1)
     axes.xaxis.set_major_locator(FixedLocator(ratios))
     axes.xaxis.set_minor_locator(NullLocator())
-    sizes = [metrics.ratio(ratio) for ratio in ratios]
+    sizes = [printing.ratio(ratio) for ratio in ratios]
     named = [f"{size}\n{student}" for size, student in zip(sizes, students, strict=True)]
     axes.set_xticklabels(named if _fit(axes, ratios, students) else sizes)
     axes.set_xlabel("Compression (parameters of teacher / student)")
-    axes.grid(axis="y", color="#e8e8e8", linewidth=0.6)
+    axes.grid(axis="y", **GRID)
 
 
 def _fit(axes: Axes, ratios: list[float], names: list[str]) -> bool:
@@ -157,7 +171,7 @@ def _lines(axes: Axes, series: Points, styles: dict[str, Look]) -> None:
         if not look.strong:
             axes.plot(x, mean, color=PALE, linewidth=1, marker=".", markersize=3, zorder=1)
             continue
-        # A small sideways step a method keeps intervals at one ratio from covering each other.
+        # A small sideways step per method keeps intervals at one ratio from covering each other.
         x = x * 1.012 ** (strong.index(label) - (len(strong) - 1) / 2)
         axes.errorbar(
             x,
@@ -174,8 +188,8 @@ def _lines(axes: Axes, series: Points, styles: dict[str, Look]) -> None:
         )
 
 
-def _teacher(axes: Axes, own: Outcome, scale: float, settings: Settings) -> None:
-    if not own.scores or own.complaint:
+def _teacher(axes: Axes, own: Attempts | None, scale: float, settings: Settings) -> None:
+    if own is None or not own.complete:
         return
     mean, low, high = _interval(own, scale, settings)
     axes.axhspan(low, high, color="#eeeeee", zorder=0)
@@ -189,5 +203,5 @@ def _teacher(axes: Axes, own: Outcome, scale: float, settings: Settings) -> None
         textcoords="offset points",
         ha="right",
         va="top",
-        color="#555555",
+        color=SOFT,
     )

@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from reports.metrics import metric
+from reports.rows import Status
 from workflow import config as configuration
 from workflow.errors import UserError, command
 from workflow.specs import Configuration
@@ -33,18 +35,21 @@ def choose(runs: pd.DataFrame, config: Configuration) -> pd.DataFrame:
     A candidate with a training that is not "ok" cannot be chosen.
 
     Raises:
-        UserError: no candidate of a method has finished all its trainings.
+        UserError: no candidate of a method has finished all its trainings, or the datasets' metrics point in opposite
+            directions.
     """
-    lower_is_better = set(runs["metric"]) == {"rmse"}
+    signs = {metric(name).sign for name in runs["metric"].unique()}
+    if len(signs) > 1:
+        raise UserError("the datasets of a tuning run must agree on whether larger scores are better")
     rows = []
     for name, labels in candidates(config).items():
         for label in labels:
             cell = runs[runs["method"] == label]
-            whole = len(cell) > 0 and (cell["status"] == "ok").all()
+            whole = len(cell) > 0 and (cell["status"] == Status.OK).all()
             score = cell["valid"].mean() if whole else float("nan")
             rows.append((name, label, config.method(label).hyperparameters, score))
     table = pd.DataFrame(rows, columns=["method", "candidate", "hyperparameters", "valid"])
-    signed = table["valid"] * (-1 if lower_is_better else 1)
+    signed = table["valid"] * next(iter(signs), 1)
     finished = table[signed.notna()]
     missing = set(table["method"]) - set(finished["method"])
     if missing:

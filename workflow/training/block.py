@@ -109,12 +109,14 @@ class Block:
         named = {"student": spec.student, "method": spec.method, "ratio_target": spec.ratio_target}
 
         def train(seed: int) -> Trained:
-            return self._distill_one(spec, seed, teachers)
+            return self._distill_one(seed, teachers)
 
         self.keep_weights = keep_weights
         self._run(seeds, {**named, **ratios(large, small)}, train, lambda seed: knowledge_content(teachers, seed))
 
-    def _distill_one(self, spec: CellSpec, seed: int, teachers: list[Path]) -> Trained:
+    def _distill_one(self, seed: int, teachers: list[Path]) -> Trained:
+        spec = self.spec
+        assert isinstance(spec, CellSpec)
         path = knowledge_file(teachers, seed)
         if path is None:
             reason = f"teacher of seed {seed} has no knowledge: {teacher_trouble(teachers, seed)}"

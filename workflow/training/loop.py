@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from methods.contract import Method, Signals
 from methods.vocabulary import Objective
+from reports.metrics import Metric, metric
 from reports.rows import Status
 from workflow.models.model import Dropout, Model
 from workflow.specs import TrainingSettings
-from workflow.task import SPLITS, Metric
+from workflow.task import SPLITS
 from workflow.training import optimizers
 from workflow.training.feeds.step import Feed, Step
-from workflow.training.metrics import METRICS, better
 from workflow.training.seeds import Streams
 
 TRACES = 10
@@ -96,7 +96,7 @@ def fit(
     started = time.perf_counter()
     optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
     dropout = Dropout(streams.generator("dropout"))
-    outcome, best = Outcome(Status.OK), _Best(feed.task.metric)
+    outcome, best = Outcome(Status.OK), _Best(metric(feed.task.metric))
     for epoch, steps in enumerate(feed.steps(streams, teacher), start=1):
         optimizer.set_rate(_rate(training, epoch))
         loss = _epoch(model, method, steps, dropout, optimizer, feed.task.objective, training.loss)
@@ -130,8 +130,8 @@ class _Best:
         stale: evaluations since then.
     """
 
-    def __init__(self, metric: Metric) -> None:
-        self.metric = metric
+    def __init__(self, selects: Metric) -> None:
+        self.selects = selects
         self.score: float | None = None
         self.epoch: int | None = None
         self.stale = 0
@@ -139,7 +139,7 @@ class _Best:
 
     def see(self, epoch: int, valid: float, model: Model) -> None:
         self.stale += 1
-        if better(self.metric, valid, self.score):
+        if self.selects.better(valid, self.score):
             self.score, self.epoch, self.stale = valid, epoch, 0
             self.weights = {name: value.clone() for name, value in model.state_dict().items()}
 
@@ -184,16 +184,16 @@ def _epoch(
 def score(model: Model, feed: Feed, part: str) -> float:
     """The metric on one part of the split, from a forward pass without dropout that answers for it alone."""
     model.eval()
-    return METRICS[feed.task.metric](feed.predict(model, part), feed.units(part)[1])
+    return metric(feed.task.metric).function(feed.predict(model, part), feed.units(part)[1])
 
 
 @torch.no_grad()
 def evaluate(model: Model, feed: Feed) -> dict[str, float]:
     """The metric on train, valid and test, from one forward pass without dropout."""
     model.eval()
-    logits = feed.predict(model)
+    logits, function = feed.predict(model), metric(feed.task.metric).function
     parts = {part: feed.units(part) for part in SPLITS}
-    return {part: METRICS[feed.task.metric](logits[rows], labels) for part, (rows, labels) in parts.items()}
+    return {part: function(logits[rows], labels) for part, (rows, labels) in parts.items()}
 
 
 def _record_scores(outcome: Outcome, loss: float, valid: float) -> None:

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from reports.figures.style import BLACK, BLUE, GREEN, ORANGE, RC, VERMILLION, WIDTH
+from reports.figures.parts.style import BLACK, BLUE, GREEN, ORANGE, RC, VERMILLION, WIDTH
 from tests.benchmarks.tables import Row
 from workflow.files import replacing
 

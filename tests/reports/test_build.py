@@ -14,11 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import build, latex, published, tables
+from reports import build
 from reports.comparisons import COLUMNS
-from reports.results import Results, families, prepare
-from reports.settings import Settings
-from tests.unit import report_samples as samples
+from tests.reports import samples
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("supervised", "kd", "gcrd", "abkd")
@@ -138,12 +136,6 @@ def test_markdown_rows_all_have_the_same_number_of_cells(nasty):
             assert len(widths) == 1, line
 
 
-def test_latex_specials_are_spelt_out():
-    assert latex.escape("a_b & 5% #1 $x {y} ~^\\") == (
-        r"a\_b \& 5\% \#1 \$x \{y\} \textasciitilde{}\textasciicircum{}\textbackslash{}"
-    )
-
-
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
 def test_latex_compiles_with_booktabs_alone(nasty, tmp_path):
     inputs = "".join(f"\\input{{{nasty[0]}/tables/{name}.tex}}\n\\clearpage\n" for name in ("main", "comparisons"))
@@ -218,51 +210,3 @@ def test_an_earlier_figure_that_no_longer_belongs_goes(tmp_path):
     (folder / "figures" / "curves-gone.svg").write_text("<svg/>")
     build.write(folder, samples.settings())
     assert not list((folder / "figures").iterdir())
-
-
-def published_results() -> tuple[Results, Settings]:
-    place = {"dataset": "ogbn-arxiv", "teacher": "gat-3x250x3h", "student": "gcn-2x256"}
-    runs = samples.frame(
-        samples.cell([0.7150, 0.7170], method="kd", **place),
-        samples.cell([0.6500, 0.6520], method="gcrd", **place),
-        samples.cell([0.7000, 0.7020], method="abkd", **place),
-        samples.teacher_rows([0.7391], dataset="ogbn-arxiv", teacher="gat-3x250x3h", student="gat-3x250x3h"),
-        samples.cell([0.7], method="kd", dataset="ogbn-arxiv", teacher="gat-3x250x3h", student="gcn-2x64"),
-    )
-    settings = Settings.parse(samples.settings())
-    ready = prepare(runs)
-    empty = pd.DataFrame()
-    return Results(ready, empty, empty, empty, {}, families(ready, settings)), settings
-
-
-def test_published_figures_stand_beside_their_own_cell_only():
-    rows = published.rows(*published_results())
-    assert [(row.student, row.method) for row in rows] == [("gcn-2x256", label) for label in ("teacher", "kd", "gcrd")]
-    teacher, kd, gcrd = rows
-    assert (kd.published_mean, kd.published_std, kd.published_params) == (71.55, 0.25, 43816)
-    assert kd.reproduced_mean == pytest.approx(71.6)
-    assert kd.difference == pytest.approx(0.05)
-    assert kd.within is True
-    assert gcrd.within is False
-    assert teacher.within is None, "one seed has no standard deviation to pool"
-
-
-def test_survivors_of_failed_seeds_are_not_compared_with_what_is_published():
-    found, settings = published_results()
-    found.runs.loc[(found.runs["method"] == "kd") & (found.runs["seed"] == 1), ["status", "usable"]] = ["oom", False]
-    assert [row.method for row in published.rows(found, settings)] == ["teacher", "gcrd"]
-
-
-def test_two_pooled_deviations_by_hand():
-    assert published.pooled_std(0.3, 0.4) == pytest.approx(np.sqrt(0.125))
-
-
-def test_published_claims_follow_the_dataset():
-    found, _ = published_results()
-    assert published.claims(found) == []
-    assert all({"source"} <= set(block) for block in published.facts())
-
-
-def test_the_legend_names_the_method_of_the_arrows():
-    settings = Settings.parse(samples.settings(arrows="gcrd"))
-    assert "than G-CRD" in tables.legend(settings)

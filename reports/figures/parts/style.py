@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from reports.settings import Settings
 BLACK, BLUE, VERMILLION, PURPLE, GREEN, ORANGE = "#000000", "#0072b2", "#d55e00", "#b0508a", "#00795a", "#b87700"
 """The palette of Okabe and Ito, the last three darkened so that text in them reads on white (contrast above 3)."""
 GREY, PALE = "#767676", "#c9c9c9"
+DARK, SOFT = "#333333", "#555555"
+GRID: dict[str, Any] = {"color": "#e8e8e8", "linewidth": 0.6}
 TEXT_SIZE = 8.5  # points
 PADDING = 0.06  # inches around a figure
 WIDTH = 6.4  # inches, so that a figure needs no shrinking on a text column
@@ -37,7 +40,7 @@ RC: dict[Any, Any] = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
+    "axes.edgecolor": SOFT,
     "axes.axisbelow": True,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -54,6 +57,9 @@ class Look:
     strong: bool
 
 
+SPOTS = ((VERMILLION, "^"), (PURPLE, "D"), (ORANGE, "v"))
+LINES = ("-", ":", "--")
+"""Nine spotlit methods can be told apart; any further one recedes like the rest."""
 WEAK = Look(GREY, "", "-", False)
 
 
@@ -62,14 +68,12 @@ class Drawing:
     """A figure that has been written.
 
     Attributes:
-        kind: the section of the page that it belongs to.
         slug: file name without suffix.
         title, caption: for the page; alt: for readers who cannot see it.
         svg: source text.
         width: natural width in CSS pixels.
     """
 
-    kind: str
     slug: str
     title: str
     caption: str
@@ -91,9 +95,8 @@ def looks(labels: Iterable[str], best: str | None, settings: Settings) -> dict[s
         settings.floor: Look(BLACK, "s", "--", True),
         settings.reference: Look(BLUE, "o", "-", True),
     }
-    styles = [Look(VERMILLION, "^", "-", True), Look(PURPLE, "D", "-", True), Look(ORANGE, "v", "-", True)]
-    for label, look in zip(settings.spotlight, styles, strict=False):
-        strong.setdefault(label, look)
+    for label, (line, (colour, marker)) in zip(settings.spotlight, product(LINES, SPOTS), strict=False):
+        strong.setdefault(label, Look(colour, marker, line, True))
     if best is not None:
         strong.setdefault(best, Look(GREEN, "P", "-.", True))
     return {label: strong.get(label, WEAK) for label in labels}
@@ -153,7 +156,7 @@ def label_ends(
         )
 
 
-def finish(figure: Figure, folder: Path, kind: str, slug: str, title: str, caption: str, alt: str) -> Drawing:
+def finish(figure: Figure, folder: Path, slug: str, title: str, caption: str, alt: str) -> Drawing:
     """Writes `slug.svg` and `slug.pdf`. Call inside `canvas(slug)`."""
     vector = folder / f"{slug}.svg"
     # Measured once for both formats: "tight" would draw the figure another time for each.
@@ -174,4 +177,4 @@ def finish(figure: Figure, folder: Path, kind: str, slug: str, title: str, capti
         )
     svg = vector.read_text(encoding="utf-8")
     points = float(svg.partition('width="')[2].partition("pt")[0])
-    return Drawing(kind, slug, title, caption, alt, svg, round(points * 96 / 72))
+    return Drawing(slug, title, caption, alt, svg, round(points * 96 / 72))

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports import ranking, statistics
-from reports.figures.style import spread
+from reports import statistics
 
 # Student (1908), "The probable error of a mean": extra hours of sleep under two drugs, ten patients.
 DRUG_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
@@ -145,24 +144,3 @@ def test_gap_closed_by_hand_and_its_guard():
     noisy = np.array([0.60, 0.90, 0.75])
     assert np.isnan(statistics.gap_closed(floor, floor, noisy)), "a teacher within the noise leaves no gap"
     assert np.isnan(statistics.gap_closed(floor[:1], floor[:1], ceiling[:1]))
-
-
-def test_critical_difference_by_demsars_table():
-    # Demsar 2006: q(.05) = 2.728 for 5 classifiers, 3.031 for 8; on 30 data sets.
-    assert ranking.critical_difference(5, 30) == pytest.approx(2.728 * np.sqrt(30 / 180), abs=1e-3)
-    assert ranking.critical_difference(8, 5) == pytest.approx(3.031 * np.sqrt(72 / 30), abs=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("methods", "datasets", "enough"), [(8, 5, False), (3, 4, False), (2, 50, False), (18, 9, False), (18, 12, True)]
-)
-def test_which_datasets_can_carry_a_test(methods, datasets, enough):
-    assert ranking.carries(methods, datasets) is enough
-
-
-def test_labels_are_moved_apart_as_little_as_possible():
-    moved = spread([0.5, 0.5, 0.9], gap=0.1, low=0.0, high=1.0)
-    assert moved == pytest.approx([0.45, 0.55, 0.9])
-    bottom = spread([0.0, 0.01, 0.02], gap=0.1, low=0.0, high=1.0)
-    assert bottom == pytest.approx([0.0, 0.1, 0.2])
-    assert np.diff(np.sort(spread(np.zeros(30), gap=0.1, low=0.0, high=1.0))) == pytest.approx(0.1)

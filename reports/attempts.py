@@ -1,0 +1,116 @@
+"""What became of the trainings of each method, before anything is compared: scores, failures, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from reports import statistics
+from reports.results import Family, Results
+from reports.rows import Status
+from reports.settings import Settings
+
+NO_SCORE = "no score"
+"""Word for a training that ended well and left no finite test score."""
+
+
+class Verdict(StrEnum):
+    """What is said of a method against the reference; the first word of the column `verdict` of comparisons.csv."""
+
+    REFERENCE = "reference"
+    BETTER = "better"
+    WORSE = "worse"
+    NO_DIFFERENCE = "no difference"
+    TOO_FEW_SEEDS = "too few seeds"
+    NO_VERDICT = "no verdict"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    def because(self, reason: str) -> str:
+        """`failed: 3 of 20 diverged`; the word alone without a reason."""
+        return f"{self}: {reason}" if reason else str(self)
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The trainings of one method in one family, or of one teacher.
+
+    Attributes:
+        scores: seed -> test score as stored, of the trainings that gave one.
+        attempted: number of trainings that were not skipped.
+        failures: status -> number of trainings, in the order of the words; NO_SCORE among them.
+        reason: the distinct reasons given, joined.
+        skipped: whether the method does not apply here at all.
+    """
+
+    scores: Mapping[int, float]
+    attempted: int
+    failures: Mapping[str, int]
+    reason: str
+    skipped: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether every training gave a score: what survives of the others is not a fair sample."""
+        return bool(self.scores) and not self.failures and not self.skipped
+
+    @property
+    def trouble(self) -> tuple[Verdict, str] | None:
+        """The verdict, with its reason, on a method that failed or was skipped."""
+        if self.skipped:
+            return Verdict.SKIPPED, self.reason or "no reason given"
+        if not self.failures:
+            return None
+        counts = (f"{count} of {self.attempted} {status}" for status, count in self.failures.items())
+        return Verdict.FAILED, ", ".join(counts)
+
+    @property
+    def words(self) -> str:
+        """`diverged 2/10`, `skipped`, or nothing."""
+        if self.skipped:
+            return str(Verdict.SKIPPED)
+        return ", ".join(f"{status} {count}/{self.attempted}" for status, count in self.failures.items())
+
+    def values(self) -> statistics.Scores:
+        """[n] scores as stored, ordered by seed."""
+        return np.array([self.scores[seed] for seed in sorted(self.scores)], dtype=float)
+
+
+def read(rows: pd.DataFrame) -> Attempts:
+    """Reads the rows of one method in one family, or of one teacher."""
+    usable = rows[rows["usable"]]
+    attempted = rows[rows["status"] != Status.SKIPPED]
+    troubled = attempted[~attempted["usable"]]
+    counts = troubled["status"].replace(Status.OK, NO_SCORE).value_counts().sort_index()
+    reasons = rows.loc[~rows["usable"], "reason"]
+    return Attempts(
+        scores={int(seed): float(test) for seed, test in zip(usable["seed"], usable["test"], strict=True)},
+        attempted=len(attempted),
+        failures={str(status): int(count) for status, count in counts.items()},
+        reason="; ".join(sorted({reason for reason in reasons if reason})),
+        skipped=len(rows) > 0 and attempted.empty,
+    )
+
+
+def of_family(results: Results, family: Family, settings: Settings) -> dict[str, Attempts]:
+    """Label -> attempts in display order, those of the family's teacher among them."""
+    rows = family.rows(results.runs)
+    found = {str(label): read(group) for label, group in rows.groupby("method") if label != settings.ceiling}
+    runs = results.runs[results.runs["method"] == settings.ceiling]
+    teacher = runs[(runs["dataset"] == family.dataset) & (runs["teacher"] == family.teacher)]
+    if len(teacher):
+        found[settings.ceiling] = read(teacher)
+    return {label: found[label] for label in settings.method_order(found)}
+
+
+def pairs(left: Attempts, right: Attempts, sign: int) -> tuple[statistics.Scores, statistics.Scores]:
+    """Scores of the seeds that both have, turned by `sign` so that larger is better."""
+    seeds = sorted(set(left.scores) & set(right.scores))
+    return (
+        sign * np.array([left.scores[seed] for seed in seeds], dtype=float),
+        sign * np.array([right.scores[seed] for seed in seeds], dtype=float),
+    )

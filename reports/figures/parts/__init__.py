@@ -1,0 +1,1 @@
+"""What figures share. No file here is a figure."""

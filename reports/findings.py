@@ -1,0 +1,60 @@
+"""Everything that a report says, worked out once; tables, sentences, figures and the page only print it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports import attempts, cells, comparisons, ranking
+from reports.attempts import Attempts
+from reports.cells import Column, Panel
+from reports.comparisons import Comparison
+from reports.metrics import Metric
+from reports.ranking import Ranking
+from reports.results import Family, Results
+from reports.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What the tables, the sentences and every figure of a report are made of.
+
+    Attributes:
+        attempts: family -> label -> what became of the trainings, in display order, the teacher's among them.
+        comparisons: family -> one entry per method, in display order, the teacher left out.
+        columns: family -> its column of the main table.
+        panels: the main table, one per dataset.
+        ranking: the methods across datasets.
+    """
+
+    results: Results
+    settings: Settings
+    attempts: Mapping[Family, Mapping[str, Attempts]]
+    comparisons: Mapping[Family, list[Comparison]]
+    columns: Mapping[Family, Column]
+    panels: list[Panel]
+    ranking: Ranking
+
+    @classmethod
+    def of(cls, results: Results, settings: Settings) -> Findings:
+        """Makes every test that the report prints."""
+        families = results.families
+        found = {family: attempts.of_family(results, family, settings) for family in families}
+        compared = {
+            family: comparisons.compare(found[family], results.metric(family.dataset).sign, settings)
+            for family in families
+        }
+        columns = {
+            family: cells.column(results, family, found[family], compared[family], settings) for family in families
+        }
+        panels = cells.panels(results, columns, settings)
+        return cls(results, settings, found, compared, columns, panels, ranking.rank(results.runs, settings))
+
+    def metric(self, family: Family) -> Metric:
+        """The metric of a family's test scores."""
+        return self.results.metric(family.dataset)
+
+    def title(self, family: Family) -> str:
+        """`ogbn-arxiv: gat-3x250x3h → gcn-2x256, 33×`."""
+        dataset = self.settings.dataset_title(family.dataset)
+        return f"{dataset}: {family.teacher} → {family.student}, {self.results.size(family)}"

@@ -1,0 +1,53 @@
+"""How numbers that belong to no metric are written, the same in every table, sentence and figure."""
+
+from __future__ import annotations
+
+import math
+
+ABSENT = "—"
+MINUS = "−"  # the typographic minus: a hyphen breaks lines between sign and number
+
+
+def p_value(p: float) -> str:
+    """`0.012`, `< 0.001`, or a dash where there is none."""
+    if not math.isfinite(p):
+        return ABSENT
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_statement(p: float) -> str:
+    """The same behind the letter p: `= 0.012` or `< 0.001`."""
+    return p_value(p) if p < 0.001 else f"= {p_value(p)}"
+
+
+def ratio(value: float) -> str:
+    """`40×`, with three significant digits."""
+    return ABSENT if not math.isfinite(value) else f"{float(f'{value:.3g}'):g}×"
+
+
+def count(value: float) -> str:
+    """A whole number with a thin space at every third digit."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def fraction(value: float, decimals: int) -> str:
+    """A number with its decimals, or a dash where there is none."""
+    return ABSENT if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def percent(share: float) -> str:
+    """A share as whole percent, through an integer so that a small loss is not printed as -0."""
+    return ABSENT if math.isnan(share) else f"{round(100 * share):d} %".replace("-", MINUS)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `42 s`, `12.3 min` or `4.2 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def listed(words: list[str]) -> str:
+    """`a, b and c`; with semicolons where a name holds a comma itself."""
+    separator = "; " if any("," in word for word in words) else ", "
+    return words[0] if len(words) == 1 else f"{separator.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,65 @@
+"""The main table: what is bold, which way arrows point, what is absent."""
+
+from __future__ import annotations
+
+from reports.cells import Column
+from tests.reports import samples
+from tests.reports.samples import BASE, OTHER
+
+
+def column(*parts, **changes) -> Column:
+    (shown,) = samples.findings(*parts, **changes).columns.values()
+    return shown
+
+
+def test_a_method_absent_at_one_ratio_is_a_dash_there():
+    parts = [
+        samples.cell(BASE),
+        samples.cell(BASE, method="abkd"),
+        samples.cell(BASE, student="gcn-2x8", ratio_target=80.0, ratio=79.0),
+    ]
+    (panel,) = samples.findings(*parts).panels
+    assert [each.size for each in panel.columns] == ["40×", "80×"]
+    assert "abkd" in panel.methods
+    assert "abkd" not in panel.columns[1].cells
+
+
+def test_teachers_stand_in_the_table_but_never_win():
+    shown = column(samples.cell(BASE), samples.teacher_rows(BASE + 0.1))
+    assert list(shown.cells) == ["teacher", "kd"]
+    assert not shown.cells["teacher"].bold
+    assert shown.cells["kd"].bold
+
+
+def test_bold_is_the_best_and_its_equals():
+    shown = column(
+        samples.cell(BASE),
+        samples.cell(BASE + 0.01 + OTHER, method="abkd"),
+        samples.cell(BASE + 0.01 + OTHER[::-1], method="stride"),
+        samples.cell(BASE - 0.01 + OTHER, method="at"),
+    )
+    assert {label for label, cell in shown.cells.items() if cell.bold} == {"abkd", "stride"}
+    assert {label: cell.arrow for label, cell in shown.cells.items()} == {
+        "kd": "",
+        "at": "down",
+        "abkd": "up",
+        "stride": "up",
+    }
+
+
+def test_arrows_compare_with_the_reference():
+    parts = (
+        samples.cell(BASE),
+        samples.cell(BASE - 0.02 + OTHER, method="supervised"),
+        samples.cell(BASE, method="abkd"),
+    )
+    shown = column(*parts)
+    assert shown.cells["supervised"].arrow == "down"
+    assert shown.cells["abkd"].arrow == ""
+    shown = column(*parts, reference="supervised")
+    assert shown.cells["supervised"].arrow == ""
+    assert shown.cells["abkd"].arrow == "up"
+
+
+def test_printed_cells_are_percent_with_two_decimals():
+    assert column(samples.cell([0.8, 0.82])).cells["kd"].text == "81.00 ± 1.41"

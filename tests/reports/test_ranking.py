@@ -1,0 +1,77 @@
+"""Ranks across datasets, and whether there are enough of them for a test."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import ranking
+from reports.results import prepare
+from reports.settings import Settings
+from tests.reports import samples
+from tests.reports.samples import BASE
+
+
+def many_datasets(count: int) -> pd.DataFrame:
+    parts = []
+    for number in range(count):
+        for place, method in enumerate(("kd", "abkd", "at")):
+            parts.append(samples.cell(BASE - 0.05 * place, method=method, dataset=f"data-{number:02d}"))
+    return samples.frame(*parts)
+
+
+def test_ranks_use_one_row_per_dataset():
+    settings = Settings.parse(samples.settings())
+    few = ranking.rank(prepare(many_datasets(5)), settings)
+    assert few.ranks.to_dict() == {"kd": 1, "abkd": 2, "at": 3}
+    assert (few.datasets, few.enough) == (5, False), "50 rows, but five datasets"
+    many = ranking.rank(prepare(many_datasets(12)), settings)
+    assert many.enough
+    # Friedman with equal ranks everywhere: chi2 = 12 N / (k (k + 1)) sum (R - 2)^2 = 24 on 2 degrees of freedom.
+    assert many.friedman_p == pytest.approx(np.exp(-12))
+    assert many.nemenyi.loc["kd", "at"] < 0.05
+
+
+def test_more_ratios_do_not_make_more_datasets():
+    runs = many_datasets(6)
+    # At the second ratio the order of kd and abkd is reversed: their mean ranks tie, and at stays last.
+    other = runs.assign(student="gcn-2x8", ratio_target=80.0, ratio=79.0)
+    other["test"] += 0.1 * (other["method"] == "abkd")
+    found = ranking.rank(prepare(pd.concat([runs, other])), Settings.parse(samples.settings()))
+    assert found.datasets == 6
+    assert found.ranks.to_dict() == {"kd": 1.5, "abkd": 1.5, "at": 3}
+
+
+def test_an_incomplete_method_is_not_ranked():
+    runs = many_datasets(5)
+    runs.loc[(runs["method"] == "at") & (runs["dataset"] == "data-03") & (runs["seed"] == 4), "status"] = "diverged"
+    found = ranking.rank(prepare(runs), Settings.parse(samples.settings()))
+    assert found.dropped == ["at"]
+    assert list(found.ranks.index) == ["kd", "abkd"]
+
+
+def test_ranks_turn_round_for_errors():
+    runs = many_datasets(5).assign(metric="rmse")
+    assert ranking.rank(prepare(runs), Settings.parse(samples.settings())).ranks["at"] == 1
+
+
+def test_no_test_across_datasets_on_single_seeds():
+    runs = many_datasets(12)
+    assert ranking.rank(prepare(runs), Settings.parse(samples.settings())).enough
+    single = runs[runs["seed"] == runs["seed"].min()]
+    found = ranking.rank(prepare(single), Settings.parse(samples.settings()))
+    assert not found.enough and np.isnan(found.friedman_p)
+
+
+def test_critical_difference_by_demsars_table():
+    # Demsar 2006: q(.05) = 2.728 for 5 classifiers, 3.031 for 8; on 30 data sets.
+    assert ranking.critical_difference(5, 30) == pytest.approx(2.728 * np.sqrt(30 / 180), abs=1e-3)
+    assert ranking.critical_difference(8, 5) == pytest.approx(3.031 * np.sqrt(72 / 30), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("methods", "datasets", "enough"), [(8, 5, False), (3, 4, False), (2, 50, False), (18, 9, False), (18, 12, True)]
+)
+def test_which_datasets_can_carry_a_test(methods, datasets, enough):
+    assert ranking.carries(methods, datasets) is enough

@@ -1,0 +1,51 @@
+"""The summary in words says what the tests say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reports import sentences
+from tests.reports import samples
+from tests.reports.samples import BASE, OTHER
+
+
+def first_sentence(*parts) -> str:
+    found = samples.findings(*parts)
+    return sentences.family_statement(found, found.results.families[0]).sentences[0]
+
+
+def test_the_summary_says_what_the_tests_say():
+    found = samples.findings(
+        samples.cell(BASE),
+        samples.cell(BASE + 0.01 + OTHER, method="stride"),
+        samples.cell(BASE + OTHER, method="abkd"),
+        samples.cell(BASE - 0.02 + OTHER, method="supervised"),
+    )
+    words = sentences.family_statement(found, found.results.families[0])
+    assert words.where == "At 40× (gcn-3x256 → gcn-2x16)"
+    text = " ".join(words.sentences)
+    assert "1 of 2 tested methods beats KD significantly: STRIDE." in text
+    assert "ABKD does not differ significantly from KD (difference +0.01 points, 95 % interval [" in text
+    assert "Supervised is worse than KD" in text
+    assert "Best mean: STRIDE 81.01 ± 0.75" in text
+
+
+def test_why_nothing_was_tested_is_said_in_words():
+    few = first_sentence(samples.cell(BASE[:3]), samples.cell(BASE[:3], method="abkd"))
+    assert few == "No test: a p-value needs 10 seeds that both methods have, and there are 3."
+    floor = first_sentence(samples.cell(BASE), samples.cell(BASE - 0.1 + OTHER, method="supervised"))
+    assert floor == "No test: no method beside KD was run here."
+    lost = samples.cell([np.nan] * 10, method="abkd", status="oom", reason="memory")
+    assert first_sentence(samples.cell(BASE), lost) == "No test: every method failed or was skipped."
+
+
+def test_only_spotlit_methods_have_a_sentence_of_their_own():
+    rows = (samples.cell(BASE), samples.cell(BASE + OTHER, method="abkd"), samples.cell(BASE + OTHER, method="at"))
+
+    def text(*spotlight: str) -> str:
+        found = samples.findings(*rows, spotlight=spotlight)
+        return " ".join(sentences.family_statement(found, found.results.families[0]).sentences)
+
+    assert "does not differ" not in text()
+    assert "AT does not differ significantly from KD" in text("at")
+    assert "ABKD does not" not in text("at")
