@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 import methods
-from abkd.parts import dissimilarity as dissimilarities
+from abkd.parts import dissimilarity as compare
 from methods.contract import Shape
 from methods.testing import make_batch, make_signals
-from tests.unit.reference_losses import CASES
-from tests.unit.test_losses import STUDENT, TEACHER, LargestTensor, build, shaken, signals, task, view
+from tests.methods.cases import CASES, STUDENT, TEACHER, LargestTensor, build, shaken, signals, task, view
 
 torch.set_num_threads(1)
 
 
 def correlated(n: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Layers of a student (widths 3, 4) and of a teacher (6, 5, 4) that have something in common."""
     generator = torch.Generator().manual_seed(seed)
     base = torch.randn(n, 4, generator=generator, dtype=torch.float64)
 
@@ -27,35 +27,37 @@ def correlated(n: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
         mix = torch.randn(4, width, generator=generator, dtype=torch.float64)
         return (base @ mix + torch.randn(n, width, generator=generator, dtype=torch.float64)).relu() + 2
 
-    return [layer(w) for w in (6, 5, 4)], [layer(w) for w in (3, 4)]
+    teacher = [layer(width) for width in (6, 5, 4)]
+    return [layer(width) for width in (3, 4)], teacher
 
 
 def test_moments_and_rows_agree_with_the_naive_distance() -> None:
     """Values and gradients (students and heads) of both ways, against the [L_t, L_s, n, d] tensor itself."""
-    teacher, student = correlated(40, 0)
+    student, teacher = correlated(40, 0)
     widths_t, widths_s, dim = [6, 5, 4], [3, 4], 7
     generator = torch.Generator().manual_seed(1)
-    v, y = (torch.randn(sum(w), dim, generator=generator, dtype=torch.float64) for w in (widths_t, widths_s))
+    of_teacher, of_student = (
+        torch.randn(sum(w), dim, generator=generator, dtype=torch.float64) for w in (widths_t, widths_s)
+    )
     mixture = torch.rand(3, 2, generator=generator, dtype=torch.float64)
     member = torch.nn.functional.one_hot(torch.repeat_interleave(torch.arange(3), torch.tensor(widths_t)), 3).T
 
-    def naive(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
+    def naive(s: list[Tensor], s_matrices: Tensor, t_matrices: Tensor) -> Tensor:
         def standard(layers: list[Tensor], m: Tensor, widths: list[int]) -> Tensor:
             parts = [h @ part for h, part in zip(layers, m.split(widths), strict=True)]
             return torch.stack([(x - x.mean(0)) / x.var(0, correction=0).sqrt() for x in parts])
 
-        a, b = standard(teacher, v, widths_t), standard(s, y, widths_s)
-        return (a[:, None] - b[None]).square().sum(-1).mean(-1) / dim
+        small, large = standard(s, s_matrices, widths_s), standard(teacher, t_matrices, widths_t)
+        return (large[:, None] - small[None]).square().sum(-1).mean(-1) / dim
 
-    def rows(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
-        x, z = dissimilarities.standardised(teacher, v, widths_t), dissimilarities.standardised(s, y, widths_s)
-        return dissimilarities.by_rows(x, z)
+    def rows(s: list[Tensor], s_matrices: Tensor, t_matrices: Tensor) -> Tensor:
+        return compare.by_rows(compare.standardised(s, s_matrices), compare.standardised(teacher, t_matrices))
 
-    def moments(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
-        return dissimilarities.by_moments(dissimilarities.TeacherMoments(teacher), s, v, y, member)
+    def moments(s: list[Tensor], s_matrices: Tensor, t_matrices: Tensor) -> Tensor:
+        return compare.by_moments(s, compare.TeacherMoments(teacher), s_matrices, t_matrices, member)
 
     def run(way: Callable[[list[Tensor], Tensor, Tensor], Tensor]) -> tuple[Tensor, list[Tensor]]:
-        leaves = [x.clone().requires_grad_() for x in (*student, v, y)]
+        leaves = [x.clone().requires_grad_() for x in (*student, of_student, of_teacher)]
         d = way(leaves[:2], leaves[2], leaves[3])
         (d * mixture).sum().backward()
         return d.detach(), [x.grad for x in leaves]  # type: ignore[misc]
@@ -72,14 +74,14 @@ def test_moments_and_rows_agree_with_the_naive_distance() -> None:
 
 
 def test_the_narrow_way_is_chosen_for_narrow_students() -> None:
-    assert dissimilarities.prefers_moments([64] * 64 + [3], [4] * 4 + [3], 64, 19717)
-    assert not dissimilarities.prefers_moments([256, 256, 40], [256, 40], 64, 90941)
+    assert compare.prefers_moments([4] * 4 + [3], [64] * 64 + [3], 64, 19717)
+    assert not compare.prefers_moments([256, 40], [256, 256, 40], 64, 90941)
 
 
 @pytest.mark.parametrize("moments", [True, False])
 def test_both_ways_are_the_same_method(moments: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES["abkd"][0]
-    monkeypatch.setattr(dissimilarities, "prefers_moments", lambda *args: moments)
+    monkeypatch.setattr(compare, "prefers_moments", lambda *args: moments)
     for kind in ("node", "binary"):
         batch = task(kind)
         s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
@@ -108,7 +110,7 @@ def test_heads_alone_cannot_make_the_dissimilarity_vanish(name: str) -> None:
         sum(terms.values()).backward()  # type: ignore[union-attr]
         optimizer.step()
         value = terms["alignment"].detach()
-    views = (*t.hidden, t.logits), (*s.hidden, s.logits)
+    views = (*s.hidden, s.logits), (*t.hidden, t.logits)
     bound = 2 - 2 * max(canonical_correlation(a, b) for a in views[0] for b in views[1])
     assert bound > 1
     assert value.item() >= bound - 1e-6
@@ -116,16 +118,16 @@ def test_heads_alone_cannot_make_the_dissimilarity_vanish(name: str) -> None:
 
 @pytest.mark.parametrize("factor", [0.0, 1e-6])
 def test_shrinking_heads_or_students_does_not_help(factor: float) -> None:
-    teacher, student = correlated(40, 0)
+    student, teacher = correlated(40, 0)
     generator = torch.Generator().manual_seed(1)
-    v, y = (torch.randn(w, 5, generator=generator, dtype=torch.float64) for w in (15, 7))
+    of_teacher, of_student = (torch.randn(w, 5, generator=generator, dtype=torch.float64) for w in (15, 7))
 
-    def d(s: list[Tensor], v: Tensor, y: Tensor) -> Tensor:
-        x, z = dissimilarities.standardised(teacher, v, [6, 5, 4]), dissimilarities.standardised(s, y, [3, 4])
-        return dissimilarities.by_rows(x, z)
+    def d(s: list[Tensor], s_matrices: Tensor, t_matrices: Tensor) -> Tensor:
+        return compare.by_rows(compare.standardised(s, s_matrices), compare.standardised(teacher, t_matrices))
 
     unrelated = torch.full((3, 2), 2.0, dtype=torch.float64)
-    for shrunk in (d(student, v * factor, y * factor), d([h * factor for h in student], v, y)):
+    small = [h * factor for h in student]
+    for shrunk in (d(student, of_student * factor, of_teacher * factor), d(small, of_student, of_teacher)):
         torch.testing.assert_close(shrunk, unrelated, rtol=0, atol=1e-3)
 
 

@@ -1,0 +1,1 @@
+"""Tests of ABKD and STRIDE, and their slow reference."""

@@ -1,0 +1,148 @@
+"""The slow and obvious version of ABKD, STRIDE and their variants; tests/methods/reference.py says by which rules.
+
+A file in `abkd/` without an entry in CASES fails the build.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from torch import nn
+
+from tests.methods.reference import (
+    Array,
+    Case,
+    Reference,
+    View,
+    batch_norm,
+    case,
+    contrast,
+    global_structure,
+    local_structure,
+    softmax,
+    unit,
+    weight,
+)
+
+
+def pool(h: Array, graph: Array | None) -> Array:
+    if graph is None:
+        return h
+    return np.array([h[graph == k].mean(0) for k in range(int(graph.max()) + 1)])
+
+
+def per_layer(stacked: Array, layers: list[Array]) -> list[Array]:
+    """The matrix [d, d_l] of every layer, from the parameter that stacks their transposes."""
+    result, start = [], 0
+    for h in layers:
+        result.append(stacked[start : start + h.shape[1]].T)
+        start += h.shape[1]
+    return result
+
+
+def attend(method: nn.Module, s: list[Array], t: list[Array], axis: str) -> Array:
+    w = per_layer(weight(method, "attention.query.weight"), t)
+    u = per_layer(weight(method, "attention.key.weight"), s)
+    scores = np.empty((len(t), len(s)))
+    for i in range(len(t)):
+        for j in range(len(s)):
+            query, key = w[i] @ t[i].mean(0), u[j] @ s[j].mean(0)
+            scores[i, j] = sum(query * key) / math.sqrt(len(query))
+    if axis == "teacher":
+        return np.array([softmax(row) for row in scores])
+    if axis == "student":
+        return np.array([softmax(column) for column in scores.T]).T
+    return softmax(scores.ravel()).reshape(scores.shape)
+
+
+def project(method: nn.Module, layers: list[Array], side: str, basis: bool) -> list[Array]:
+    p = weight(method, "subspace.basis") if basis else np.eye(method.dim)
+    heads = per_layer(weight(method, f"subspace.{side}.weight"), layers)
+    return [np.array([p @ (m @ row) for row in h]) for m, h in zip(heads, layers, strict=True)]
+
+
+def structural(name: str, s: Array, t: Array, projected: tuple[Array, ...], tau2: float, edges: Array) -> float:
+    """R_ij of one pair of layers; `projected` holds both layers in the shared subspace where it is needed."""
+    if name == "gcrd":
+        return contrast(*projected, tau2)
+    if name == "gsp":
+        return global_structure(s, t, "cosine")
+    return local_structure(s, t, edges, "cosine") / len(s)
+
+
+def layer_alignment(
+    beta: float = 1.0,
+    gamma: float = 0.1,
+    axis: str = "teacher",
+    dissimilarity: str = "node",
+    attention: bool = True,
+    basis: bool = True,
+    last_teacher: bool = False,
+    last_student: bool = False,
+    structure: str = "",
+    structure_weight: float = 0.1,
+    tau2: float = 0.075,
+) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        s = [*(pool(h, v.graph) for h in v.h_student), v.z_student][-1 if last_student else 0 :]
+        t = [*(pool(h, v.graph) for h in v.h_teacher), v.z_teacher][-1 if last_teacher else 0 :]
+        pairs = [(i, j) for i in range(len(t)) for j in range(len(s))]
+
+        a = attend(method, s, t, axis) if attention else np.full((len(t), len(s)), 1.0 / len(s))
+        mass = a.sum()
+
+        terms: dict[str, float] = {}
+        if basis:
+            p = weight(method, "subspace.basis")
+            terms["orthonormality"] = gamma * ((p.T @ p - np.eye(len(p))) ** 2).sum()
+        embedded = beta > 0 or structure == "gcrd"
+        projected_s = project(method, s, "student", basis) if embedded else []
+        projected_t = project(method, t, "teacher", basis) if embedded else []
+        standard_s, standard_t = [batch_norm(h) for h in projected_s], [batch_norm(h) for h in projected_t]
+        if beta:
+            total = 0.0
+            for i, j in pairs:
+                if dissimilarity == "pooled":
+                    d = sum((unit(projected_s[j].mean(0)) - unit(projected_t[i].mean(0))) ** 2)
+                else:
+                    # Their mean squared distance, but for batch norm's eps, which leaves mean squares a little below 1.
+                    d = 2 - 2 * (standard_s[j] * standard_t[i]).mean()
+                total += a[i, j] * d
+            terms["alignment"] = beta * total / mass
+        if structure:
+            total = 0.0
+            for i, j in pairs:
+                projected = (standard_s[j], standard_t[i]) if embedded else ()
+                total += a[i, j] * structural(structure, s[j], t[i], projected, tau2, v.edges)
+            terms["structure"] = structure_weight * total / mass
+        return terms
+
+    return loss
+
+
+CASES: dict[str, list[Case]] = {
+    "abkd": [
+        case(layer_alignment()),
+        case(layer_alignment(3.0, 0.5, "student"), dim=3, beta=3.0, gamma=0.5, axis="student"),
+        case(layer_alignment(axis="pairs", dissimilarity="pooled"), dim=6, axis="pairs", dissimilarity="pooled"),
+    ],
+    "abkd-uniform": [case(layer_alignment(attention=False)), case(layer_alignment(attention=False), dim=2)],
+    "abkd-last": [case(layer_alignment(attention=False, last_teacher=True, last_student=True))],
+    "abkd-noproj": [case(layer_alignment(basis=False)), case(layer_alignment(basis=False), dim=2)],
+    "abkd-pooled": [case(layer_alignment(dissimilarity="pooled"))],
+    "abkd-many-to-one": [case(layer_alignment(axis="student", last_student=True), dim=8)],
+    "abkd-one-to-many": [case(layer_alignment(last_teacher=True), dim=8)],
+    "abkd-axis-student": [case(layer_alignment(axis="student"))],
+    "abkd-axis-pairs": [case(layer_alignment(axis="pairs"))],
+    "stride": [
+        case(layer_alignment(structure="gcrd")),
+        case(layer_alignment(structure="gsp", structure_weight=5.0), structure="gsp", structure_weight=5.0),
+        case(layer_alignment(structure="lsp", axis="student"), "node", structure="lsp", axis="student"),
+    ],
+    "stride-structure": [
+        case(layer_alignment(beta=0, structure="gcrd", tau2=0.2), tau2=0.2),
+        case(layer_alignment(beta=0, structure="lsp", basis=False), "node", structure="lsp"),
+    ],
+    "stride-embedding": [case(layer_alignment())],
+}

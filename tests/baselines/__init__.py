@@ -1,0 +1,1 @@
+"""Tests of the baselines, and their slow references."""
