@@ -39,10 +39,19 @@ def write(folder: Path, settings: Mapping[str, Any]) -> None:
     write_text(folder / SETTINGS_COPY, json.dumps(dict(settings), indent=1, sort_keys=False) + "\n")
 
 
+def rebuild(folder: Path) -> None:
+    """Builds a report anew, with the settings that it was made with.
+
+    Raises:
+        FileNotFoundError, ValueError: as `write`.
+    """
+    write(folder, _settings(folder))
+
+
 def summary(folder: Path) -> str:
     """A few lines for the terminal about a report that `write` has made: counts, verdicts, time, and the page."""
     folder = Path(folder)
-    findings = _findings(folder, json.loads((folder / SETTINGS_COPY).read_text(encoding="utf-8")))
+    findings = _findings(folder, _settings(folder))
     chosen = findings.settings
     lines = [sentences.counts(findings.results)]
     for family, rows in findings.comparisons.items():
@@ -54,6 +63,11 @@ def summary(folder: Path) -> str:
     lines.append(f"training time of all runs: {printing.duration(costs.total_seconds(findings.results))}")
     lines.append(f"page: {folder / 'index.html'}")
     return "\n".join(lines)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / SETTINGS_COPY).read_text(encoding="utf-8"))
+    return found
 
 
 def _findings(folder: Path, settings: Mapping[str, Any]) -> Findings:
