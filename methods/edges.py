@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from methods.contract import Batch, NotApplicableError
 from methods.kernels import ANGULAR, TINY, angular, distant
-from methods.sparse import Pattern, compressed, pointers_of, segment_log_softmax, times
+from methods.sparse import Pattern, compressed, pointers_of, rows_of, segment_log_softmax, times
 
 COLUMN_VALUES = 2**24
 """Values of a block of columns in products of pairs: 64 MiB in float32."""
@@ -24,21 +24,19 @@ class Edges:
     Kernels are symmetric, so that i -> j and j -> i share the value of one unordered pair.
 
     Attributes:
-        neighbours: row i holds the sources j of the edges j -> i.
-        pair: [E] the pair of each edge.
-        pairs: every one of the P unordered pairs once, in the row of its lower end.
-        both: every pair in both directions.
+        neighbours: row i holds, for every edge j -> i, the pair of i and j.
+        pairs: every one of the P unordered pairs once: its upper end, in the row of its lower end.
+        both: every pair in both directions: either end in the row of the other.
         both_pair: [2 P] the pair of each entry of `both`.
     """
 
     neighbours: Pattern
-    pair: Tensor
     pairs: Pattern
     both: Pattern
     both_pair: Tensor
 
     def __len__(self) -> int:
-        return len(self.pair)
+        return len(self.neighbours.columns)
 
     @classmethod
     def of(cls, batch: Batch) -> Edges:
@@ -52,21 +50,19 @@ class Edges:
     @classmethod
     def _build(cls, batch: Batch) -> Edges:
         n = batch.rows
-        neighbours = Pattern(*batch.neighbours, n)
-        if batch.constant and not bool((neighbours.counts > 1).any()):
+        pointers, sources = batch.neighbours
+        if batch.constant and not bool((pointers.diff() > 1).any()):
             raise NotApplicableError("no distilled node has two neighbours among the distilled nodes")
-        targets, sources = neighbours.rows, neighbours.columns
+        targets = rows_of(pointers, len(sources))
         keys = torch.minimum(targets, sources) * n + torch.maximum(targets, sources)
         found, pair = torch.unique(keys, return_inverse=True)
         lower, upper = found // max(n, 1), found % max(n, 1)
         both, order = compressed(torch.cat([lower, upper]), torch.cat([upper, lower]), n, n)
-        index = both.columns.dtype
         return cls(
-            neighbours.narrow(),
-            pair.to(index),
+            Pattern(pointers, pair, len(found)).narrow(),
             Pattern(pointers_of(torch.bincount(lower, minlength=n)), upper, n).narrow(),
             both,
-            (order % max(len(found), 1)).to(index),
+            (order % max(len(found), 1)).to(both.columns.dtype),
         )
 
 
@@ -135,7 +131,7 @@ def edgewise(h: Tensor, edges: Edges, kernel: str) -> Tensor:
     else:
         both = squares.index_select(0, lower) + squares.index_select(0, upper)
         values = distant(both, both - 2 * products, kernel)
-    return values.index_select(0, edges.pair)
+    return values.index_select(0, edges.neighbours.columns)
 
 
 def neighbour_log_softmax(values: Tensor, edges: Edges) -> Tensor:

@@ -220,7 +220,7 @@ def segment_log_softmax(values: Tensor, pattern: Pattern) -> Tensor:
 
 
 def _below_largest(values: Tensor, pattern: Pattern) -> Tensor:
-    """Every value minus the largest one of its row. (That of an empty row is -inf, and nobody reads it.)"""
+    """Every value minus the largest one of its row; that of an empty row is -inf, which nobody reads."""
     largest = torch.segment_reduce(values, "max", offsets=pattern.pointers, axis=0, unsafe=True)
     return values - largest.index_select(0, pattern.rows)
 

@@ -10,4 +10,5 @@ FOLDER = Path(__file__).resolve().parent / "architectures"
 
 
 def available() -> list[str]:
+    """Sorted, as files of `architectures/` are named."""
     return sorted(modules(FOLDER))

@@ -17,8 +17,8 @@ from workflow.models.parts.layerwise import Layerwise
 class GCN(Layerwise):
     """X' = A_hat X W + b with the symmetrically normalised A_hat (Kipf and Welling, ICLR 2017).
 
-    The first product A_hat X is constant and computed once per graph; later ones run on the narrower side of W, the last
-    one on the wanted rows alone.
+    The first product A_hat X is constant and computed once per graph; later ones run on the narrower side of W, the
+    last one on the wanted rows alone.
     """
 
     def __init__(

@@ -24,8 +24,10 @@ class _Convolution(nn.Module):
 
 
 class GINE(Molecular):
-    """x'_i = MLP((1 + epsilon) x_i + sum_j relu(x_j + e_ij)): Xu et al., ICLR 2019, with the edge features of Hu et
-    al., "Strategies for pre-training graph neural networks", ICLR 2020.
+    """x'_i = MLP((1 + epsilon) x_i + sum_j relu(x_j + e_ij)).
+
+    Xu et al., ICLR 2019, with the edge features of Hu et al., "Strategies for pre-training graph neural networks",
+    ICLR 2020.
 
     With its virtual node and 5 x 300 it is OGB's reference GIN for ogbg-mol*, and the teacher of Joshi et al. (2022).
 

@@ -26,8 +26,10 @@ class _Convolution(nn.Module):
 
 
 class MolecularGCN(Molecular):
-    """x'_i = sum_j relu(W x_j + b + e_ij) / sqrt(d_i d_j) + relu(W x_i + b + r) / d_i, where d is the degree with the
-    node itself and r a learned vector: Kipf and Welling, ICLR 2017, with edge features as in OGB's reference.
+    """x'_i = sum_j relu(W x_j + b + e_ij) / sqrt(d_i d_j) + relu(W x_i + b + r) / d_i.
+
+    d is the degree with the node itself, r a learned vector: Kipf and Welling, ICLR 2017, with edge features as in
+    OGB's reference.
 
     2 x 100 is the student of Joshi et al. (2022) on ogbg-molhiv.
 

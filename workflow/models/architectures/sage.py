@@ -18,7 +18,8 @@ from workflow.models.parts.layerwise import Layerwise
 class SAGE(Layerwise):
     """X' = [mean_neighbours(X) | X] W + b (Hamilton et al., NeurIPS 2017, algorithm 1 without its row norm).
 
-    The two halves of W are the two maps of PyG's SAGEConv. The first layer's input is constant and built once per graph.
+    The two halves of W are the two maps of PyG's SAGEConv. The first layer's input is constant and built once per
+    graph.
     """
 
     def __init__(

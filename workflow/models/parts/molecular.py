@@ -1,5 +1,7 @@
-"""The frame of the graph-level networks, after OGB's reference (Hu et al., NeurIPS 2020): categorical columns to
-vectors, layers of convolution, batch norm, activation and dropout, a virtual node, pooling, one linear map.
+"""The frame of the graph-level networks, after OGB's reference (Hu et al., NeurIPS 2020).
+
+Categorical columns become vectors; then come layers of convolution, batch norm, activation and dropout, with or
+without a virtual node; pooling; and one linear map.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class CategoryEncoder(nn.Module):
         return nn.functional.embedding_bag(categories.rows + self.offsets, self.table, mode="sum")
 
     def forward(self, categories: Categories) -> Tensor:
-        """[N, width]"""
+        """[N, width]: the vector of every node or edge."""
         return self.each(categories).index_select(0, categories.code)
 
 
@@ -58,7 +60,7 @@ class LinearEncoder(nn.Module):
         self.register_buffer("sizes", torch.tensor(vocabulary), persistent=False)
 
     def forward(self, categories: Categories) -> Tensor:
-        """[N, width]"""
+        """[N, width]: the mapped columns of every node or edge."""
         shares = (categories.rows / self.sizes).to(self.linear.weight.dtype)
         each: Tensor = self.linear(shares)
         return each.index_select(0, categories.code)

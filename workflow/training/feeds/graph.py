@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -44,7 +44,13 @@ class GatheredLayers(Sequence[Tensor]):
     def __len__(self) -> int:
         return len(self._layers)
 
-    def __getitem__(self, key: Any) -> Any:
+    @overload
+    def __getitem__(self, key: int) -> Tensor: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Tensor, ...]: ...
+
+    def __getitem__(self, key: int | slice) -> Tensor | tuple[Tensor, ...]:
         if isinstance(key, slice):
             return tuple(self[i] for i in range(*key.indices(len(self))))
         layer = range(len(self))[key]
@@ -80,7 +86,7 @@ class GraphBatches:
         self.batches = max(1, min(math.ceil(graphs / training.batch_size), graphs // 2))
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterator[Step]]:
-        """One iterator of steps an epoch, in an order that the seed alone decides.
+        """One iterator of steps per epoch, in an order that the seed alone decides.
 
         Args:
             teacher: signals of ALL graphs and nodes; None where a teacher is trained.
@@ -114,7 +120,7 @@ class GraphBatches:
         """The teacher's logits of these graphs and hidden states of their nodes."""
         nodes = self.collection.rows(ids)
         hidden = GatheredLayers(teacher.hidden, nodes, self.device)
-        return Signals(_gathered(teacher.logits, ids, self.device), hidden)  # type: ignore[arg-type]
+        return Signals(_gathered(teacher.logits, ids, self.device), hidden)
 
     def units(self, part: str) -> tuple[Tensor, Tensor]:
         """Rows of `predict` for all graphs that belong to a part of the split, and their labels."""

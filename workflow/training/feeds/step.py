@@ -1,7 +1,7 @@
 """What every feed offers to the training loop.
 
-A feed turns a Task into device tensors once per process and is shared by all its seeds. `steps` gives the inputs of one
-epoch, `predict` the logits of some units (nodes or graphs) for evaluation, `knowledge` a teacher's signals.
+A feed turns a Task into device tensors once per process and is shared by all its seeds. The feeds of the kinds of task
+stand in files of their own; `choose.create` takes the right one.
 """
 
 from __future__ import annotations
@@ -42,18 +42,32 @@ class Step:
 
 
 class Feed(Protocol):
+    """The inputs and labels of one task on one device, for all trainings of a process.
+
+    A unit is what has labels: a node (of the target type), or a graph in graph-level tasks.
+    """
+
     task: Task
     device: torch.device
 
-    def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterable[Step]]: ...
+    def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterable[Step]]:
+        """The steps of one epoch after another, without end, in an order that the streams alone decide.
 
-    def units(self, part: str) -> tuple[Tensor | slice, Tensor]: ...
+        Args:
+            teacher: signals of all units, as `knowledge` gives them; None where a teacher is trained.
+        """
 
-    def predict(self, model: Model, part: str | None = None) -> Tensor: ...
+    def units(self, part: str) -> tuple[Tensor | slice, Tensor]:
+        """Rows of `predict(model)` that belong to a part of the split (see `SPLITS`), and their labels."""
 
-    def knowledge(self, model: Model) -> Signals: ...
+    def predict(self, model: Model, part: str | None = None) -> Tensor:
+        """[k, C] logits without dropout: of a part of the split, in the order of `units`; None for all units."""
 
-    def forget(self) -> None: ...
+    def knowledge(self, model: Model) -> Signals:
+        """The signals of all units without dropout, in the task's order."""
+
+    def forget(self) -> None:
+        """Drops what was computed of the features alone, so that a latency counts all of an answer."""
 
 
 def to_device(array: np.ndarray, device: torch.device) -> Tensor:
