@@ -18,6 +18,7 @@ if not workflow.configfiles:
     configfile: "config/quick.yaml"
 
 
+from workflow.environment import JOB_ENVIRONMENT
 from workflow.run import Run
 
 RUN = Run.of(config, workflow.configfiles[-1])
@@ -25,7 +26,8 @@ RESULTS = RUN.results
 BIN = shlex.quote(str(Path(sys.executable).parent))
 # Jobs run in the Python that runs Snakemake, whether or not its environment is activated.
 # A cluster's jobs do not share a machine, so they need no server to fork from.
-shell.prefix(f"export {'ABKD_COLD=1 ' if workflow.remote_exec else ''}PATH={BIN}:$PATH; ")
+ENVIRONMENT = JOB_ENVIRONMENT | ({"ABKD_COLD": "1"} if workflow.remote_exec else {})
+shell.prefix(f"export {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())} PATH={BIN}:$PATH; ")
 
 
 wildcard_constraints:

@@ -31,11 +31,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from workflow import sources
 from workflow.environment import JOB_ENVIRONMENT
-from workflow.files import code_digest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = tuple(ROOT / name for name in ("workflow", "methods", "abkd", "baselines"))
 PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill", "torch._dynamo")
 """What the forks find imported; torch.optim imports the last when it makes its first optimizer."""
 IDLE_SECONDS = 30
@@ -99,7 +98,7 @@ def address() -> Path:
     state = folder.stat()
     if state.st_uid != os.getuid() or state.st_mode & 0o077:
         raise OSError(f"{folder} is open to others")
-    key = f"{sys.executable} {ROOT} {code_digest(CODE)}"
+    key = f"{sys.executable} {ROOT} {sources.digest('server')}"
     return folder / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 

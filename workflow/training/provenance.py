@@ -27,5 +27,6 @@ def commit() -> str:
 
 
 def versions() -> str:
+    """Python and the packages that compute."""
     python = ".".join(map(str, sys.version_info[:3]))
     return "; ".join([f"python {python}", *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)])
