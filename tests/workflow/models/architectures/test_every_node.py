@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.conftest import TINY, make_tiny_task
 from tests.workflow.models.tiny_graph import FACTS, NODES, STILL, build, has, moving, networks
 from workflow.catalog import Facts
+from workflow.config import training_defaults
 from workflow.models import sizes
 from workflow.models.model import create
+from workflow.training.feeds import choose
+from workflow.training.loop import fit
+from workflow.training.seeds import Streams
+
+CPU = torch.device("cpu")
 
 MODELS = networks("node")
 # The layers of GCNII stand between an input and an output layer.
@@ -72,3 +79,14 @@ def test_solved_width_is_the_nearest(model, ratio):
     distance = [abs(sizes.measure({**spec, "width": w}, facts).params - teacher / ratio) for w in range(1, 3 * width)]
     assert width == 1 + distance.index(min(distance))
     assert abs(teacher / sizes.measure({**spec, "width": width}, facts).params / ratio - 1) <= sizes.TOLERANCE
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_network_trains(model):
+    feed, streams = choose.create(make_tiny_task(), CPU, "all"), Streams(0, "teacher", CPU)
+    with streams.globally("network"):
+        network = build(model, TINY, layers=2, width=8)
+    outcome = fit(network, feed, streams, training_defaults() | {"epochs": 3})
+    assert outcome.status == "ok", outcome.reason
+    with torch.no_grad():
+        assert feed.knowledge(network).shape == network.shape
