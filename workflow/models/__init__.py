@@ -1,1 +1,1 @@
-"""Teacher and student networks: `graph` and `sparse` are their input, `architectures/` holds one network a file."""
+"""Teacher and student networks, one per file of `architectures/`, and their inputs: graphs and batches of molecules."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from tests.workflow.models.tiny_graph import networks
 from workflow.catalog import Facts
-from workflow.models import listing
-from workflow.models.model import create, load
+from workflow.models.model import create
 from workflow.task import SPLITS, Task
 
 GRAPHS = 40
 VOCABULARY, EDGE_VOCABULARY = [6, 4, 2], [3, 2]
 INFO = {"vocabulary": VOCABULARY, "edge_vocabulary": EDGE_VOCABULARY}
 FACTS = Facts("graph", "binary", "rocauc", outputs=2, features=3, title="Tiny molecules", info=INFO, embedded=True)
-MODELS = [model for model in listing.available() if "graph" in load(model).kinds]
+MODELS = networks("graph")
 
 
 def make_task(objective: str = "binary", seed: int = 0) -> Task:

@@ -1,0 +1,117 @@
+"""Whole jobs on heterogeneous graphs, from teacher to student."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+import methods
+from tests.workflow.tiny_hetero import COUNTS, DEEP, FACTS, FULL, SAINT, SPEC, feed_of
+from workflow.models import sizes
+from workflow.models.model import create
+from workflow.task import Task
+from workflow.training.block import Block
+from workflow.training.loop import evaluate
+from workflow.training.measuring import measure
+
+
+@pytest.fixture
+def task(tiny_hetero_task: Task) -> Task:
+    return tiny_hetero_task
+
+
+class Bench:
+    def __init__(self, folder: Path, task: Task, training: dict) -> None:
+        self.folder, self.training = folder, training
+        task.save(folder / "task")
+
+    def teach(self):
+        size = sizes.measure(DEEP, FACTS)
+        spec = {"dataset": "tiny-het", "teacher": "rgcn-3x12", "model": DEEP, "training": self.training}
+        spec |= {"params": size.params, "params_with_embeddings": size.params_with_embeddings}
+        Block(spec, self.folder / "task", self.folder / "teacher", "cpu", 1).teach([0])
+        return json.loads((self.folder / "teacher" / "rows.json").read_text())
+
+    def distill(self, method, distill_on="train", name=None):
+        large, small = sizes.measure(DEEP, FACTS), sizes.measure(SPEC, FACTS)
+        spec = {
+            "dataset": "tiny-het",
+            "teacher": "rgcn-3x12",
+            "teacher_params": large.params,
+            "teacher_params_with_embeddings": large.params_with_embeddings,
+            "student": "rgcn-2x8",
+            "student_params": small.params,
+            "student_params_with_embeddings": small.params_with_embeddings,
+            "ratio_target": None,
+            "model": SPEC,
+            "training": self.training,
+            "method": method,
+            "method_id": method,
+            "hyperparameters": {},
+            "distill_on": distill_on,
+        }
+        folder = self.folder / (name or method)
+        Block(spec, self.folder / "task", folder, "cpu", 1).distill([0], [self.folder / "teacher"])
+        return json.loads((folder / "rows.json").read_text())
+
+
+@pytest.mark.parametrize("distill_on", ["train", "all"])
+@pytest.mark.parametrize("training", [FULL, SAINT | {"walk_length": 0}], ids=["full", "saint"])
+def test_every_method_distills_and_the_saved_weights_are_the_row(task, tmp_path, training, distill_on):
+    bench = Bench(tmp_path, task, training)
+    (teacher,) = bench.teach()
+    assert teacher["status"] == "ok", teacher["reason"]
+    feed = feed_of(task, FULL)
+    found = load_file(tmp_path / "teacher" / "knowledge" / "seed~0.safetensors")
+    model = create(DEEP, FACTS)
+    model.load_state_dict(load_file(tmp_path / "teacher" / "weights" / "seed~0.safetensors"))
+    assert torch.equal(found["logits"], feed.predict(model))
+    for part, rows in feed.split.items():
+        torch.testing.assert_close(feed.predict(model, part), found["logits"][rows])
+    with safe_open(tmp_path / "teacher" / "knowledge" / "seed~0.safetensors", "pt") as file:
+        assert file.metadata()["fingerprint"] == task.fingerprint
+    for method in methods.available():
+        (row,) = bench.distill(method, distill_on)
+        assert row["status"] == "ok" or (row["status"] == "skipped" and row["reason"]), (method, row)
+        if row["status"] == "ok":
+            model = create(SPEC, FACTS)
+            model.load_state_dict(load_file(tmp_path / method / "weights" / "seed~0.safetensors"))
+            assert evaluate(model, feed) == {part: row[part] for part in ("train", "valid", "test")}
+
+
+def test_same_seed_same_row_and_both_ratios(task, tmp_path):
+    bench = Bench(tmp_path, task, SAINT)
+    bench.teach()
+    first, second = bench.distill("kd", name="a")[0], bench.distill("kd", name="b")[0]
+    assert [first[key] for key in ("train", "valid", "test", "best_epoch")] == [
+        second[key] for key in ("train", "valid", "test", "best_epoch")
+    ]
+    weights = [load_file(tmp_path / name / "weights" / "seed~0.safetensors") for name in "ab"]
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    tables = 6 * (COUNTS["author"] + COUNTS["topic"])
+    large, small = first["teacher_params"], first["student_params"]
+    assert first["ratio"] == large / small
+    assert first["ratio_with_embeddings"] == (large + tables) / (small + tables)
+
+
+def test_walks_are_as_long_as_the_network_is_deep(task, tmp_path):
+    task.save(tmp_path / "task")
+    spec = {"dataset": "tiny-het", "teacher": "t", "model": DEEP, "training": SAINT | {"walk_length": 0}}
+    assert Block(spec, tmp_path / "task", tmp_path / "out", "cpu", 1).feed.training["walk_length"] == 3
+    spec["training"] = SAINT | {"walk_length": 5}
+    assert Block(spec, tmp_path / "task", tmp_path / "out", "cpu", 1).feed.training["walk_length"] == 5
+
+
+def test_measurements_count_embeddings_apart(task, tmp_path, monkeypatch):
+    monkeypatch.setattr("workflow.training.measuring.REPEATS", 2)
+    task.save(tmp_path / "task")
+    entry = {"name": "rgcn-2x8", "role": "student", "ratio_target": 4.0, "model": SPEC}
+    (row,) = measure([entry], tmp_path / "task", "cpu", 1)
+    assert row["params_with_embeddings"] - row["params"] == 6 * (COUNTS["author"] + COUNTS["topic"])
+    assert row["macs"] > 0
+    assert row["latency_ms_median"] > 0
