@@ -27,14 +27,14 @@ DATASET = "ace-sim-mini"
 JOBS, SEEDS = 5_000, 10
 METHODS = ("supervised", "kd", "fitnet", "at", "lsp", "gsp", "gcrd", "abkd", "abkd-uniform", "cka")
 ABOUT = (
-    "What surrounds the trainings; value is a median (and range) of wall time over repeats, cpu_s the CPU seconds of "
-    "the same, which other load on the machine disturbs less. Start-up: a distillation job of one epoch "
-    f"on {DATASET} from the start of its process to its end, less the seconds of the training in its row: cold, "
-    "and as a later job of a run, forked by the server of workflow.fork_server. "
-    "Loading: opening a prepared task of ogbn-arxiv's size and turning it into the tensors of a feed, in a process "
-    "that has its imports, file in the page cache. Planning: `snakemake -n --quiet` on a configuration of so many "
-    "jobs, for the first time (every network and method is built once) and again. Training share: seconds of the "
-    "rows over wall time of the jobs that wrote them, as Snakemake recorded it, in the results that lie there."
+    "What surrounds the trainings. value is a median (and range) of wall time over repeats; cpu_s is the CPU seconds "
+    "of the same, which other load on the machine disturbs less. Start-up: a distillation job of one epoch on "
+    f"{DATASET}, from the start of its process to its end, less the seconds of the training in its row: cold, and as a "
+    "later job of a run, forked by the server of workflow.fork_server. Loading: opening a prepared task of "
+    "ogbn-arxiv's size and turning it into the tensors of a feed, in a process that has its imports, with the file in "
+    "the page cache. Planning: `snakemake -n --quiet` on a configuration of so many jobs, for the first time (every "
+    "network and method is built once) and again. Training share: seconds of the rows over wall time of the jobs that "
+    "wrote them, as Snakemake recorded it, in the results that lie there."
 )
 
 

@@ -18,10 +18,10 @@ SEEDS = 10
 TEACHER = {"model": "gcn", "layers": 3, "width": 256}
 ABOUT = (
     "A whole cell of the table: ten seeds of a 2-layer GCN with logit KD from a GCN 3x256, from a cold process to the "
-    "rows on disk, against ten cold processes of the loop that one writes with PyG, in which the teacher runs at every "
-    "step. Start-up counts on both sides; the teacher's training on neither. Of the plain processes the stated number "
-    "is timed and their mean taken ten times; ratio is the plain time over ours, "
-    "cpu_ratio the same of CPU seconds, which other load on the machine disturbs less."
+    "rows on disk. The other side is ten cold processes of the loop that one writes with PyG, in which the teacher "
+    "runs at every step. Start-up counts on both sides, the teacher's training on neither. The stated number of plain "
+    "processes is timed and their mean taken ten times. ratio is the plain time over ours; cpu_ratio is the same of "
+    "CPU seconds, which other load on the machine disturbs less."
 )
 
 

@@ -24,12 +24,12 @@ ATTENTION_SHARE = 4
 WANTED = {"gcn": ">= 8", "sage": ">= 5", "gat": ">= 2"}
 
 ABOUT = (
-    "One training epoch with its evaluation on a generated graph of ogbn-arxiv's size (GAT: a quarter of it), the "
-    "project's loop against what one writes with PyG (`edge_index`, `cached=True` for GCN), each in a process of its "
-    "own as it would run, turn by turn. The project scores the validation nodes, by which it selects (train and test "
-    "once, after the training); the plain loop scores all three parts of one forward pass. Seconds are medians; ratio "
-    "is the plain loop's time over ours, its median (and range) over the turns. The project keeps freed memory "
-    "(glibc's `mallopt`), which a plain process does not: pyg_kept_s and ratio_kept are for one that does so too."
+    "One training epoch with its evaluation on a generated graph of ogbn-arxiv's size (GAT: a quarter of it): the "
+    "project's loop against what one writes with PyG (`edge_index`, `cached=True` for GCN). Each side has a process of "
+    "its own, as it would run; the sides take turns. The project scores the validation nodes, by which it selects "
+    "(train and test once, after the training); the plain loop scores all three parts of one forward pass. Seconds are "
+    "medians; ratio is the plain loop's time over ours, its median (and range) over the turns. The project keeps freed "
+    "memory (glibc's `mallopt`), a plain process does not; pyg_kept_s and ratio_kept are for one that does."
 )
 
 

@@ -21,10 +21,10 @@ STUDENT = {"model": "gcn", "layers": 2, "width": 256}
 TEACHER_WIDTHS = (256, 256)
 ABOUT = (
     "An epoch (training and evaluation) of a GCN 2x256 under every method with its published defaults, on a generated "
-    "graph of ogbn-arxiv's size with made-up signals of a GCN 3x256, distilled on the training nodes, each method in a "
-    "process of its own. Seconds are medians of the epochs after the first three; ratio is over the supervised epoch, "
-    "which is measured first and last; extra_mib is the peak memory of another process, which gives freed memory "
-    "back, beyond that of the supervised one, which holds the teacher's signals too."
+    "graph of ogbn-arxiv's size, distilled on the training nodes with made-up signals of a GCN 3x256. Each method has "
+    "a process of its own. Seconds are medians of the epochs after the first three. ratio is over the supervised "
+    "epoch, which is measured first and last. extra_mib is the peak memory beyond that of the supervised training, "
+    "which holds the teacher's signals too; another process measures it, which gives freed memory back."
 )
 
 

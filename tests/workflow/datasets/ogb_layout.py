@@ -22,7 +22,7 @@ import pytest
 # Rows of features that are made anew; a longer file repeats them (its text is what takes time to make).
 FEATURE_ROWS = 16_384
 
-ARXIV = {"nodes": 169_343, "edges": 1_166_243, "features": 128, "classes": 40}
+ARXIV: dict[str, Any] = {"nodes": 169_343, "edges": 1_166_243, "features": 128, "classes": 40}
 MAG_COUNTS = {"author": 1_134_649, "field_of_study": 59_965, "institution": 8_740, "paper": 736_389}
 MAG_EDGES = {
     ("author", "affiliated_with", "institution"): 1_043_998,
@@ -30,10 +30,10 @@ MAG_EDGES = {
     ("paper", "cites", "paper"): 5_416_271,
     ("paper", "has_topic", "field_of_study"): 7_505_078,
 }
-MAG = {"counts": MAG_COUNTS, "edges": MAG_EDGES, "features": 128, "classes": 349}
+MAG: dict[str, Any] = {"counts": MAG_COUNTS, "edges": MAG_EDGES, "features": 128, "classes": 349}
 TINY_MAG_COUNTS = {"author": 90, "field_of_study": 12, "institution": 7, "paper": 120}
 TINY_MAG_EDGES = dict(zip(MAG_EDGES, (80, 300, 400, 260), strict=True))
-TINY_MAG = {"counts": TINY_MAG_COUNTS, "edges": TINY_MAG_EDGES, "features": 128, "classes": 349}
+TINY_MAG: dict[str, Any] = {"counts": TINY_MAG_COUNTS, "edges": TINY_MAG_EDGES, "features": 128, "classes": 349}
 
 
 def shared_data(part: str) -> Path:
