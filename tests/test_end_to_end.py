@@ -1,4 +1,4 @@
-"""The pipeline itself: every shipped configuration is planned and linted, and `config/smoke.yaml` runs to its tables."""
+"""The pipeline itself: shipped configurations are planned and linted, and `config/smoke.yaml` runs to its tables."""
 
 from __future__ import annotations
 

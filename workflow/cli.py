@@ -4,7 +4,7 @@
     abkd-bench check ID                runs the contract's checks on one method
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
     abkd-bench tune config/NAME.yaml   prints the choices after the run of a tuning configuration
-    abkd-bench schema                  renews the JSON schema and the table of keys from workflow/specs.py
+    abkd-bench schema                  renews the JSON schema and the table of keys
 
 `python -m methods`, `python -m workflow.steps.tune` and `python -m workflow.schemas.generate` do the same.
 """

@@ -17,7 +17,8 @@ import methods
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models.listing import available as available_models
-from workflow.specs import Configuration, Hyperparameters
+from workflow.schemas.configuration import Configuration
+from workflow.specs import Hyperparameters
 
 RESERVED = "teacher"
 """Label of the teachers' rows."""

@@ -37,8 +37,7 @@ from workflow import sources
 from workflow.environment import JOB_ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parent.parent
-PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill", "torch._dynamo")
-"""What the forks find imported; torch.optim imports the last when it makes its first optimizer."""
+PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill")
 IDLE_SECONDS = 30
 BIND_SECONDS = 10
 """The server binds its socket before it imports anything."""

@@ -20,7 +20,8 @@ from workflow.catalog import Facts
 from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, write_text
-from workflow.specs import CellSpec, Configuration, Experiment, MethodFacts, Network, Plan, Student, TeacherSpec
+from workflow.schemas.configuration import Configuration, Experiment, Student
+from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec
 
 if TYPE_CHECKING:
     from workflow.models.sizes import Size

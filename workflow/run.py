@@ -14,7 +14,8 @@ from workflow import catalog, sources
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
-from workflow.specs import CellSpec, Configuration, MethodFacts
+from workflow.schemas.configuration import Configuration
+from workflow.specs import CellSpec, MethodFacts
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a run: it stands in paths and in shell commands."""

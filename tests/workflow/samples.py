@@ -1,4 +1,4 @@
-"""A small configuration that is right, and changes of it."""
+"""A small configuration that is right, changes of it, and specs of jobs by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from workflow import plan as planning
 from workflow.config import complete
-from workflow.specs import CellSpec, Plan
+from workflow.specs import CellSpec, Network, Plan, TeacherSpec, TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
@@ -42,3 +42,41 @@ def plan_of(config: dict[str, Any]) -> Plan:
 def cell_of(plan: Plan, method: str) -> CellSpec:
     """The first cell of a method."""
     return next(spec for spec in plan.cells.values() if spec.method == method)
+
+
+def teacher_spec(
+    dataset: str, name: str, model: Network, training: TrainingSettings, params: int, embeddings: int = 0
+) -> TeacherSpec:
+    """A teacher with so many parameters, and so many more in learned embeddings."""
+    return TeacherSpec(
+        dataset=dataset,
+        teacher=name,
+        model=model,
+        training=training,
+        params=params,
+        params_with_embeddings=params + embeddings,
+    )
+
+
+def cell_spec(
+    teacher: TeacherSpec, student: str, model: Network, method: str, params: int, embeddings: int = 0, **changes: Any
+) -> CellSpec:
+    """A student of a teacher by a method, trained as the teacher is."""
+    values = {
+        "dataset": teacher.dataset,
+        "teacher": teacher.teacher,
+        "teacher_hash": "of no importance",
+        "teacher_params": teacher.params,
+        "teacher_params_with_embeddings": teacher.params_with_embeddings,
+        "student": student,
+        "student_params": params,
+        "student_params_with_embeddings": params + embeddings,
+        "ratio_target": None,
+        "model": model,
+        "training": teacher.training,
+        "method": method,
+        "method_id": method,
+        "hyperparameters": {},
+        "distill_on": "train",
+    }
+    return CellSpec(**{**values, **changes})

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from tests.workflow.samples import GOOD, plan_of
 from workflow.config import complete, parse_seeds
-from workflow.specs import CellSpec, Configuration, TrainingSettings
+from workflow.schemas.configuration import Configuration
+from workflow.specs import CellSpec, TrainingSettings
 
 
 def config_with(**changes: object) -> Configuration:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from workflow.catalog import Facts
-from workflow.config import training_defaults
 from workflow.datasets.parts.csr import both_ways, relation, symmetric_csr
 from workflow.models.hetero import HeteroGraph
 from workflow.models.model import Model, create
+from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training.feeds import choose
 from workflow.training.feeds.heterogeneous import HeteroFeed
@@ -26,10 +28,15 @@ RELATIONS = [
 ]
 INFO = {"target": "paper", "counts": COUNTS, "features": {"paper": 5}, "relations": RELATIONS}
 FACTS = Facts("heterogeneous", "multiclass", "accuracy", 3, 5, "Tiny", INFO, embedded=True)
-FULL = training_defaults() | {"epochs": 6, "walk_length": 2}
-SAINT = FULL | {"sampler": "saint", "roots": 12, "steps_per_epoch": 3}
+FULL = TrainingSettings(epochs=6, walk_length=2)
+SAINT = FULL.changed(TrainingSettings(sampler="saint", roots=12, steps_per_epoch=3))
 SPEC = {"model": "rgcn", "layers": 2, "width": 8, "embedding": 6}
 DEEP = {"model": "rgcn", "layers": 3, "width": 12, "embedding": 6}
+
+
+def saint_with(**changes: Any) -> TrainingSettings:
+    """SAINT with changes."""
+    return SAINT.changed(TrainingSettings(**changes))
 
 
 def make_task() -> Task:
@@ -53,7 +60,7 @@ def make_task() -> Task:
     return Task("tiny-het", "heterogeneous", "multiclass", "accuracy", 3, arrays, INFO).finish()
 
 
-def feed_of(task: Task, training: dict, distill_on: str = "all") -> HeteroFeed:
+def feed_of(task: Task, training: TrainingSettings, distill_on: str = "all") -> HeteroFeed:
     feed = choose.create(task, CPU, distill_on, training)
     assert isinstance(feed, HeteroFeed)
     return feed

@@ -1,1 +1,1 @@
-"""The JSON schema of a configuration, generated from workflow/specs.py."""
+"""What a configuration may hold: its models, and the JSON schema and the table of keys generated from them."""

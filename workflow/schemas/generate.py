@@ -1,4 +1,4 @@
-"""Writes what is generated from the models in workflow/specs.py: the JSON schema, and the table in config/README.md.
+"""Writes what is generated from the models of a configuration: the JSON schema, and the table in config/README.md.
 
     python -m workflow.schemas.generate
 
@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from workflow.files import write_text
-from workflow.specs import Configuration, TrainingSettings
+from workflow.schemas.configuration import Configuration
+from workflow.specs import TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = Path(__file__).with_name("config.schema.json")

@@ -16,7 +16,7 @@ from reports.metrics import metric
 from reports.rows import Status
 from workflow import config as configuration
 from workflow.errors import UserError, command
-from workflow.specs import Configuration
+from workflow.schemas.configuration import Configuration
 
 
 def candidates(config: Configuration) -> dict[str, list[str]]:

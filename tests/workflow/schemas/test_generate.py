@@ -7,7 +7,7 @@ import yaml
 
 from tests.workflow.samples import GOOD, SHIPPED, change
 from workflow.schemas import generate
-from workflow.specs import Configuration
+from workflow.schemas.configuration import Configuration
 
 
 def test_what_stands_on_disk_is_what_the_models_say():

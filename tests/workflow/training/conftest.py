@@ -9,19 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from tests.workflow.samples import cell_spec, teacher_spec
 from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
 from workflow.training.block import Block
 
 CPU = torch.device("cpu")
 SETTINGS = TrainingSettings(epochs=8)
-TEACHER = TeacherSpec(
-    dataset="tiny",
-    teacher="gcn-3x12",
-    model={"model": "gcn", "layers": 3, "width": 12},
-    training=SETTINGS,
-    params=300,
-    params_with_embeddings=300,
-)
+TEACHER = teacher_spec("tiny", "gcn-3x12", {"model": "gcn", "layers": 3, "width": 12}, SETTINGS, 300)
+STUDENT = {"model": "gcn", "layers": 2, "width": 4, "dropout": 0.3}
 
 
 def settings(**changes: Any) -> TrainingSettings:
@@ -36,24 +31,7 @@ def taught_otherwise(**changes: Any) -> TeacherSpec:
 
 def cell(method: str, **changes: Any) -> CellSpec:
     """A student of TEACHER by a method."""
-    values = {
-        "dataset": "tiny",
-        "teacher": "gcn-3x12",
-        "teacher_hash": "of no importance",
-        "teacher_params": 300,
-        "teacher_params_with_embeddings": 300,
-        "student": "gcn-2x4",
-        "student_params": 60,
-        "student_params_with_embeddings": 60,
-        "ratio_target": 5.0,
-        "model": {"model": "gcn", "layers": 2, "width": 4, "dropout": 0.3},
-        "training": SETTINGS,
-        "method": method,
-        "method_id": method,
-        "hyperparameters": {},
-        "distill_on": "train",
-    }
-    return CellSpec(**{**values, **changes})
+    return cell_spec(TEACHER, "gcn-2x4", STUDENT, method, 60, **{"ratio_target": 5.0, **changes})
 
 
 class Bench:

@@ -8,9 +8,9 @@ import torch
 from tests.conftest import TINY, make_tiny_task
 from tests.workflow.models.tiny_graph import FACTS, NODES, STILL, build, has, moving, networks
 from workflow.catalog import Facts
-from workflow.config import training_defaults
 from workflow.models import sizes
 from workflow.models.model import create
+from workflow.specs import TrainingSettings
 from workflow.training.feeds import choose
 from workflow.training.loop import fit
 from workflow.training.seeds import Streams
@@ -86,7 +86,7 @@ def test_every_network_trains(model):
     feed, streams = choose.create(make_tiny_task(), CPU, "all"), Streams(0, "teacher", CPU)
     with streams.globally("network"):
         network = build(model, TINY, layers=2, width=8)
-    outcome = fit(network, feed, streams, training_defaults() | {"epochs": 3})
+    outcome = fit(network, feed, streams, TrainingSettings(epochs=3))
     assert outcome.status == "ok", outcome.reason
     with torch.no_grad():
         assert feed.knowledge(network).shape == network.shape

@@ -7,8 +7,8 @@ import torch
 
 import methods
 from tests.conftest import TINY, make_tiny_task
-from workflow.config import training_defaults
 from workflow.models.model import create
+from workflow.specs import TrainingSettings
 from workflow.training.feeds import choose
 from workflow.training.loop import fit
 from workflow.training.seeds import Streams
@@ -28,7 +28,7 @@ def test_teaches_learns_and_repeats(spec):
 
     def once():
         feed = choose.create(make_tiny_task(240), CPU, "train")
-        training = training_defaults() | {"epochs": 60}
+        training = TrainingSettings(epochs=60)
         answers = []
         for teaching, learning in ((spec, {"model": "gcn", "width": 16}), ({"model": "gcn", "width": 16}, spec)):
             streams = Streams(0, "teacher", CPU)

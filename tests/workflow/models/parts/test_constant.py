@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from workflow.config import training_defaults
 from workflow.models.parts import constant
 from workflow.models.parts.constant import ConstantLinear
+from workflow.specs import TrainingSettings
 from workflow.training import optimizers
 
 
@@ -16,7 +16,7 @@ def test_constant_linear_follows_its_weights():
     x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
     for name in ("adam", "adamw", "rmsprop", "sgd"):
         linear = ConstantLinear(4, 3)
-        optimizer = optimizers.create(list(linear.parameters()), training_defaults() | {"optimizer": name})
+        optimizer = optimizers.create(list(linear.parameters()), TrainingSettings(optimizer=name))
         for _ in range(3):
             with torch.no_grad():
                 assert torch.equal(linear.constant(x), linear(x))

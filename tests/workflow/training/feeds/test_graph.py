@@ -9,7 +9,7 @@ import torch
 from tests.workflow.models.tiny_graph import STILL
 from tests.workflow.tiny_molecules import GRAPHS, MODELS, make_network
 from tests.workflow.training.feeds.tiny_graphs import CPU, make_feed, recognisable
-from workflow.config import training_defaults
+from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training.feeds import choose
 from workflow.training.feeds import graph as graph_feed
@@ -47,7 +47,7 @@ def test_every_epoch_meets_every_training_graph_once_in_a_new_order(task):
 @pytest.mark.parametrize("size", [1, 2])
 def test_no_batch_is_a_single_graph(task, size):
     """Batch norm over graphs needs two."""
-    feed = choose.create(task, CPU, "train", training_defaults() | {"batch_size": size})
+    feed = choose.create(task, CPU, "train", TrainingSettings(batch_size=size))
     steps = list(next(iter(feed.steps(Streams(0, "student", CPU)))))
     assert min(len(step.labels) for step in steps) >= 2
 

@@ -12,12 +12,14 @@ from safetensors.torch import load_file
 
 import methods
 from tests.workflow.models.tiny_graph import STILL
+from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.tiny_molecules import FACTS, GRAPHS, make_network, make_task
 from tests.workflow.training.feeds.tiny_graphs import CPU, SETTINGS, make_feed, make_knowledge, recognisable
 from workflow import catalog
 from workflow.models import sizes
 from workflow.models.model import create
 from workflow.models.molecules import Collection
+from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.block import Block
 from workflow.training.feeds import graph as graph_feed
@@ -68,41 +70,18 @@ def test_every_method_trains_or_says_why_not(method, objective):
     with streams.globally("heads"):
         built = methods.create(method, teacher=knowledge.shape, student=network.shape)
     before = {name: p.detach().clone() for name, p in built.named_parameters() if p.requires_grad}
-    outcome = fit(network, feed, streams, SETTINGS | {"epochs": 1}, built, knowledge)
+    outcome = fit(network, feed, streams, SETTINGS.changed(TrainingSettings(epochs=1)), built, knowledge)
     assert outcome.status == "ok", outcome.reason
     for name, parameter in built.named_parameters():
         assert name not in before or not torch.equal(parameter, before[name]), f"{name} did not move"
 
 
-def specs(method: str = "kd") -> tuple[dict, dict]:
+def specs(method: str = "kd") -> tuple[TeacherSpec, CellSpec]:
     teacher_model = {"model": "gine", "layers": 3, "width": 12, "dropout": 0.1}
     student_model = {"model": "mol_gin", "layers": 2, "width": 4, "dropout": 0.1}
     params = sizes.measure(teacher_model, FACTS).params
-    teacher = {
-        "dataset": "tiny-molecules",
-        "teacher": "gine-3x12",
-        "model": teacher_model,
-        "training": SETTINGS,
-        "params": params,
-        "params_with_embeddings": params,
-    }
-    student = {
-        "dataset": "tiny-molecules",
-        "teacher": "gine-3x12",
-        "teacher_params": params,
-        "teacher_params_with_embeddings": params,
-        "student": "mol-gin-2x4",
-        "student_params": 100,
-        "student_params_with_embeddings": 100,
-        "ratio_target": None,
-        "model": student_model,
-        "training": SETTINGS,
-        "method": method,
-        "method_id": method,
-        "hyperparameters": {},
-        "distill_on": "all",
-    }
-    return teacher, student
+    teacher = teacher_spec("tiny-molecules", "gine-3x12", teacher_model, SETTINGS, params)
+    return teacher, cell_spec(teacher, "mol-gin-2x4", student_model, method, 100, distill_on="all")
 
 
 def teach(folder: Path, task: Task) -> Path:
@@ -131,7 +110,7 @@ def test_from_teacher_to_student(taught):
 
 
 def test_a_method_that_finds_itself_inapplicable_is_skipped_with_its_reason(taught):
-    spec = specs("stride")[1] | {"hyperparameters": {"structure": "lsp"}}
+    spec = specs("stride")[1].model_copy(update={"hyperparameters": {"structure": "lsp"}})
     Block(spec, taught / "task", taught / "stride", "cpu", 1).distill([0], [taught / "teacher"])
     (row,) = json.loads((taught / "stride" / "rows.json").read_text())
     assert row["status"] == "skipped" and "not defined for graph tasks" in row["reason"], row
@@ -142,7 +121,7 @@ def test_saved_weights_reproduce_the_reported_scores(taught):
     for folder, spec, index in (("teacher", specs()[0], 1), ("kd", specs()[1], 0)):
         block = Block(spec, taught / "task", taught / "again", "cpu", 1)
         row = json.loads((taught / folder / "rows.json").read_text())[index]
-        network = create(spec["model"], FACTS)
+        network = create(spec.model, FACTS)
         network.load_state_dict(load_file(taught / folder / "weights" / "seed~1.safetensors"))
         assert evaluate(network, block.feed) == {part: row[part] for part in SPLITS}
 

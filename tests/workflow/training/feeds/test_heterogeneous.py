@@ -8,7 +8,18 @@ import torch
 
 from methods.contract import UNLABELED, Signals
 from tests.workflow.models.tiny_graph import STILL
-from tests.workflow.tiny_hetero import COUNTS, CPU, DEEP, FULL, RELATIONS, SAINT, feed_of, make_task, network
+from tests.workflow.tiny_hetero import (
+    COUNTS,
+    CPU,
+    DEEP,
+    FULL,
+    RELATIONS,
+    SAINT,
+    feed_of,
+    make_task,
+    network,
+    saint_with,
+)
 from workflow.models.hetero import HeteroGraph, ends
 from workflow.task import Task
 from workflow.training import optimizers
@@ -98,7 +109,7 @@ def test_sampled_step_is_the_network_on_the_induced_graph(task, knowledge):
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_untouched_embeddings_stay_as_they_are(task, knowledge, name):
     model = network()
-    optimizer = optimizers.create(list(model.parameters()), SAINT | {"optimizer": name, "weight_decay": 0.1})
+    optimizer = optimizers.create(list(model.parameters()), saint_with(optimizer=name, weight_decay=0.1))
     for step in sampled(task, knowledge, count=2):
         before = {kind: table.detach().clone() for kind, table in model.embeddings.items()}
         optimizer.zero_grad()

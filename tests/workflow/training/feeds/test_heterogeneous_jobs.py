@@ -11,9 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import methods
-from tests.workflow.tiny_hetero import COUNTS, DEEP, FACTS, FULL, SAINT, SPEC, feed_of
+from tests.workflow.samples import cell_spec, teacher_spec
+from tests.workflow.tiny_hetero import COUNTS, DEEP, FACTS, FULL, SAINT, SPEC, feed_of, saint_with
 from workflow.models import sizes
 from workflow.models.model import create
+from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training.block import Block
 from workflow.training.loop import evaluate
@@ -26,42 +28,31 @@ def task(tiny_hetero_task: Task) -> Task:
 
 
 class Bench:
-    def __init__(self, folder: Path, task: Task, training: dict) -> None:
+    def __init__(self, folder: Path, task: Task, training: TrainingSettings) -> None:
         self.folder, self.training = folder, training
         task.save(folder / "task")
 
     def teach(self):
-        size = sizes.measure(DEEP, FACTS)
-        spec = {"dataset": "tiny-het", "teacher": "rgcn-3x12", "model": DEEP, "training": self.training}
-        spec |= {"params": size.params, "params_with_embeddings": size.params_with_embeddings}
-        Block(spec, self.folder / "task", self.folder / "teacher", "cpu", 1).teach([0])
+        Block(self.spec, self.folder / "task", self.folder / "teacher", "cpu", 1).teach([0])
         return json.loads((self.folder / "teacher" / "rows.json").read_text())
 
+    @property
+    def spec(self):
+        size = sizes.measure(DEEP, FACTS)
+        learned = size.params_with_embeddings - size.params
+        return teacher_spec("tiny-het", "rgcn-3x12", DEEP, self.training, size.params, learned)
+
     def distill(self, method, distill_on="train", name=None):
-        large, small = sizes.measure(DEEP, FACTS), sizes.measure(SPEC, FACTS)
-        spec = {
-            "dataset": "tiny-het",
-            "teacher": "rgcn-3x12",
-            "teacher_params": large.params,
-            "teacher_params_with_embeddings": large.params_with_embeddings,
-            "student": "rgcn-2x8",
-            "student_params": small.params,
-            "student_params_with_embeddings": small.params_with_embeddings,
-            "ratio_target": None,
-            "model": SPEC,
-            "training": self.training,
-            "method": method,
-            "method_id": method,
-            "hyperparameters": {},
-            "distill_on": distill_on,
-        }
+        size = sizes.measure(SPEC, FACTS)
+        learned = size.params_with_embeddings - size.params
+        spec = cell_spec(self.spec, "rgcn-2x8", SPEC, method, size.params, learned, distill_on=distill_on)
         folder = self.folder / (name or method)
         Block(spec, self.folder / "task", folder, "cpu", 1).distill([0], [self.folder / "teacher"])
         return json.loads((folder / "rows.json").read_text())
 
 
 @pytest.mark.parametrize("distill_on", ["train", "all"])
-@pytest.mark.parametrize("training", [FULL, SAINT | {"walk_length": 0}], ids=["full", "saint"])
+@pytest.mark.parametrize("training", [FULL, saint_with(walk_length=0)], ids=["full", "saint"])
 def test_every_method_distills_and_the_saved_weights_are_the_row(task, tmp_path, training, distill_on):
     bench = Bench(tmp_path, task, training)
     (teacher,) = bench.teach()
@@ -101,10 +92,9 @@ def test_same_seed_same_row_and_both_ratios(task, tmp_path):
 
 def test_walks_are_as_long_as_the_network_is_deep(task, tmp_path):
     task.save(tmp_path / "task")
-    spec = {"dataset": "tiny-het", "teacher": "t", "model": DEEP, "training": SAINT | {"walk_length": 0}}
-    assert Block(spec, tmp_path / "task", tmp_path / "out", "cpu", 1).feed.training["walk_length"] == 3
-    spec["training"] = SAINT | {"walk_length": 5}
-    assert Block(spec, tmp_path / "task", tmp_path / "out", "cpu", 1).feed.training["walk_length"] == 5
+    for asked, found in ((0, 3), (5, 5)):
+        spec = teacher_spec("tiny-het", "t", DEEP, saint_with(walk_length=asked), 10)
+        assert Block(spec, tmp_path / "task", tmp_path / "out", "cpu", 1).feed.training.walk_length == found
 
 
 def test_measurements_count_embeddings_apart(task, tmp_path, monkeypatch):

@@ -6,17 +6,17 @@ import torch
 
 from methods.contract import Signals
 from tests.workflow.tiny_molecules import GRAPHS
-from workflow.config import training_defaults
+from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training.feeds import choose
 from workflow.training.feeds.graph import GraphBatches
 
 CPU = torch.device("cpu")
-SETTINGS = training_defaults() | {"epochs": 3, "batch_size": 8}
+SETTINGS = TrainingSettings(epochs=3, batch_size=8)
 
 
 def make_feed(task: Task, distill_on: str = "train", **changes) -> GraphBatches:
-    return choose.create(task, CPU, distill_on, SETTINGS | changes)
+    return choose.create(task, CPU, distill_on, SETTINGS.changed(TrainingSettings(**changes)))
 
 
 def make_knowledge(task: Task, widths: tuple[int, ...] = (12, 12, 12)) -> Signals:

@@ -1,0 +1,195 @@
+"""The typed form of a configuration.
+
+The JSON schema and the table of keys in config/README.md are generated from these models (`generate.py`), so a key is
+described here, or in `workflow.specs.TrainingSettings`, and nowhere else. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from workflow.specs import Hyperparameters, Network, Strict, TrainingSettings
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*$")]
+
+
+class SeedsPerJob(Strict):
+    """Seeds that one process trains; more means fewer starts, fewer means more parallel jobs."""
+
+    teach: int = Field(5, ge=1, description="... of a teacher")
+    distill: int = Field(10, ge=1, description="... of a cell")
+
+
+class Data(Strict):
+    """Where raw files lie."""
+
+    ogb_root: str | None = Field(
+        None,
+        description="an existing folder of official OGB raw files, never written to; "
+        "without it they are downloaded to `data/raw`",
+    )
+    planetoid_root: str | None = Field(
+        None,
+        description="an existing folder of Planetoid raw files, never written to; "
+        "without it they are downloaded to `data/raw`",
+    )
+
+
+class ConfiguredNetwork(Strict):
+    """One entry of `models`; every other key is an option of that network."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str = Field(
+        description="a file name of `workflow/models/architectures`; the other keys are that network's options"
+    )
+    training: TrainingSettings = Field(TrainingSettings(), description="settings of this network's training")
+
+    @property
+    def network(self) -> Network:
+        return {"model": self.model, **(self.model_extra or {})}
+
+
+class ConfiguredMethod(Strict):
+    """One entry of `methods`; every other key is a hyperparameter."""
+
+    model_config = ConfigDict(extra="allow")
+
+    method: str | None = Field(
+        None, description="id of the method, or several joined by `+`; the label where it is not given"
+    )
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        return dict(self.model_extra or {})
+
+
+class Student(Strict):
+    """Students of one architecture, by wanted ratios or by widths."""
+
+    model: str = Field(description="name of a model; its width is set here")
+    ratios: list[Annotated[float, Field(gt=1, le=1_000_000)]] | None = Field(
+        None, min_length=1, description="wanted compression ratios; the width is solved for each, to within 5 %"
+    )
+    widths: list[Annotated[int, Field(ge=1)]] | None = Field(
+        None, min_length=1, description="widths, where no ratio is wanted"
+    )
+    larger_than_teacher: bool = Field(
+        False, description="admits a student that is not smaller than its teacher; its ratio is then below 1"
+    )
+
+    @field_validator("ratios", "widths")
+    @classmethod
+    def _distinct(cls, values: list[float] | None) -> list[float] | None:
+        if values is not None and len(set(values)) < len(values):
+            raise ValueError(f"names {next(v for v in values if values.count(v) > 1):g} twice")
+        return values
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Student:
+        if (self.ratios is None) == (self.widths is None):
+            raise ValueError(f"give either ratios or widths, not {'both' if self.ratios else 'neither'}")
+        return self
+
+
+def _or_labels(schema: dict[str, Any]) -> None:
+    """What `Experiment` takes beside a mapping of methods."""
+    schema["anyOf"].insert(0, {"type": "array", "items": {"type": "string"}})
+
+
+class Experiment(Strict):
+    """Which teachers and students meet on one dataset."""
+
+    dataset: str = Field(description="id of the dataset")
+    teachers: list[str] = Field(min_length=1, description="names of models")
+    students: list[Student] = Field(min_length=1, description="students of each of these teachers")
+    methods: dict[str, Hyperparameters | None] | None = Field(
+        None,
+        description="a list takes some of the methods; a mapping takes those and changes their hyperparameters, "
+        "of a composition part by part",
+        json_schema_extra=_or_labels,
+    )
+    training: TrainingSettings = Field(TrainingSettings(), description="settings of the students of this experiment")
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        """A list of labels is a mapping that changes nothing."""
+        if not isinstance(value, list):
+            return value
+        if not value or not all(isinstance(label, str) for label in value):
+            raise ValueError("must be a list of labels, or a mapping of labels to hyperparameters")
+        if len(set(value)) < len(value):
+            raise ValueError(f"names '{next(v for v in value if value.count(v) > 1)}' twice")
+        return dict.fromkeys(value)
+
+    @field_validator("teachers")
+    @classmethod
+    def _distinct(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"names '{next(v for v in value if value.count(v) > 1)}' twice")
+        return value
+
+
+class Configuration(Strict):
+    """The science of a run. Machine facts (cores, GPUs, cluster) live in profiles/."""
+
+    title: str = Field(description="heading of the result page")
+    seeds: int = Field(ge=1, description="number of paired seeds; p-values are printed from 10 on")
+    first_seed: int = Field(0, ge=0, description="the first seed, e.g. to tune on seeds that are not reported")
+    seeds_per_job: SeedsPerJob = Field(SeedsPerJob(), description="seeds that one process trains")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes the GPU where there is one")
+    threads: int = Field(
+        1,
+        ge=1,
+        description="CPU threads of one training process; numbers repeat bit for bit only at the same number",
+    )
+    keep_weights: Literal["all", "teachers"] = Field(
+        "all", description="whose weights are kept; on ogbn-mag a student's learned embeddings take 0.6 GB per seed"
+    )
+    distill_on: Literal["train", "all"] = Field(
+        "train", description="nodes (or graphs) that carry the distillation terms, the same for every method"
+    )
+    reference: str = Field("kd", description="the method that every other is tested against")
+    spotlight: list[str] = Field([], description="methods that figures colour and verdicts name, whatever their rank")
+    alpha: float = Field(0.05, gt=0, lt=1, description="significance level of the verdicts")
+    data: Data = Field(Data(), description="where raw files lie")
+    training: TrainingSettings = Field(
+        TrainingSettings(),
+        description="settings of every training, unless a model or an experiment says otherwise",
+    )
+    models: dict[Name, ConfiguredNetwork] = Field(min_length=1, description="networks by name")
+    methods: dict[Label, ConfiguredMethod | None] = Field(
+        min_length=1,
+        description="methods by label, with the hyperparameters that differ from the published defaults",
+    )
+    experiments: list[Experiment] = Field(min_length=1, description="which teachers and students meet on which dataset")
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The configuration as its file states it, with the defaults of the first level filled in."""
+        stated = self.model_dump(mode="json", exclude_unset=True)
+        return {key: stated.get(key, value) for key, value in self.model_dump(mode="json").items()}
+
+    def method(self, label: str) -> ConfiguredMethod:
+        """What the configuration says of a method; nothing for a label alone."""
+        return self.methods[label] or ConfiguredMethod()
+
+    def method_id(self, label: str) -> str:
+        """The id, or ids joined by `+`, that a label stands for."""
+        return self.method(label).method or label
+
+    def chosen(self, experiment: Experiment) -> dict[str, Hyperparameters]:
+        """The labels of an experiment, with what it changes of their hyperparameters."""
+        found = experiment.methods if experiment.methods is not None else dict.fromkeys(self.methods)
+        return {label: changes or {} for label, changes in found.items()}
+
+    def seed_blocks(self, job: Literal["teach", "distill"]) -> list[str]:
+        """Blocks of seeds such as "0-4", "5-9": their borders are multiples, so that more seeds only add blocks."""
+        size: int = getattr(self.seeds_per_job, job)
+        first, last = self.first_seed, self.first_seed + self.seeds
+        starts = [first, *range((first // size + 1) * size, last, size)]
+        return [f"{start}-{min((start // size + 1) * size, last) - 1}" for start in starts]
