@@ -27,7 +27,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code with the README's method in its one file."""
     folder = tmp_path_factory.mktemp("readme")
-    for name in ("abkd", "baselines", "config", "methods", "workflow"):
+    for name in ("abkd", "baselines", "config", "methods", "reports", "workflow"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "baselines" / "logit_regression.py").write_text(EXAMPLES[0])
     return folder

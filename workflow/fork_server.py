@@ -34,8 +34,9 @@ from typing import Any, NoReturn
 from workflow.files import code_digest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = tuple(ROOT / name for name in ("workflow", "methods", "abkd", "baselines"))
-PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill")
+CODE = tuple(ROOT / name for name in ("workflow", "methods", "abkd", "baselines", "reports"))
+PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill", "scipy.stats")
+"""The last one is imported by the ROC-AUC only when it is asked for, which would be inside a timed training."""
 IDLE_SECONDS = 30
 BIND_SECONDS = 10
 """The server binds its socket before it imports anything."""
