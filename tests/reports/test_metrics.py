@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from reports.metrics import METRICS, metric
+from tests.conftest import make_tiny_task
 from workflow import catalog
+from workflow.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +108,8 @@ def test_every_dataset_names_a_metric_that_is_there():
     assert {catalog.facts(name).metric for name in catalog.available()} <= set(METRICS)
     with pytest.raises(ValueError, match="unknown metric 'f1'; allowed: "):
         metric("f1")
+    with pytest.raises(UserError, match="unknown metric 'f1'; allowed: accuracy, ap"):
+        replace(make_tiny_task(), metric="f1").finish()
 
 
 def test_the_names_are_read_without_what_takes_long_to_import():

@@ -50,7 +50,7 @@ if __name__ == "__main__":
 def checkout(tmp_path_factory) -> Path:
     """Code of its own, so a server of its own, with the step above."""
     folder = tmp_path_factory.mktemp("warm")
-    for name in ("workflow", "methods", "abkd", "baselines"):
+    for name in ("workflow", "methods", "abkd", "baselines", "reports"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "workflow" / "steps" / "tell.py").write_text(STEP)
     return folder

@@ -98,8 +98,8 @@ def one(step: str, spec: TeacherSpec | CellSpec, folder: Path, settings: Setting
     seconds, peak = process.measured(f"{STEPS}.{step}", *options)
     (found,) = read_json(output / "rows.json")
     row: Row = {
-        "dataset": spec["dataset"],
-        "network": spec.get("student", spec["teacher"]),
+        "dataset": spec.dataset,
+        "network": spec.student if isinstance(spec, CellSpec) else spec.teacher,
         "method": method,
         "status": found["status"],
         "epoch_s": found["seconds"],
