@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast, overload
 
 from torch import nn
 
@@ -16,8 +16,14 @@ class Layers(nn.ModuleList, Generic[Held]):
     def __init__(self, modules: Iterable[Held]) -> None:
         super().__init__(modules)
 
-    def __getitem__(self, index: int) -> Held:  # type: ignore[override]
-        return cast(Held, super().__getitem__(index))
+    @overload
+    def __getitem__(self, idx: slice) -> Layers[Held]: ...
+
+    @overload
+    def __getitem__(self, idx: int) -> Held: ...
+
+    def __getitem__(self, idx: int | slice) -> Held | Layers[Held]:
+        return cast("Held | Layers[Held]", super().__getitem__(idx))
 
     def __iter__(self) -> Iterator[Held]:
         return cast(Iterator[Held], super().__iter__())
