@@ -1,1 +1,1 @@
-
+"""Tests mirror the packages; what no package owns has a file here."""

@@ -80,7 +80,7 @@ def test_the_version_is_the_same_everywhere():
 
 def test_the_hooks_are_the_linters_of_make_lint():
     """And from the environment, so that their versions are the lock's."""
-    command = ["make", "-n", "-o", ".venv/ready", "lint"]
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/ready", "lint"]
     wanted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert {hook["entry"].split()[0] for hook in hooks} == {line.split()[0] for line in wanted}

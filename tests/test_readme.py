@@ -69,7 +69,7 @@ def test_the_example_can_be_planned(checkout):
     code = (
         "from workflow.config import load; from workflow.plan import build;"
         "plan = build(load('config/mine.yaml'), 'config/mine.yaml');"
-        "print([s['hyperparameters'] for k, s in plan['cells'].items() if k.endswith('/logit-regression')][0])"
+        "print([s.hyperparameters for k, s in plan.cells.items() if k.endswith('/logit-regression')][0])"
     )
     assert run(checkout, "-c", code).stdout.strip() == "{'beta': 2}"
 

@@ -165,7 +165,7 @@ def share(root: Path, name: str) -> Row:
         if not (root / output).exists():
             continue
         known = read_json(record)
-        trained += sum(training.seconds for training in read_json(root / output))
+        trained += sum(training["seconds"] for training in read_json(root / output))
         walls += known["endtime"] - known["starttime"]
         jobs += 1
     if not jobs:

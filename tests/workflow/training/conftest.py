@@ -31,7 +31,7 @@ def taught_otherwise(**changes: Any) -> TeacherSpec:
 
 def cell(method: str, **changes: Any) -> CellSpec:
     """A student of TEACHER by a method."""
-    return cell_spec(TEACHER, "gcn-2x4", STUDENT, method, 60, **{"ratio_target": 5.0, **changes})
+    return cell_spec(TEACHER, "gcn-2x4", changes.pop("model", STUDENT), method, 60, **{"ratio_target": 5.0, **changes})
 
 
 class Bench:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import methods
+from reports.rows import Role
 from tests.workflow.models.tiny_graph import STILL
 from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.tiny_molecules import FACTS, GRAPHS, make_network, make_task
@@ -19,7 +20,7 @@ from workflow import catalog
 from workflow.models import sizes
 from workflow.models.model import create
 from workflow.models.molecules import Collection
-from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
+from workflow.specs import CellSpec, MeasuredNetwork, TeacherSpec, TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.block import Block
 from workflow.training.feeds import graph as graph_feed
@@ -129,7 +130,7 @@ def test_saved_weights_reproduce_the_reported_scores(taught):
 def test_saved_knowledge_is_that_of_the_saved_weights(tmp_path, task, monkeypatch):
     monkeypatch.setattr(graph_feed, "ANSWERED_AT_ONCE", 11)
     taught = teach(tmp_path, task)
-    network = create(specs()[0]["model"], FACTS)
+    network = create(specs()[0].model, FACTS)
     network.load_state_dict(load_file(taught / "teacher" / "weights" / "seed~0.safetensors"))
     saved = load_file(taught / "teacher" / "knowledge" / "seed~0.safetensors")
     signals = network.eval()(make_feed(task).collection.batch(torch.arange(GRAPHS)), STILL)
@@ -143,9 +144,9 @@ def test_saved_knowledge_is_that_of_the_saved_weights(tmp_path, task, monkeypatc
 def test_measuring_answers_for_all_graphs(taught, monkeypatch):
     monkeypatch.setattr("workflow.training.measuring.REPEATS", 2)
     monkeypatch.setattr(catalog, "facts", lambda name: FACTS)
-    network = {"name": "n", "role": "student", "ratio_target": 2.0, "model": specs()[1]["model"]}
+    network = MeasuredNetwork(name="n", role=Role.STUDENT, ratio_target=2.0, model=specs()[1].model)
     (row,) = measure([network], taught / "task", "cpu", 1)
     collection = Collection(make_task().arrays, np.arange(3))
     encoder, layers, head = len(collection.atoms.rows) * 3 * 4, collection.nodes * 2 * (4 * 4 + 4 * 4), GRAPHS * 4 * 2
-    assert row["macs"] == encoder + layers + head
-    assert row["latency_ms_median"] > 0
+    assert row.macs == encoder + layers + head
+    assert row.latency_ms_median > 0

@@ -21,6 +21,7 @@ from tests.workflow.tiny_hetero import (
     saint_with,
 )
 from workflow.models.hetero import HeteroGraph, ends
+from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training import optimizers
 from workflow.training.seeds import Streams
@@ -136,8 +137,8 @@ def test_sparse_adam_is_that_of_torch():
             optimizer.step()
         return table.detach()
 
-    settings = {"optimizer": "adam", "learning_rate": 0.05, "weight_decay": 0}
-    ours = train(lambda p: optimizers.create(p, settings))
+    adam, sgd = (TrainingSettings(optimizer=name, learning_rate=0.05) for name in ("adam", "sgd"))
+    ours = train(lambda p: optimizers.create(p, adam))
     torch.testing.assert_close(ours, train(lambda p: torch.optim.SparseAdam(p, lr=0.05)))
-    dense_sgd = train(lambda p: optimizers.create(p, settings | {"optimizer": "sgd"}))
+    dense_sgd = train(lambda p: optimizers.create(p, sgd))
     torch.testing.assert_close(dense_sgd[[3, 5, 6, 8]], start[[3, 5, 6, 8]])

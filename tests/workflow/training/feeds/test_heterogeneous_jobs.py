@@ -11,11 +11,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import methods
+from reports.rows import Role
 from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.tiny_hetero import COUNTS, DEEP, FACTS, FULL, SAINT, SPEC, feed_of, saint_with
 from workflow.models import sizes
 from workflow.models.model import create
-from workflow.specs import TrainingSettings
+from workflow.specs import MeasuredNetwork, TrainingSettings
 from workflow.task import Task
 from workflow.training.block import Block
 from workflow.training.loop import evaluate
@@ -100,8 +101,8 @@ def test_walks_are_as_long_as_the_network_is_deep(task, tmp_path):
 def test_measurements_count_embeddings_apart(task, tmp_path, monkeypatch):
     monkeypatch.setattr("workflow.training.measuring.REPEATS", 2)
     task.save(tmp_path / "task")
-    entry = {"name": "rgcn-2x8", "role": "student", "ratio_target": 4.0, "model": SPEC}
+    entry = MeasuredNetwork(name="rgcn-2x8", role=Role.STUDENT, ratio_target=4.0, model=SPEC)
     (row,) = measure([entry], tmp_path / "task", "cpu", 1)
-    assert row["params_with_embeddings"] - row["params"] == 6 * (COUNTS["author"] + COUNTS["topic"])
-    assert row["macs"] > 0
-    assert row["latency_ms_median"] > 0
+    assert row.params_with_embeddings - row.params == 6 * (COUNTS["author"] + COUNTS["topic"])
+    assert row.macs > 0
+    assert row.latency_ms_median > 0
