@@ -21,8 +21,9 @@ reproduce: .venv/ready
 paper: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
 
+# A worker takes whole files, so that what the tests of a file share is made once. (Marked groups are no longer heeded.)
 test: .venv/ready lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup -q $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=$(COVERAGE))
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=$(COVERAGE))
 
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks $(PARTS)

@@ -20,8 +20,7 @@ from workflow.config import load
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
-# One worker runs them all, so that the run they share is made once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 CODE = ["Snakefile", "abkd", "baselines", "config", "methods", "profiles", "reports", "workflow"]
 
 

@@ -12,7 +12,7 @@ import yaml
 from tests.test_end_to_end import ROOT, checkout, snakemake  # noqa: F401 (a fixture)
 from tests.workflow.test_catalog import FAMILY
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 
 METHOD = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[0]
 NETWORK = '''"""Multi-layer perceptron with a skip connection from the features to the logits."""

@@ -18,8 +18,7 @@ from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed.relational import Sides
 from workflow.training import device as devices
 
-# One worker runs them all, so that the run they share is made once.
-pytestmark = pytest.mark.xdist_group("bench")
+pytestmark = pytest.mark.no_cover  # being watched for coverage would be measured, too
 NODES = 2000
 SHIPPED = {"cells", "epochs", "growth", "limits", "overhead", "pipeline", "scale", "threads"}
 

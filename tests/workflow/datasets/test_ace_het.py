@@ -10,8 +10,6 @@ from workflow.datasets import ace_het
 from workflow.datasets.parts.csr import expand
 from workflow.task import Task
 
-# One worker runs all that asks for the same molecules, so that they are read once.
-pytestmark = pytest.mark.xdist_group("ace")
 # A change here is a change of the data and of every number reported on them.
 FULL = "e7d64745b87f5977e4877960e9e27feabf9595d5b08d9183e991f658001501a4"
 MINI = "7396755c51e28400f579d40bc8e5b97b33a82c52f7b68ff950958f3572fa7400"

@@ -16,8 +16,6 @@ from workflow.datasets.parts import moleculeace, similarity
 from workflow.datasets.parts.csr import expand
 from workflow.task import SPLITS, Task
 
-# One worker runs all that asks for the same molecules, so that they are read once.
-pytestmark = pytest.mark.xdist_group("ace")
 # A change here is a change of the data and of every number reported on them.
 FULL = "834cfd0a02f3649be5044462b444fbefe00d747443f263d5503c12246499a943"
 MINI = "857c0d05684ea8542c72ddbd02cc795d0e77b24b0b321b567ba2c4a4710ac251"

@@ -14,9 +14,6 @@ import pytest
 from workflow.datasets.parts import similarity
 from workflow.task import Task
 
-# One worker runs all that asks for the same molecules, so that they are read once.
-pytestmark = pytest.mark.xdist_group("ace")
-
 
 def test_the_mini_version_keeps_the_share_of_each_class() -> None:
     full, mini = (np.bincount(similarity.selection(m)[1], minlength=30) for m in (False, True))

@@ -69,6 +69,7 @@ def test_number_of_hidden_layers_of_the_shipped_networks(model, hidden):
     assert len(create({"model": model, "layers": 3, "width": 8}, FACTS).shape.hidden) == hidden
 
 
+@pytest.mark.no_cover  # thousands of networks, which being watched would take three times as long
 @pytest.mark.parametrize("ratio", [5, 20, 40, 80])
 @pytest.mark.parametrize("model", MODELS)
 def test_solved_width_is_the_nearest(model, ratio):
