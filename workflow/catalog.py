@@ -8,6 +8,7 @@ Snakefile imports this module.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,7 +80,7 @@ def facts(name: str) -> Facts:
     return owners[name][1]
 
 
-def build(name: str, settings: dict[str, Any]) -> Task:
+def build(name: str, settings: Mapping[str, str]) -> Task:
     """Prepares a dataset from its raw files.
 
     Args:

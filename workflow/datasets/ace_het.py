@@ -17,7 +17,7 @@ scaffold, molecule-contains-fragment, and the reverses of the last two. Label = 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ NAMES = {
 }
 
 
-def build(name: str, settings: dict[str, Any]) -> Task:
+def build(name: str, settings: Mapping[str, str]) -> Task:
     """Raises UserError where the wheel is missing or not whole; `settings` are not used."""
     smiles, labels = similarity.selection(name.endswith("-mini"))
     bits, scaffolds = moleculeace.fingerprints_and_scaffolds(smiles)

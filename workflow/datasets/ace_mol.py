@@ -7,6 +7,7 @@ Scaffold split. `ace-mol-mini`: 3,000 of the molecules, taken by a hash of their
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ NAMES = {
 }
 
 
-def build(name: str, settings: dict[str, Any]) -> Task:
+def build(name: str, settings: Mapping[str, str]) -> Task:
     """Raises UserError where the wheel is missing or not whole; `settings` are not used."""
     from ogb.utils import smiles2graph
 

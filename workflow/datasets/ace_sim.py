@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from methods.vocabulary import Kind, Objective
@@ -30,7 +31,7 @@ NAMES = {
 }
 
 
-def build(name: str, settings: dict[str, Any]) -> Task:
+def build(name: str, settings: Mapping[str, str]) -> Task:
     """Raises UserError where the wheel is missing or not whole; `settings` are not used."""
     smiles, labels = similarity.selection(name.endswith("-mini"))
     bits, scaffolds = moleculeace.fingerprints_and_scaffolds(smiles)

@@ -5,8 +5,8 @@ Labels of a classification are 0, 1 or, where unmeasured, NaN. Metrics are OGB's
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def _facts(name: str, meta: dict[str, str]) -> Facts:
 NAMES = {name: _facts(name, meta) for name, meta in ogb_raw.master("graphproppred").items() if name.startswith(PREFIX)}
 
 
-def build(name: str, settings: dict[str, Any]) -> Task:
+def build(name: str, settings: Mapping[str, str]) -> Task:
     """Raises UserError naming the file that is missing or broken; for `settings` see `ogb_raw.folder`."""
     from ogb.io.read_graph_raw import read_csv_graph_raw
 

@@ -9,6 +9,7 @@ ogbn-mag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ NAMES = {
 }
 
 
-def build(name: str, settings: dict[str, Any]) -> Task:
+def build(name: str, settings: Mapping[str, str]) -> Task:
     """Raises UserError naming the file that is missing or broken; for `settings` see `ogb_raw.folder`."""
     meta = ogb_raw.master("nodeproppred")[name]
     heterogeneous = meta["is hetero"] == "True"

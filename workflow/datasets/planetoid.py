@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ NAMES = {
 SETTINGS = ("planetoid_root",)
 
 
-def build(name: str, settings: dict[str, Any]) -> Task:
+def build(name: str, settings: Mapping[str, str]) -> Task:
     """Raises UserError naming the file that is missing or broken.
 
     Args:
@@ -95,7 +96,7 @@ def _in_order(content: dict[str, Any], index_file: Path) -> tuple[np.ndarray, np
     return joined[0], joined[1]
 
 
-def _folder(name: str, settings: dict[str, Any]) -> Path:
+def _folder(name: str, settings: Mapping[str, str]) -> Path:
     given = settings.get("planetoid_root")
     raw = Path(given or DEFAULT_ROOT).expanduser() / name / "raw"
     missing = [file for file in FILES if not (raw / f"ind.{name}.{file}").is_file()]

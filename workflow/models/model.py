@@ -16,6 +16,7 @@ from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.models.listing import available
+from workflow.specs import Network
 
 
 class Dropout:
@@ -102,7 +103,7 @@ def load(model: str) -> type[Model]:
     return found
 
 
-def create(spec: dict[str, Any], facts: Facts) -> Model:
+def create(spec: Network, facts: Facts) -> Model:
     """Builds a network for a dataset.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -11,6 +10,7 @@ from methods.contract import Shape
 from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.models.model import create
+from workflow.specs import Network
 
 TOLERANCE = 0.05
 """Largest relative distance between the wanted ratio and the one that whole widths allow."""
@@ -25,7 +25,7 @@ class Size:
     shape: Shape
 
 
-def measure(spec: dict[str, Any], facts: Facts) -> Size:
+def measure(spec: Network, facts: Facts) -> Size:
     """The exact size of a network; nothing is allocated. Raises UserError as `workflow.models.model.create` does."""
     with torch.device("meta"):
         model = create(spec, facts)
@@ -33,7 +33,7 @@ def measure(spec: dict[str, Any], facts: Facts) -> Size:
     return Size(total - model.embedding_parameters(), total, model.shape)
 
 
-def solve_width(spec: dict[str, Any], facts: Facts, teacher_params: int, ratio: float) -> int:
+def solve_width(spec: Network, facts: Facts, teacher_params: int, ratio: float) -> int:
     """The width whose parameter count is nearest to `teacher_params / ratio` (embeddings not counted).
 
     Raises:

@@ -20,11 +20,11 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def master(family: str) -> dict[str, dict[str, str]]:
     return {name: {row[0]: row[i] for row in rows} for i, name in enumerate(header) if name}
 
 
-def folder(name: str, meta: dict[str, str], files: list[str], settings: dict[str, Any]) -> Path:
+def folder(name: str, meta: dict[str, str], files: list[str], settings: Mapping[str, str]) -> Path:
     """Where the raw data of a dataset lie; fetches them if need be.
 
     Args:
