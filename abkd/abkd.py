@@ -102,7 +102,7 @@ class AttentionBasedKD(Method):
         """The layers that take part; the teacher's means are taken once per Batch object."""
         all_student, all_teacher = layers_of(self, student, teacher, batch)
         of_student, of_teacher = all_student[self._first_student :], all_teacher[self._first_teacher :]
-        teacher_means = batch.memo((id(self), "teacher means"), lambda: _means(of_teacher))
+        teacher_means = batch.memo(self, "teacher means", lambda: _means(of_teacher))
         return Layers(of_student, of_teacher, _means(of_student), teacher_means)
 
     def _weights(self, layers: Layers) -> Tensor:
@@ -134,7 +134,7 @@ class AttentionBasedKD(Method):
         if self.dissimilarity == "pooled":
             return compare.pooled(*self.subspace.of_means(layers.student_means, layers.teacher_means))
         if compare.prefers_moments(self.student_widths, self.teacher_widths, self.dim, layers.rows):
-            moments = batch.memo((id(self), "teacher moments"), lambda: compare.TeacherMoments(layers.teacher))
+            moments = batch.memo(self, "teacher moments", lambda: compare.TeacherMoments(layers.teacher))
             return compare.by_moments(
                 layers.student, moments, *self.subspace.matrices(), self.subspace.teacher.membership
             )

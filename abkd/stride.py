@@ -80,7 +80,7 @@ class StructureAndEmbedding(AttentionBasedKD):
 
     def _local(self, weights: Tensor, layers: Layers, batch: Batch) -> Tensor:
         edges = structures.edges_of(batch)
-        of_teacher = batch.memo((id(self), "neighbourhoods"), lambda: structures.neighbourhoods(layers.teacher, edges))
+        of_teacher = batch.memo(self, "neighbourhoods", lambda: structures.neighbourhoods(layers.teacher, edges))
         of_student = structures.neighbourhoods(layers.student, edges)
         return structures.local_structure(weights, of_student, of_teacher, layers.rows)
 

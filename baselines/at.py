@@ -36,7 +36,7 @@ class AttentionTransfer(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
-        teacher_map = batch.memo((id(self), "teacher"), lambda: _attention_map(h_teacher))
+        teacher_map = batch.memo(self, "teacher", lambda: _attention_map(h_teacher))
         return {"at": self.beta * functional.mse_loss(_attention_map(h_student), teacher_map, reduction=self.reduction)}
 
 

@@ -31,7 +31,7 @@ class KernelAlignment(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
-        teacher_columns = batch.memo((id(self), "teacher"), lambda: _normalised(h_teacher))
+        teacher_columns = batch.memo(self, "teacher", lambda: _normalised(h_teacher))
         return {"cka": self.beta * (1 - (_normalised(h_student).T @ teacher_columns).square().sum())}
 
 

@@ -38,7 +38,7 @@ class StrongerTeacher(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
-        p_teacher = batch.memo((id(self), "teacher"), lambda: functional.softmax(z_teacher / self.temperature, 1))
+        p_teacher = batch.memo(self, "teacher", lambda: functional.softmax(z_teacher / self.temperature, 1))
         p_student = functional.softmax(z_student / self.temperature, 1)
         square = self.temperature**2
         inter, intra = ((1 - _correlation(p_student, p_teacher, axis)).mean() for axis in (1, 0))

@@ -48,9 +48,9 @@ class Decoupled(Method):
         if len(z_student) != len(batch.labels):
             shapes = f"student {list(z_student.shape)}, teacher {list(z_teacher.shape)}"
             raise ValueError(f"dkd: {len(batch.labels)} labels for {shapes}")
-        rows = batch.memo((id(self), "labelled"), lambda: (batch.labels >= 0).nonzero().squeeze(1))
-        labels = batch.memo((id(self), "labels"), lambda: batch.labels[rows][:, None])
-        teacher_parts = batch.memo((id(self), "teacher"), lambda: self._split(z_teacher.index_select(0, rows), labels))
+        rows = batch.memo(self, "labelled", lambda: (batch.labels >= 0).nonzero().squeeze(1))
+        labels = batch.memo(self, "labels", lambda: batch.labels[rows][:, None])
+        teacher_parts = batch.memo(self, "teacher", lambda: self._split(z_teacher.index_select(0, rows), labels))
         student_parts = self._split(z_student.index_select(0, rows), labels)
         scale = self.temperature**2 / max(len(rows), 1)
         of_target, of_others = (

@@ -50,7 +50,7 @@ class FitNet(Method):
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
         if self.teacher_head is None:
-            unit_teacher = batch.memo((id(self), "teacher"), lambda: unit_rows(h_teacher))
+            unit_teacher = batch.memo(self, "teacher", lambda: unit_rows(h_teacher))
         else:
             unit_teacher = unit_rows(self.teacher_head(h_teacher))
         return {"fitnet": self.beta * _distances(self.student_head, h_student, unit_teacher).mean()}

@@ -56,7 +56,7 @@ class GlobalStructure(Method):
         h_student, h_teacher = last_of(self, student, teacher, batch)
         chosen = sample(batch, len(h_student), self.max_samples)
         if chosen is None:
-            prepared_teacher = batch.memo((id(self), "teacher"), lambda: prepare(h_teacher, self.kernel))
+            prepared_teacher = batch.memo(self, "teacher", lambda: prepare(h_teacher, self.kernel))
         else:
             h_student = h_student.index_select(0, chosen)
             prepared_teacher = prepare(h_teacher.index_select(0, chosen), self.kernel)

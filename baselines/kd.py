@@ -60,9 +60,7 @@ class SoftTargets(Method):
             return {"kd": self.alpha * functional.mse_loss(z_student, z_teacher)}
 
         binary = batch.objective == Objective.BINARY
-        teacher_log_probabilities = batch.memo(
-            (id(self), "teacher"), lambda: self._log_probabilities(z_teacher, binary)
-        )
+        teacher_log_probabilities = batch.memo(self, "teacher", lambda: self._log_probabilities(z_teacher, binary))
         divergence = functional.kl_div(
             self._log_probabilities(z_student, binary), teacher_log_probabilities, reduction="sum", log_target=True
         )

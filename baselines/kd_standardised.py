@@ -46,7 +46,7 @@ class StandardisedTargets(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
-        teacher_log_probabilities = batch.memo((id(self), "teacher"), lambda: self._log_probabilities(z_teacher))
+        teacher_log_probabilities = batch.memo(self, "teacher", lambda: self._log_probabilities(z_teacher))
         divergence = functional.kl_div(
             self._log_probabilities(z_student), teacher_log_probabilities, reduction="batchmean", log_target=True
         )

@@ -45,7 +45,7 @@ class LocalStructure(Method):
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
         edges = Edges.of(batch)
-        teacher_structure = batch.memo((id(self), "teacher"), lambda: self._structure(h_teacher, edges))
+        teacher_structure = batch.memo(self, "teacher", lambda: self._structure(h_teacher, edges))
         divergence = functional.kl_div(
             self._structure(h_student, edges), teacher_structure, reduction="sum", log_target=True
         )

@@ -32,8 +32,8 @@ class NeuronSelectivity(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
-        unit_teacher = batch.memo((id(self), "teacher"), lambda: functional.normalize(h_teacher, dim=0))
-        of_teacher = batch.memo((id(self), "teacher kernel"), lambda: _kernel_mean(unit_teacher, unit_teacher))
+        unit_teacher = batch.memo(self, "teacher", lambda: functional.normalize(h_teacher, dim=0))
+        of_teacher = batch.memo(self, "teacher kernel", lambda: _kernel_mean(unit_teacher, unit_teacher))
         unit_student = functional.normalize(h_student, dim=0, eps=1e-6)
         discrepancy = (
             of_teacher + _kernel_mean(unit_student, unit_student) - 2 * _kernel_mean(unit_student, unit_teacher)

@@ -33,7 +33,7 @@ class SimilarityPreserving(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
-        teacher_lengths = batch.memo((id(self), "teacher"), lambda: _square_lengths(h_teacher))
+        teacher_lengths = batch.memo(self, "teacher", lambda: _square_lengths(h_teacher))
         student_lengths = _square_lengths(h_student)
         product = (h_student @ (h_student.T @ h_teacher) * h_teacher).sum(1)
         # A row of zeros stays a row of zeros, whose squared distance to a unit row is 1.

@@ -6,11 +6,12 @@ dataset: it gets the student's and the teacher's signals on the same rows, and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +101,7 @@ class Batch:
     objective: Objective = Objective.MULTICLASS
     graph: Tensor | None = None
     constant: bool = False
-    _memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _memo: WeakKeyDictionary[object, dict[str, Any]] = field(default_factory=WeakKeyDictionary, repr=False)
 
     @property
     def neighbours(self) -> tuple[Tensor, Tensor]:
@@ -118,14 +119,18 @@ class Batch:
         """Number of hidden rows n (nodes)."""
         return len(self.labels) if self.graph is None else len(self.graph)
 
-    def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
+    def memo(self, owner: object, name: str, compute: Callable[[], Cached]) -> Cached:
         """`compute()` once per Batch object, for what depends on the teacher and the edges alone.
 
-        The key must name the method INSTANCE as well as the quantity, e.g. `(id(self), "teacher")`.
+        Args:
+            owner: whose value it is, a method says `self`; the value lives as long as this very object, so that no
+                other one that comes to lie at its address can get it.
+            name: of the quantity.
         """
-        if key not in self._memo:
-            self._memo[key] = compute()
-        found: Cached = self._memo[key]
+        own = self._memo.setdefault(owner, {})
+        if name not in own:
+            own[name] = compute()
+        found: Cached = own[name]
         return found
 
     def pool(self, hidden: Tensor) -> Tensor:

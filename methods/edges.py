@@ -45,7 +45,7 @@ class Edges:
         Raises:
             NotApplicableError: no row ever has two neighbours to compare, so that local structure says nothing.
         """
-        return batch.memo("methods.edges.Edges", lambda: cls._build(batch))
+        return batch.memo(cls, "edges", lambda: cls._build(batch))
 
     @classmethod
     def _build(cls, batch: Batch) -> Edges:

@@ -5,6 +5,7 @@ Teacher tensors come back detached: a method cannot train the teacher, whatever 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import zip_longest
 
@@ -31,13 +32,15 @@ def one_of(method: Method, name: str, value: object, allowed: Iterable[object]) 
 
 
 def at_least(method: Method, lowest: float, *, above: bool = False, **values: float) -> None:
-    """Refuses hyperparameters below `lowest` (or equal to it, with `above`).
+    """Refuses hyperparameters that are no numbers, or below `lowest` (or equal to it, with `above`).
 
     Raises:
         ValueError: naming the allowed range.
     """
     for name, value in values.items():
-        if not (value > lowest if above else value >= lowest):
+        # YAML gives text for 1e-3 and true for yes, and neither NaN nor infinity is a weight.
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or not (value > lowest if above else value >= lowest):
             raise ValueError(f"{_identifier(method)}: {name}={value!r}; allowed: {'>' if above else '>='} {lowest}")
 
 
@@ -107,7 +110,7 @@ def layers_of(
     def view(signals: Signals) -> tuple[Tensor, ...]:
         return (*(batch.pool(layer) for layer in signals.hidden), signals.logits)
 
-    return view(student), batch.memo((id(method), "teacher layers"), lambda: view(teacher))
+    return view(student), batch.memo(method, "teacher layers", lambda: view(teacher))
 
 
 def _check_rows(method: Method, student: Tensor, teacher: Tensor, rows: int) -> None:
