@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from methods.sparse import Pattern
 from workflow.catalog import Facts
 from workflow.models.molecules import Molecules
 from workflow.models.parts.molecular import CategoryEncoder, Molecular, sum_edges
@@ -54,8 +58,32 @@ def aggregate(messages: Tensor, graph: Molecules) -> Tensor:
 
 
 def _maximum(messages: Tensor, graph: Molecules) -> Tensor:
-    largest = torch.segment_reduce(messages, "max", offsets=graph.edges.pointers, axis=0)
+    largest: Tensor = _Maximum.apply(messages, graph.edges)
     return torch.where((graph.degree > 0)[:, None], largest, 0)
+
+
+class _Maximum(torch.autograd.Function):
+    """[E, d] -> [N, d], the largest message of every node.
+
+    Equal ones share the gradient, as in `scatter_reduce(reduce="amax")`: a quarter of the maxima of a first layer are
+    such, since molecules repeat few atoms and bonds. The gradient of torch's `segment_reduce` is another one there.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, messages: Tensor, edges: Pattern) -> Tensor:
+        largest = torch.segment_reduce(messages, "max", offsets=edges.pointers, axis=0)
+        ctx.edges = edges
+        ctx.save_for_backward(messages == largest.index_select(0, edges.rows))
+        return largest
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        (equal,), rows = ctx.saved_tensors, ctx.edges.rows
+        gradient = upstream[0]
+        winners = equal.to(gradient.dtype)
+        shared = torch.zeros_like(gradient).index_add_(0, rows, winners).clamp_(min=1)
+        return winners.mul_((gradient / shared).index_select(0, rows)), None
 
 
 def scales(graph: Molecules, dtype: torch.dtype) -> list[Tensor | None]:
