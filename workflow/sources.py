@@ -57,7 +57,9 @@ RESTS_ON = {
     "plan": Sources(
         ("workflow.plan", "workflow.datasets.*", "workflow.models.architectures.*", "abkd.*", "baselines.*"), PACKAGES
     ),
-    "collect": Sources(("workflow.steps.collect",), ("workflow.steps.collect", "reports.rows")),
+    "collect": Sources(
+        ("workflow.steps.collect",), ("workflow.steps.collect", "workflow.training.rows", "reports.rows")
+    ),
     "report": Sources(("workflow.steps.report",), ("workflow.steps.report",), ("reports",)),
     # Asked by every job, so that nothing is followed.
     "server": Sources(files=PACKAGES),

@@ -78,3 +78,7 @@ def test_every_file_of_the_code_concerns_a_report_or_a_job():
     everything = set(sources.RESTS_ON["server"].files)
     for entry in sources.RESTS_ON.values():
         assert {place.split(".")[0] for place in (*entry.modules, *entry.within) if "{}" not in place} <= everything
+
+
+def test_collecting_rests_on_what_reads_the_rows():
+    assert files_of("collect") == {"workflow/steps/collect.py", "workflow/training/rows.py", "reports/rows.py"}
