@@ -2,6 +2,7 @@
 is `snakemake --configfile config/NAME.yaml`. Results land in results/NAME/."""
 
 import gc
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -15,18 +16,29 @@ gc.set_threshold(50_000, 20, 20)
 
 if not workflow.configfiles:
 
-    configfile: "config/quick.yaml"
+    configfile: str(Path(workflow.basedir) / "config" / "quick.yaml")
 
 
-from workflow.environment import JOB_ENVIRONMENT
-from workflow.run import Run
+from workflow import environment, gpus
+from workflow.run import Run, machine_memory_mb
 
 RUN = Run.of(config, workflow.configfiles[-1])
 RESULTS = RUN.results
+# Whether jobs run on this machine, beside each other. A cluster counts jobs (nodes) and grants memory and GPUs itself.
+LOCAL = workflow.nodes is None and not workflow.remote_exec
+MEMORY_MB = machine_memory_mb() if LOCAL else None
+GPUS = gpus.count() if LOCAL and RUN.gpus else 0
+if LOCAL:
+    for name, total in {"mem_mb": MEMORY_MB, "gpu": max(GPUS, 1)}.items():
+        if name not in workflow.global_resources:
+            workflow.register_resource(name, total)
+
 BIN = shlex.quote(str(Path(sys.executable).parent))
-# Jobs run in the Python that runs Snakemake, whether or not its environment is activated.
+# Jobs run in the Python that runs Snakemake, whether or not its environment is activated, and end with it.
 # A cluster's jobs do not share a machine, so they need no server to fork from.
-ENVIRONMENT = JOB_ENVIRONMENT | ({"ABKD_COLD": "1"} if workflow.remote_exec else {})
+ENVIRONMENT = environment.JOB_ENVIRONMENT | (
+    {environment.ORCHESTRATOR: str(os.getpid()), environment.GPUS: str(GPUS)} if LOCAL else {environment.COLD: "1"}
+)
 shell.prefix(f"export {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())} PATH={BIN}:$PATH; ")
 
 
@@ -35,6 +47,7 @@ wildcard_constraints:
     teacher="[a-z0-9.-]+",
     student="[a-z0-9.~-]+",
     method="[a-z0-9+.-]+",
+    identity="[0-9a-f]{12}",
     seeds=r"\d+-\d+",
 
 
@@ -51,5 +64,16 @@ rule all:
         f"{RESULTS}/index.html",
 
 
+onstart:
+    RUN.lock()
+
+
 onsuccess:
     shell("python -m workflow.steps.summary {RESULTS}")
+
+
+# A page is made of what there is, and says what is missing.
+onerror:
+    shell("python -m workflow.steps.collect {RUN.config_file} --unfinished || true")
+    shell("python -m workflow.steps.report {RESULTS} {RUN.settings_file} || true")
+    shell("python -m workflow.steps.summary {RESULTS} || true")

@@ -16,6 +16,7 @@ class Supervised(Method):
     title = "Supervised"
     year = 2017
     citation = "kipf2017gcn"
+    uses_teacher = False
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         return {}

@@ -3,6 +3,6 @@
 Importing this package does not import torch, so that the Snakefile can list methods cheaply.
 """
 
-from methods.registry import available, create, defaults, describe, load, modules, parts, skip
+from methods.registry import available, create, defaults, describe, load, modules, parts, skip, taught
 
-__all__ = ["available", "create", "defaults", "describe", "load", "modules", "parts", "skip"]
+__all__ = ["available", "create", "defaults", "describe", "load", "modules", "parts", "skip", "taught"]

@@ -177,6 +177,8 @@ class Method(nn.Module):
     """Key in methods/references.bib, or of `bibtex`."""
     bibtex: ClassVar[str] = ""
     """The BibTeX entry itself, for a method that lives outside this repository."""
+    uses_teacher: ClassVar[bool] = True
+    """Whether the terms rest on the teacher; without that, a failed teacher leaves the training as it is."""
     uses_hidden: ClassVar[bool] = False
     """Whether a student and a teacher with at least one hidden layer are needed."""
     uses_edges: ClassVar[bool] = False

@@ -118,6 +118,11 @@ def describe(method: str) -> dict[str, Any]:
     }
 
 
+def taught(method: str) -> bool:
+    """Whether some part of a method learns from the teacher."""
+    return any(load(name).uses_teacher for name in parts(method))
+
+
 def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: Any) -> Method:
     """Builds a method, or a composition such as `kd+gcrd`, for a pair of networks.
 

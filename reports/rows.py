@@ -15,6 +15,7 @@ class Status(StrEnum):
     OOM = "oom"
     SKIPPED = "skipped"
     FAILED = "failed"
+    MISSING = "missing"
 
 
 class Role(StrEnum):

@@ -2,6 +2,9 @@
 
     abkd-bench methods                 lists the methods with their hyperparameters
     abkd-bench check ID                runs the contract's checks on one method
+    abkd-bench retry config/NAME.yaml  trains again what failed, is missing or stale
+    abkd-bench collect config/NAME.yaml  makes the page of what there is of an unfinished run
+    abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
     abkd-bench tune config/NAME.yaml   prints the choices after the run of a tuning configuration
     abkd-bench schema                  renews the JSON schema and the table of keys
@@ -16,6 +19,7 @@ import sys
 from pathlib import Path
 
 from workflow.errors import UserError, command
+from workflow.steps import retry, verify
 
 
 def _methods(arguments: argparse.Namespace) -> None:
@@ -38,6 +42,18 @@ def _report(arguments: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     print(build.summary(arguments.folder))
+
+
+def _collect(arguments: argparse.Namespace) -> None:
+    from reports import build
+    from workflow import config as configuration
+    from workflow.run import Run
+    from workflow.steps.collect import collect
+
+    run = Run(configuration.load(arguments.config), str(arguments.config))
+    collect(run, unfinished=True)
+    build.write(Path(run.results), run.report_settings)
+    print(build.summary(Path(run.results)))
 
 
 def _tune(arguments: argparse.Namespace) -> None:
@@ -66,6 +82,11 @@ def parser() -> argparse.ArgumentParser:
 
     add("methods", _methods, "list the methods")
     add("check", _check, "run the contract's checks on one method").add_argument("id", help="the method's id")
+    retry.add_arguments(add("retry", retry.call, "train again what failed, is missing or stale"))
+    add("collect", _collect, "make the page of what there is of an unfinished run").add_argument(
+        "config", type=Path, help="config/NAME.yaml"
+    )
+    verify.add_arguments(add("verify", verify.call, "train a sample of the rows anew and compare"))
     add("report", _report, "build the report of a finished run anew").add_argument(
         "folder", type=Path, help="results/NAME"
     )

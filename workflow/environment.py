@@ -1,7 +1,15 @@
-"""The environment that a job's process must be started with. Imports no torch."""
+"""The environment of a job's process. Imports no torch."""
 
 from __future__ import annotations
 
+KILLED = "ABKD_KILLED"
+"""Variable that names the signal which has killed the process of a step that begins again."""
+COLD = "ABKD_COLD"
+"""Variable whose presence makes every step a process of its own."""
+ORCHESTRATOR = "ABKD_ORCHESTRATOR"
+"""Variable with the process id of Snakemake, without which no step goes on."""
+GPUS = "ABKD_GPUS"
+"""Variable with the number of GPUs among which the jobs of this machine choose."""
 JOB_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),  # bytes: tensors up to this size are given back to the process
     "MALLOC_TRIM_THRESHOLD_": str(2**63 - 1),  # bytes: never gives back to the system what lies idle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -9,6 +10,18 @@ from functools import wraps
 
 class UserError(Exception):
     """What is wrong, where (file and key), and what is allowed, in one line."""
+
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
+"""What a disk can have that is nobody's mistake and no result."""
+
+
+def refuse_broken_disk(error: OSError) -> None:
+    """Raises UserError where the disk is full or cannot be written; whatever was under way is to be done again."""
+    if error.errno in DISK:
+        raise UserError(
+            f"{error.filename or 'disk'}: {error.strerror}; nothing half-written counts: run again"
+        ) from error
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
@@ -20,5 +33,11 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except UserError as error:
             sys.exit(f"error: {error}")
+        except OSError as error:
+            try:
+                refuse_broken_disk(error)
+            except UserError as told:
+                sys.exit(f"error: {told}")
+            raise
 
     return run

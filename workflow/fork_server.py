@@ -1,8 +1,8 @@
 """Runs a step in a fork of a process that has imported torch before, so that a job starts at once.
 
-    python -m workflow.fork_server workflow.steps.distill ARGUMENTS
+    ask("workflow.steps.train", ARGUMENTS)
 
-does what `python -m workflow.steps.distill ARGUMENTS` does, with the same input and output, exit code and reaction to
+does what `python -m workflow.steps.train ARGUMENTS` does, with the same input and output, exit code and reaction to
 signals. Importing torch takes longer than many a training of a small student: a distillation of one epoch on
 ace-sim-mini takes, beside the training itself, 0.35 s forked and 10.5 s cold (the best of five, on two cores that other
 work kept busy; 6.4 s of CPU cold). The first job starts a server, which imports the steps and then forks once per
@@ -15,6 +15,7 @@ The fork owns no thread and has not touched a GPU: torch starts its threads and 
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import gc
 import hashlib
@@ -33,29 +34,32 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psutil
+
 from workflow import sources
-from workflow.environment import JOB_ENVIRONMENT
+from workflow.environment import JOB_ENVIRONMENT, ORCHESTRATOR
 
 ROOT = Path(__file__).resolve().parent.parent
-PRELOADED = ("workflow.training.block", "workflow.steps.teach", "workflow.steps.distill", "scipy.stats")
+PRELOADED = ("workflow.training.block", "workflow.steps.train", "scipy.stats")
 """ROC-AUC imports the last only when it is asked for, which would be inside a timed training."""
 IDLE_SECONDS = 30
 BIND_SECONDS = 10
 """The server binds its socket before it imports anything."""
 POLL_SECONDS = 0.02
+WATCH_SECONDS = 1.0
 LARGEST_REQUEST = 2**20
+PR_SET_PDEATHSIG = 1
+"""Of Linux's <sys/prctl.h>."""
+CRASH_SIGNALS = {
+    128 + number: number.name
+    for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+}
+"""By exit code: what ends a process against its user's will. An interrupt is its user's will."""
 
 
 def main() -> None:
-    """Runs a step, by the server where there is one."""
-    module, *arguments = sys.argv[1:]
-    if module == "--serve":
-        serve(Path(arguments[0]))
-        return
-    code = None if os.environ.get("ABKD_COLD") else ask(module, arguments)
-    if code is None:
-        os.execve(sys.executable, [sys.executable, "-m", module, *arguments], os.environ | JOB_ENVIRONMENT)
-    sys.exit(code)
+    """Serves; steps are asked for by `workflow.job`."""
+    serve(Path(sys.argv[1]))
 
 
 def ask(module: str, arguments: list[str]) -> int | None:
@@ -65,28 +69,75 @@ def ask(module: str, arguments: list[str]) -> int | None:
         with connect(address()) as connection:
             socket.send_fds(connection, [json.dumps(request).encode()], [0, 1, 2])
             process = int(connection.recv(64))
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda number, _: pass_on(process, number))
+            pass_signals_on(process)
             return outcome(connection)
     except (OSError, AttributeError, ValueError):
         return None
 
 
-def pass_on(process: int, number: int) -> None:
-    """Sends a signal to the step, which may just have ended."""
-    with suppress(ProcessLookupError):
-        os.kill(process, number)
+def cold(module: str, arguments: list[str]) -> int:
+    """The exit code of the step, run as a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env=os.environ | JOB_ENVIRONMENT,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 (this process has one thread)
+    )
+    pass_signals_on(process.pid)
+    while True:
+        try:
+            return shell_code(process.wait(WATCH_SECONDS))
+        except subprocess.TimeoutExpired:
+            if orphaned():
+                process.terminate()
+
+
+def pass_signals_on(process: int) -> None:
+    """Sends what should end this process to the step, which may just have ended."""
+
+    def send(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, send)
 
 
 def outcome(connection: socket.socket) -> int:
-    """The exit code of a step that has begun: whatever happens, it must not be run again.
+    """The exit code of a step that has begun.
 
-    Nothing comes where the server itself was killed; the step may then have done some of its work.
+    Nothing comes where the server itself was killed, and with it the step.
     """
+    while True:
+        ready, _, _ = select.select([connection], [], [], WATCH_SECONDS)
+        try:
+            if ready:
+                return int(connection.recv(64) or shell_code(-signal.SIGKILL))
+        except OSError:
+            return shell_code(-signal.SIGKILL)
+        if orphaned():  # the server kills the step when the connection ends
+            return shell_code(-signal.SIGTERM)
+
+
+def orphaned() -> bool:
+    """Whether the Snakemake that wants this step is no more; a job that went on could meet that of another run."""
+    orchestrator = os.environ.get(ORCHESTRATOR)
+    if not orchestrator:
+        return False
     try:
-        return int(connection.recv(64) or 1)
-    except OSError:
-        return 1
+        return psutil.Process(int(orchestrator)).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def die_with_parent() -> None:
+    """Asks the system to kill this process when its parent ends (Linux alone can)."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def shell_code(code: int) -> int:
+    """An exit code as a shell tells it: 128 and the signal for a process that was killed."""
+    return code if code >= 0 else 128 - code
 
 
 def address() -> Path:
@@ -119,7 +170,7 @@ def connect(path: Path) -> socket.socket:
         except OSError:
             path.unlink(missing_ok=True)
         server = subprocess.Popen(
-            [sys.executable, "-m", "workflow.fork_server", "--serve", str(path)],
+            [sys.executable, "-m", "workflow.fork_server", str(path)],
             cwd=ROOT,
             env=os.environ | JOB_ENVIRONMENT,  # what a C library reads when a process starts, no fork could change
             stdin=subprocess.DEVNULL,
@@ -184,9 +235,9 @@ def start(client: socket.socket, others: list[socket.socket], clients: dict[int,
 
 
 def finish(client: socket.socket, code: int) -> None:
-    """Tells the exit code; that of a killed process as a shell does."""
+    """Tells the exit code."""
     with client:
-        tell(client, code if code >= 0 else 128 - code)
+        tell(client, shell_code(code))
 
 
 def tell(client: socket.socket, number: int) -> None:
@@ -198,6 +249,7 @@ def tell(client: socket.socket, number: int) -> None:
 def run(request: dict[str, Any], files: list[int]) -> NoReturn:
     """The forked process: becomes the step, and ends with its exit code."""
     code: Any = 1
+    die_with_parent()
     try:
         for target, file in enumerate(files):
             os.dup2(file, target)

@@ -19,7 +19,7 @@ from workflow import catalog, sources
 from workflow.catalog import Facts
 from workflow.config import merged
 from workflow.errors import UserError
-from workflow.files import digest, write_text
+from workflow.files import digest, read_json, write_text
 from workflow.schemas.configuration import Configuration, Experiment, Student
 from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec
 
@@ -30,8 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(".snakemake/plans")
 
 
-def cached(config: Configuration, where: str) -> Plan:
-    """The plan of a configuration, computed anew only when it or the code behind it has changed.
+def cached(config: Configuration, where: str) -> tuple[Plan, Path]:
+    """The plan of a configuration and its file, computed anew only when it or the code behind it has changed.
 
     Raises:
         UserError: something that cannot run; see `build`.
@@ -49,7 +49,22 @@ def cached(config: Configuration, where: str) -> Plan:
         if answer.returncode:
             raise UserError(answer.stderr.strip().splitlines()[-1].removeprefix("error: "))
         write_text(file, answer.stdout)
-    return Plan.model_validate_json(file.read_text(encoding="utf-8"))
+    return Plan.model_validate_json(file.read_text(encoding="utf-8")), file
+
+
+def read_spec(file: Path, key: str) -> TeacherSpec | CellSpec:
+    """One spec of a plan's file, without checking the thousands beside it.
+
+    Raises:
+        UserError: the file is gone, or was made by other code.
+    """
+    try:
+        raw = read_json(file)
+        if key in raw["teachers"]:
+            return TeacherSpec.model_validate(raw["teachers"][key])
+        return CellSpec.model_validate(raw["cells"][key])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{file}: has no plan of {key}; run snakemake again") from error
 
 
 def build(config: Configuration, where: str) -> Plan:
@@ -176,10 +191,12 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
                 methods.create(identity, teacher=shapes[0], student=shapes[1], **hyperparameters)
             except (ValueError, TypeError) as error:
                 raise UserError(f"{where}: methods.{label}: {error}") from error
+        taught = methods.taught(identity)
         yield CellSpec(
             dataset=teacher.dataset,
             teacher=teacher.teacher,
-            teacher_hash=digest(teacher.model_dump()),
+            teacher_model=teacher.model,
+            teacher_hash=digest(teacher.model_dump()) if taught else "",
             teacher_params=teacher.params,
             teacher_params_with_embeddings=teacher.params_with_embeddings,
             student=f"{student.model}x{student.network['width']}",
@@ -190,6 +207,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             training=config.training.changed(config.models[student.model].training, experiment.training),
             method=label,
             method_id=identity,
+            taught=taught,
             hyperparameters=hyperparameters,
             distill_on=config.distill_on,
         )

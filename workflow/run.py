@@ -1,21 +1,26 @@
-"""What the rules ask: paths, specs and settings of one run. Used by the Snakefile alone; imports no torch."""
+"""What the rules ask: paths and settings of one run. For the Snakefile and all that reads a run; no torch."""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from workflow import catalog, sources
+import psutil
+
+from workflow import catalog, gpus, identity, sources
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
+from workflow.files import digest, write_text
 from workflow.schemas.configuration import Configuration
-from workflow.specs import CellSpec, MethodFacts
+from workflow.specs import MethodFacts
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a run: it stands in paths and in shell commands."""
@@ -44,16 +49,37 @@ class Run:
         if not re.fullmatch(NAME, self.name):
             raise UserError(f"{where}: the name of a configuration's file holds letters, digits and . _ - alone")
         self.results = f"results/{self.name}"
-        self.plan = planning.cached(config, where)
+        self.plan, self.plan_file = planning.cached(config, where)
 
     @staticmethod
     def of(config: Mapping[str, Any], where: str) -> Run:
         """The run of what Snakemake has read; a mistake in it ends Snakemake with one line."""
+        where = from_here(where)
         try:
             configuration.parse(where)  # Snakemake has read it with another loader
             return Run(configuration.complete(dict(config), where), where)
         except UserError as error:
             sys.exit(f"error: {error}")
+
+    def lock(self) -> None:
+        """Lets one Snakemake at a time work on a run; the lock dies with its process."""
+        folder = Path(self.results)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / ".lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            sys.exit(f"error: {folder}: process {self._lock.read() or 'unknown'} works on this run; wait for its end")
+        except OSError:  # a file system without locks
+            return
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+
+    def unlock(self) -> None:
+        """Lets the next one in."""
+        self._lock.close()
 
     # Settings of jobs.
 
@@ -64,12 +90,11 @@ class Run:
 
     @property
     def gpus(self) -> int:
-        """GPUs that a training job asks for; the local profile grants one at a time.
+        """GPUs that a training job asks for.
 
         `auto` asks for one only where this machine has one, so that jobs on CPUs do not wait for each other.
         """
-        present = Path("/dev/nvidiactl").exists()
-        return int(self.config.device == "cuda" or (self.config.device == "auto" and present))
+        return int(self.config.device == "cuda" or (self.config.device == "auto" and gpus.count() > 0))
 
     @property
     def machine(self) -> str:
@@ -77,38 +102,25 @@ class Run:
         return f"--device {self.config.device} --threads {self.threads}"
 
     @property
-    def distill_machine(self) -> str:
+    def training_options(self) -> str:
+        """Options of every training."""
+        limit = f" --time-limit {self.config.time_limit:g}" if self.config.time_limit else ""
+        return self.machine + limit + (" --stop-on-failure" if self.config.on_failure == "stop" else "")
+
+    @property
+    def distill_options(self) -> str:
         """Options of a distillation."""
-        return self.machine + (" --forget-weights" if self.config.keep_weights == "teachers" else "")
+        return self.training_options + (" --forget-weights" if self.config.keep_weights == "teachers" else "")
 
     def data_settings(self, dataset: str) -> str:
         """What this dataset's loader reads of `data`, so that another's folder does not prepare it anew."""
         stated = self.config.data.model_dump(exclude_none=True)
         return as_json({key: value for key, value in stated.items() if key in catalog.settings(dataset)})
 
-    @property
-    def config_json(self) -> str:
-        """The configuration as its file states it, for `collect`."""
-        return as_json(self.config.model_dump(mode="json", exclude_unset=True))
-
-    def memory_mb(self, dataset: str) -> int:
-        """MiB to ask of a cluster for one job."""
-        return catalog.facts(dataset).memory_mb
-
-    def teacher_spec(self, dataset: str, teacher: str) -> str:
-        """A teacher's spec as JSON."""
-        return as_json(self.plan.teachers[f"{dataset}/{teacher}"].model_dump(mode="json"))
-
-    def cell_spec(self, wildcards: Any) -> str:
-        """A cell's spec as JSON."""
-        return as_json(self._cell(wildcards).model_dump(mode="json"))
-
-    def _cell(self, wildcards: Any) -> CellSpec:
-        return self.plan.cells["/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method))]
-
-    def networks(self, dataset: str) -> str:
-        """Every network of a dataset once, as JSON."""
-        return as_json([network.model_dump(mode="json") for network in self.plan.networks(dataset)])
+    def memory_mb(self, dataset: str, attempt: int = 1, most: int | None = None) -> int:
+        """MiB to ask for one job: twice as much after it has failed, and no more than there is."""
+        wanted = catalog.facts(dataset).memory_mb << (attempt - 1)
+        return min(wanted, most) if most else wanted
 
     # Paths.
 
@@ -120,55 +132,88 @@ class Run:
     @property
     def all_tasks(self) -> list[str]:
         """The prepared task of every dataset."""
-        return [f"data/tasks/{dataset}/task.json" for dataset in self.datasets]
+        return [self.task(dataset) for dataset in self.datasets]
+
+    @staticmethod
+    def task(dataset: str) -> str:
+        """The prepared task of a dataset."""
+        return f"data/tasks/{dataset}/task.json"
 
     @property
     def all_measurements(self) -> list[str]:
         """The measurements of every dataset."""
-        return [f"{self.results}/measurements/{dataset}.json" for dataset in self.datasets]
+        return [self.measurement(dataset) for dataset in self.datasets]
+
+    @cache  # noqa: B019 (one Run lives as long as its process)
+    def measurement(self, dataset: str) -> str:
+        """The measurements of a dataset; the name changes with the networks and the code that measures them."""
+        used = {str(spec.model["model"]) for spec in self.plan.specs if spec.dataset == dataset}
+        networks = [network.model_dump(mode="json") for network in self.plan.networks(dataset)]
+        known = digest([networks, sources.digest("measuring", *sorted(used)), self.threads])[: identity.LENGTH]
+        return f"{self.results}/measurements/{dataset}~{known}.json"
+
+    @cache  # noqa: B019
+    def folder(self, key: str) -> str:
+        """The folder of the records of a teacher or a cell."""
+        group = "teachers" if key in self.plan.teachers else "cells"
+        return f"{self.results}/{group}/{key}/{identity.of(self.plan.spec(key), self.threads)}"
+
+    def blocks(self, key: str) -> list[str]:
+        """The blocks of seeds of a teacher or a cell."""
+        return self.config.seed_blocks("teach" if key in self.plan.teachers else "distill")
 
     @property
-    def all_rows(self) -> list[str]:
-        """The rows of every block of teachers and cells."""
-        teach, distill = self.config.seed_blocks("teach"), self.config.seed_blocks("distill")
-        return [
-            f"{self.results}/teachers/{key}/seeds~{block}/rows.json" for key in self.plan.teachers for block in teach
-        ] + [f"{self.results}/cells/{key}/seeds~{block}/rows.json" for key in self.plan.cells for block in distill]
+    def all_blocks(self) -> list[str]:
+        """The file that Snakemake waits for, of every block of teachers and cells."""
+        keys = (*self.plan.teachers, *self.plan.cells)
+        return [f"{self.folder(key)}/seeds~{block}.json" for key in keys for block in self.blocks(key)]
 
-    def teacher_rows(self, dataset: str, teacher: str, seeds: str) -> list[str]:
-        """The teacher's blocks that hold some of these seeds."""
-        blocks = self._teacher_blocks(seeds)
-        return [f"{self.results}/teachers/{dataset}/{teacher}/seeds~{block}/rows.json" for block in blocks]
+    def log(self, key: str, block: str) -> str:
+        """The log of a block."""
+        group = "teach" if key in self.plan.teachers else "distill"
+        return f"logs/{self.name}/{group}/{key}/{Path(self.folder(key)).name}/seeds~{block}.log"
 
-    @cache  # noqa: B019 (asked for every cell; one Run lives as long as Snakemake)
+    def teacher_folder(self, wildcards: Any) -> str:
+        """The folder of a cell's teacher's records."""
+        return self.folder(f"{wildcards.dataset}/{wildcards.teacher}")
+
+    def teacher_blocks(self, wildcards: Any) -> list[str]:
+        """The teacher's blocks that hold some of a cell's seeds; none where the method learns from no teacher."""
+        key = "/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method))
+        if not self.plan.cells[key].taught:
+            return []
+        folder = self.teacher_folder(wildcards)
+        return [f"{folder}/seeds~{block}.json" for block in self._teacher_blocks(wildcards.seeds)]
+
+    @cache  # noqa: B019
     def _teacher_blocks(self, seeds: str) -> list[str]:
         wanted = set(configuration.parse_seeds(seeds))
         blocks = self.config.seed_blocks("teach")
         return [block for block in blocks if wanted & set(configuration.parse_seeds(block))]
 
-    # Digests of the code that a rule rests on, given as params: Snakemake runs a job anew when its digest changes.
-
-    def code(self, work: Literal["collect", "report"]) -> str:
-        """Digest of the code of a rule that runs once per run."""
-        return sources.digest(work)
+    # What a rule rests on beside its inputs. A text that changes, or a file that is newer, runs its job anew.
 
     def loader_code(self, dataset: str) -> str:
         """Digest of what prepares a dataset."""
         return sources.digest("data", catalog.loader(dataset))
 
-    def teacher_code(self, dataset: str, teacher: str) -> str:
-        """Digest of what trains a teacher."""
-        return sources.digest("training", str(self.plan.teachers[f"{dataset}/{teacher}"].model["model"]))
+    @cached_property
+    def config_file(self) -> str:
+        """A file with all that `collect` rests on beside the rows; renewed only where that has changed."""
+        stated = self.config.model_dump(mode="json", exclude_unset=True)
+        return self._kept("config", {"config": stated, "where": self.where, "code": sources.digest("collect")})
 
-    def cell_code(self, wildcards: Any) -> str:
-        """Digest of what trains a cell."""
-        cell = self._cell(wildcards)
-        return sources.digest("training", str(cell.model["model"])) + sources.of_method(cell.method_id)
+    @cached_property
+    def settings_file(self) -> str:
+        """The same for `report`."""
+        return self._kept("report", {"settings": self.report_settings, "code": sources.digest("report")})
 
-    def measuring_code(self, dataset: str) -> str:
-        """Digest of what measures the networks of a dataset."""
-        used = {str(spec.model["model"]) for spec in self.plan.specs if spec.dataset == dataset}
-        return sources.digest("measuring", *sorted(used))
+    def _kept(self, name: str, value: Any) -> str:
+        file = planning.CACHE / f"{self.name}.{name}.json"
+        text = json.dumps(value, indent=1) + "\n"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            write_text(file, text)
+        return str(file)
 
     @property
     def titles(self) -> dict[str, MethodFacts]:
@@ -177,15 +222,24 @@ class Run:
         return {label: self.plan.methods[label] for label in self.config.methods if label in used}
 
     @property
-    def report_settings(self) -> str:
+    def report_settings(self) -> dict[str, Any]:
         """What `reports.build.write` is told; the methods keep the order of the configuration."""
-        return json.dumps(
-            {
-                "title": self.config.title,
-                "reference": self.config.reference,
-                "spotlight": [label for label in self.config.spotlight if label in self.titles],
-                "alpha": self.config.alpha,
-                "methods": {label: facts.model_dump() for label, facts in self.titles.items()},
-                "datasets": {dataset: catalog.facts(dataset).title for dataset in self.datasets},
-            }
-        )
+        return {
+            "title": self.config.title,
+            "reference": self.config.reference,
+            "spotlight": [label for label in self.config.spotlight if label in self.titles],
+            "alpha": self.config.alpha,
+            "methods": {label: facts.model_dump() for label, facts in self.titles.items()},
+            "datasets": {dataset: catalog.facts(dataset).title for dataset in self.datasets},
+        }
+
+
+def from_here(path: str) -> str:
+    """A file's path as seen from this folder, if it lies below it: a moved checkout must not look like another one."""
+    here, file = Path.cwd(), Path(path).absolute()
+    return str(file.relative_to(here)) if file.is_relative_to(here) else path
+
+
+def machine_memory_mb() -> int:
+    """MiB of this machine."""
+    return int(psutil.virtual_memory().total // 2**20)

@@ -58,7 +58,8 @@ RESTS_ON = {
         ("workflow.plan", "workflow.datasets.*", "workflow.models.architectures.*", "abkd.*", "baselines.*"), PACKAGES
     ),
     "collect": Sources(
-        ("workflow.steps.collect",), ("workflow.steps.collect", "workflow.training.rows", "reports.rows")
+        ("workflow.steps.collect",),
+        ("workflow.steps.collect", "workflow.ledger", "workflow.training.records", "reports.rows"),
     ),
     "report": Sources(("workflow.steps.report",), ("workflow.steps.report",), ("reports",)),
     # Asked by every job, so that nothing is followed.

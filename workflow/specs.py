@@ -59,7 +59,11 @@ class TrainingSettings(Strict):
 
 
 class TeacherSpec(Strict):
-    """All that one job needs to know of a teacher."""
+    """All that one job needs to know of a teacher.
+
+    Attributes:
+        key: DATASET/TEACHER.
+    """
 
     dataset: str
     teacher: str
@@ -68,17 +72,30 @@ class TeacherSpec(Strict):
     params: int
     params_with_embeddings: int
 
+    @property
+    def key(self) -> str:
+        return f"{self.dataset}/{self.teacher}"
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of a row that the spec alone decides."""
+        size = (self.params, self.params_with_embeddings)
+        named = {"student": self.teacher, "method": "teacher", "ratio_target": 1.0}
+        return {"dataset": self.dataset, "teacher": self.teacher, **named, **_sizes(size, size)}
+
 
 class CellSpec(Strict):
     """All that one job needs to know of a cell of the table: dataset x teacher x student x method.
 
     Attributes:
-        teacher_hash: digest of the teacher's spec. Another training of the teacher is another cell, whatever stands on
-            disk.
+        taught: whether the method learns from the teacher; the floor does not, and rests on no training of it.
+        teacher_hash: digest of the teacher's spec, "" where `taught` is False. Another training of the teacher is
+            another cell, whatever stands on disk.
     """
 
     dataset: str
     teacher: str
+    teacher_model: Network
     teacher_hash: str
     teacher_params: int
     teacher_params_with_embeddings: int
@@ -90,6 +107,7 @@ class CellSpec(Strict):
     training: TrainingSettings
     method: str
     method_id: str
+    taught: bool
     hyperparameters: Hyperparameters
     distill_on: Literal["train", "all"]
 
@@ -98,6 +116,24 @@ class CellSpec(Strict):
         """DATASET/TEACHER/STUDENT/METHOD; STUDENT is `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
         wanted = "" if self.ratio_target is None else f"~{self.ratio_target:g}x"
         return f"{self.dataset}/{self.teacher}/{self.student}{wanted}/{self.method}"
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of a row that the spec alone decides."""
+        teacher = (self.teacher_params, self.teacher_params_with_embeddings)
+        student = (self.student_params, self.student_params_with_embeddings)
+        named = {"student": self.student, "method": self.method, "ratio_target": self.ratio_target}
+        return {"dataset": self.dataset, "teacher": self.teacher, **named, **_sizes(teacher, student)}
+
+
+def _sizes(teacher: tuple[int, int], student: tuple[int, int]) -> dict[str, float | int]:
+    """The size columns of a row, from parameters without and with learned embeddings."""
+    return {
+        "ratio": teacher[0] / student[0],
+        "ratio_with_embeddings": teacher[1] / student[1],
+        "teacher_params": teacher[0],
+        "student_params": student[0],
+    }
 
 
 class MeasuredNetwork(Strict):
@@ -129,6 +165,10 @@ class Plan(Strict):
     teachers: dict[str, TeacherSpec] = {}
     cells: dict[str, CellSpec] = {}
     methods: dict[str, MethodFacts] = {}
+
+    def spec(self, key: str) -> TeacherSpec | CellSpec:
+        """The spec of a teacher or a cell."""
+        return self.teachers[key] if key in self.teachers else self.cells[key]
 
     @property
     def specs(self) -> Iterator[TeacherSpec | CellSpec]:

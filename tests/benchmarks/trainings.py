@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
 def load(folder: Path) -> tuple[Task, Signals]:
     """What `data.save` wrote."""
     task = Task.load(folder / "task")
-    return task, load_knowledge(folder / "knowledge.safetensors", task.fingerprint, CPU)
+    return task, load_knowledge(folder / "knowledge.safetensors", task.fingerprint)
 
 
 def epochs(

@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import methods
 from workflow import plan as planning
 from workflow.config import complete
 from workflow.specs import CellSpec, Network, Plan, TeacherSpec, TrainingSettings
@@ -65,6 +66,7 @@ def cell_spec(
     values = {
         "dataset": teacher.dataset,
         "teacher": teacher.teacher,
+        "teacher_model": teacher.model,
         "teacher_hash": "of no importance",
         "teacher_params": teacher.params,
         "teacher_params_with_embeddings": teacher.params_with_embeddings,
@@ -76,6 +78,7 @@ def cell_spec(
         "training": teacher.training,
         "method": method,
         "method_id": method,
+        "taught": methods.taught(changes.get("method_id", method)),
         "hyperparameters": {},
         "distill_on": "train",
     }

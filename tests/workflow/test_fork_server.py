@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,9 +31,10 @@ def faults():
 
 def main():
     faults()
-    print(json.dumps({"argv": sys.argv[1:], "folder": os.getcwd(), "told": os.environ.get("TOLD"), "me": os.getpid(),
+    print(json.dumps({"argv": sys.argv[1:], "folder": os.getcwd(), "told": os.environ.get("TOLD"),
+        "killed": os.environ.get("ABKD_KILLED"), "me": os.getpid(),
         "parent": os.getppid(), "torch": "torch" in sys.modules,
-        "compiler": "torch._dynamo" in sys.modules, "faults": faults()}))
+        "compiler": "torch._dynamo" in sys.modules, "faults": faults()}), flush=True)
     print("to the error log", file=sys.stderr)
     if sys.argv[1:] == ["fail"]:
         sys.exit("error: one line")
@@ -58,7 +60,7 @@ def checkout(tmp_path_factory) -> Path:
 
 def start(checkout: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "workflow.fork_server", "workflow.steps.tell", *arguments],
+        [sys.executable, "-m", "workflow.job", "workflow.steps.tell", *arguments],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout), **environment},
         stdout=subprocess.PIPE,
@@ -158,14 +160,51 @@ def test_a_folder_open_to_others_is_refused(tmp_path, monkeypatch):
         fork_server.address()
 
 
-def test_a_step_that_has_begun_is_never_run_again():
-    """Its process may be gone when a signal comes, and its server when its code is asked for."""
+def test_a_signal_to_a_step_that_has_ended_is_nothing():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    fork_server.pass_on(ended.pid, signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        fork_server.pass_signals_on(ended.pid)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, before if number == signal.SIGTERM else signal.default_int_handler)
 
-    class Broken:
-        def recv(self, size):
-            raise ConnectionResetError
 
-    assert fork_server.outcome(Broken()) == 1
+def test_a_server_that_was_killed_has_killed_its_steps():
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    assert fork_server.outcome(ours) == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize("victim", ["me", "parent"])
+@pytest.mark.parametrize("cold", ["", "1"])
+def test_a_killed_step_is_begun_again_and_told_so(checkout, victim, cold):
+    """The step itself is killed, or the server that has forked it; in a process of its own the parent is the job."""
+    if cold and victim == "parent":
+        return
+    process = start(checkout, "wait", ABKD_COLD=cold)
+    first = json.loads(process.stdout.readline())
+    os.kill(first[victim], signal.SIGKILL)
+    again = json.loads(process.stdout.readline())
+    assert (first["killed"], again["killed"]) == (None, "SIGKILL")
+    assert gone(first["me"]), "two processes of one step"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert "killed by signal 9 (SIGKILL)" in err
+    assert process.returncode == 128 + signal.SIGTERM
+    assert gone(again["me"])
+
+
+@pytest.mark.parametrize("cold", ["", "1"])
+def test_no_step_outlives_snakemake(checkout, cold):
+    """Even where the shell between them lives on."""
+    snakemake = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = start(checkout, "wait", ABKD_COLD=cold, ABKD_ORCHESTRATOR=str(snakemake.pid))
+    step = json.loads(process.stdout.readline())["me"]
+    snakemake.kill()  # not waited for: it stays as a zombie, as an orphan of a container may
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert gone(step)
+    snakemake.communicate()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.workflow.samples import GOOD, ROOT, change
+from workflow import gpus, sources
 from workflow.config import complete
 from workflow.errors import UserError
-from workflow.run import Run
+from workflow.run import Run, from_here
 
 
 def test_a_folder_of_raw_files_concerns_its_own_loader():
@@ -46,9 +50,179 @@ def test_run_without_torch():
     """Snakemake itself must start quickly."""
     code = (
         "import sys; from workflow.run import Run; from workflow.config import load;"
-        "r = Run(load('config/smoke.yaml'), 'config/smoke.yaml'); r.all_rows; r.report_settings;"
+        "r = Run(load('config/smoke.yaml'), 'config/smoke.yaml'); r.all_blocks; r.config_file; r.report_settings;"
         "heavy = {'torch', 'ogb', 'torch_geometric', 'pandas', 'rdkit', 'scipy', 'jsonschema'};"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_of(path: str = "title", value: object = "A test") -> Run:
+    return Run(complete(change(path, value), "x.yaml"), "x.yaml")
+
+
+def keys(run: Run, method: str) -> list[str]:
+    return [key for key, cell in run.plan.cells.items() if cell.method == method]
+
+
+def test_another_hyperparameter_is_another_folder(here):
+    """Whatever Snakemake remembers: `--rerun-triggers mtime`, or a `.snakemake` that was not copied along."""
+    before, after = run_of(), run_of("methods/kd", {"temperature": 8})
+    for method in ("supervised", "kd", "gcrd-cold"):
+        for key in keys(before, method):
+            assert (before.folder(key) == after.folder(key)) == (method != "kd")
+
+
+def test_what_only_the_teacher_rests_on_leaves_the_floor(here):
+    before, after = (
+        run_of(),
+        run_of("models/big", {"model": "gcn", "layers": 3, "width": 64, "training": {"epochs": 9}}),
+    )
+    assert before.folder("ace-sim-mini/big") != after.folder("ace-sim-mini/big")
+    for method in ("supervised", "kd"):
+        for key in keys(before, method):
+            assert (before.folder(key) == after.folder(key)) == (method == "supervised")
+
+
+@pytest.mark.parametrize(("work", "moved"), [("training", {"supervised", "kd", "gcrd-cold"}), ("method", {"kd"})])
+def test_other_code_is_another_folder(here, monkeypatch, work, moved):
+    before = run_of()
+    old = {key: before.folder(key) for key in before.plan.cells}
+    real = sources.digest
+    monkeypatch.setattr(
+        sources, "digest", lambda *a: real(*a) + "x" * (a[0] == work and (work == "training" or a[1].endswith(".kd")))
+    )
+    after = run_of()
+    for method in ("supervised", "kd", "gcrd-cold"):
+        for key in keys(before, method):
+            assert (old[key] != after.folder(key)) == (method in moved)
+
+
+def test_threads_and_titles(here):
+    before = run_of()
+    assert run_of("title", "Another").all_blocks == before.all_blocks
+    key = keys(before, "kd")[0]
+    two = Run(complete({**GOOD, "threads": 2}, "x.yaml"), "x.yaml")
+    assert two.folder(key) != before.folder(key)
+
+
+def test_measurements_of_other_networks_are_other_files(here):
+    before, after = run_of(), run_of("models/small", {"model": "gcn", "dropout": 0.7})
+    assert before.all_measurements != after.all_measurements
+
+
+def test_the_floor_waits_for_no_teacher(here):
+    run = run_of()
+
+    class Wildcards:
+        dataset, teacher, seeds = "ace-sim-mini", "big", "0-1"
+        student = keys(run, "kd")[0].split("/")[2]
+
+    for method, count in (("supervised", 0), ("kd", 1)):
+        Wildcards.method = method
+        assert len(run.teacher_blocks(Wildcards)) == count
+
+
+def test_a_kept_file_is_renewed_only_by_a_change(here):
+    """Its time of writing decides whether the page is made anew: `make reproduce`, then `snakemake`, redoes nothing."""
+    first = run_of()
+    written = [(file, Path(file).stat().st_mtime_ns) for file in (first.config_file, first.settings_file)]
+    again = run_of()
+    assert [(file, Path(file).stat().st_mtime_ns) for file in (again.config_file, again.settings_file)] == written
+    other = run_of("title", "Another")
+    assert Path(other.settings_file).stat().st_mtime_ns > written[1][1]
+
+
+def test_a_path_is_the_same_from_wherever_it_was_given(here):
+    assert from_here("config/x.yaml") == from_here(str(here / "config" / "x.yaml")) == "config/x.yaml"
+    assert from_here("/elsewhere/x.yaml") == "/elsewhere/x.yaml"
+
+
+def test_one_snakemake_at_a_time_works_on_a_run(here):
+    code = (
+        "from workflow.run import Run; from workflow.config import complete; from tests.workflow.samples import GOOD;"
+        "run = Run(complete(GOOD, 'x.yaml'), 'x.yaml'); run.lock(); print('in', flush=True); input()"
+    )
+
+    def start():
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    first = start()
+    assert first.stdout.readline() == "in\n"
+    second = start()
+    _, told = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert told == f"error: results/x: process {first.pid} works on this run; wait for its end\n"
+    first.kill()
+    first.communicate()
+    third = start()
+    assert third.stdout.readline() == "in\n", "the lock outlives its process"
+    third.kill()
+    third.communicate()
+
+
+def test_memory_grows_with_attempts_and_ends_with_the_machine(here):
+    run = run_of()
+    base = run.memory_mb("ace-sim-mini")
+    assert [run.memory_mb("ace-sim-mini", attempt) for attempt in (1, 2, 3)] == [base, 2 * base, 4 * base]
+    assert run.memory_mb("ogbn-products", 3, most=8000) == 8000
+
+
+def test_gpus_are_asked_of_torch_where_there_is_a_sign_of_one(monkeypatch, tmp_path):
+    """WSL2 has no /dev/nvidiactl."""
+    asked = []
+    answer = subprocess.CompletedProcess([], 0, stdout="2\n")
+    monkeypatch.setattr(gpus.subprocess, "run", lambda *a, **k: asked.append(a) or answer)
+    monkeypatch.setattr(gpus.shutil, "which", lambda name: None)
+    monkeypatch.setattr(gpus, "SIGNS", (str(tmp_path / "dxg"),))
+    gpus.count.cache_clear()
+    assert (gpus.count(), len(asked)) == (0, 0)
+    (tmp_path / "dxg").touch()
+    gpus.count.cache_clear()
+    assert (gpus.count(), len(asked)) == (2, 1)
+    gpus.count.cache_clear()
+
+
+def test_each_job_has_a_gpu_of_its_own(tmp_path):
+    """Three jobs on two GPUs: two at once, and the third takes the place of the first that ends."""
+    code = (
+        "import os; from workflow.gpus import claimed\n"
+        "with claimed(): print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); input()"
+    )
+    environment = {**os.environ, "ABKD_GPUS": "2", "TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "5,3"}
+
+    def start():
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    first, second = start(), start()
+    taken = {first.stdout.readline().strip(), second.stdout.readline().strip()}
+    assert taken == {"5", "3"}
+    third = start()
+    assert not select.select([third.stdout], [], [], 2)[0], "two jobs on one GPU"
+    first.kill()
+    assert third.stdout.readline().strip() in taken
+    for each in (first, second, third):
+        each.kill()
+        each.communicate()

@@ -7,7 +7,7 @@ rule prepare:
         "../envs/python.yaml"
     threads: workflow.cores
     resources:
-        mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
     params:
         settings=lambda wildcards: RUN.data_settings(wildcards.dataset),
         code=lambda wildcards: RUN.loader_code(wildcards.dataset),

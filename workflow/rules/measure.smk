@@ -3,21 +3,17 @@ rule measure:
     input:
         task="data/tasks/{dataset}/task.json",
     output:
-        f"{RESULTS}/measurements/{{dataset}}.json",
+        f"{RESULTS}/measurements/{{dataset}}~{{identity}}.json",
     log:
-        f"logs/{RUN.name}/measure/{{dataset}}.log",
+        f"logs/{RUN.name}/measure/{{dataset}}~{{identity}}.log",
     conda:
         "../envs/python.yaml"
     threads: workflow.cores
     resources:
         gpu=RUN.gpus,
-        mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
-    params:
-        models=lambda wildcards: RUN.networks(wildcards.dataset),
-        machine=lambda wildcards: RUN.machine,
-        code=lambda wildcards: RUN.measuring_code(wildcards.dataset),
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
     message:
         "measuring all networks on {wildcards.dataset}"
     shell:
-        "python -m workflow.steps.measure --models {params.models:q} --task $(dirname {input.task}) "
-        "--output {output} {params.machine} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "python -m workflow.steps.measure --plan {RUN.plan_file} --task $(dirname {input.task}) "
+        "--output {output} {RUN.machine} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -1,9 +1,10 @@
 # Thousands of paths do not fit a command line: `collect` plans the run again and finds them itself.
 rule collect:
     input:
-        rows=RUN.all_rows,
+        blocks=RUN.all_blocks,
         measurements=RUN.all_measurements,
         tasks=RUN.all_tasks,
+        config=RUN.config_file,
     output:
         runs=f"{RESULTS}/runs.parquet",
         table=f"{RESULTS}/runs.csv",
@@ -15,20 +16,16 @@ rule collect:
         f"logs/{RUN.name}/collect.log",
     conda:
         "../envs/python.yaml"
-    params:
-        config=lambda wildcards: RUN.config_json,
-        where=lambda wildcards: RUN.where,
-        code=lambda wildcards: RUN.code("collect"),
     message:
         "collecting {RUN.name}"
     shell:
-        "python -m workflow.steps.collect {params.where:q} --config {params.config:q} "
-        "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "python -m workflow.steps.collect {input.config} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 rule report:
     input:
         rules.collect.output,
+        settings=RUN.settings_file,
     output:
         page=report(f"{RESULTS}/index.html", category="Page"),
         comparisons=f"{RESULTS}/comparisons.csv",
@@ -38,11 +35,8 @@ rule report:
         f"logs/{RUN.name}/report.log",
     conda:
         "../envs/python.yaml"
-    params:
-        settings=lambda wildcards: RUN.report_settings,
-        code=lambda wildcards: RUN.code("report"),
     message:
         "writing tables, figures and {output.page}"
     shell:
-        "python -m workflow.steps.report $(dirname {output.page}) --settings {params.settings:q} "
+        "python -m workflow.steps.report $(dirname {output.page}) {input.settings} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -1,23 +1,20 @@
+# `{identity}` names the spec and the code of a training, see workflow/identity.py: another one is another file.
 rule teach:
     input:
         task="data/tasks/{dataset}/task.json",
     output:
-        rows=f"{RESULTS}/teachers/{{dataset}}/{{teacher}}/seeds~{{seeds}}/rows.json",
+        f"{RESULTS}/teachers/{{dataset}}/{{teacher}}/{{identity}}/seeds~{{seeds}}.json",
     log:
-        f"logs/{RUN.name}/teach/{{dataset}}/{{teacher}}/seeds~{{seeds}}.log",
+        f"logs/{RUN.name}/teach/{{dataset}}/{{teacher}}/{{identity}}/seeds~{{seeds}}.log",
     conda:
         "../envs/python.yaml"
     threads: RUN.threads
     resources:
         gpu=RUN.gpus,
-        mem_mb=lambda wildcards: RUN.memory_mb(wildcards.dataset),
-    params:
-        spec=lambda wildcards: RUN.teacher_spec(wildcards.dataset, wildcards.teacher),
-        machine=lambda wildcards: RUN.machine,
-        code=lambda wildcards: RUN.teacher_code(wildcards.dataset, wildcards.teacher),
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
     shell:
-        "python -m workflow.fork_server workflow.steps.teach --spec {params.spec:q} --seeds {wildcards.seeds} "
-        "--task $(dirname {input.task}) --output $(dirname {output.rows}) {params.machine} "
+        "python -m workflow.job workflow.steps.train {wildcards.dataset}/{wildcards.teacher} $(dirname {output}) "
+        "--seeds {wildcards.seeds} --plan {RUN.plan_file} --task $(dirname {input.task}) {RUN.training_options} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -147,6 +147,13 @@ class Configuration(Strict):
         ge=1,
         description="CPU threads of one training process; numbers repeat bit for bit only at the same number",
     )
+    time_limit: float | None = Field(
+        None, gt=0, description="minutes that one training may take before it is given up as failed; none by default"
+    )
+    on_failure: Literal["keep", "stop"] = Field(
+        "keep",
+        description="a training that failed is a row either way; `stop` also ends the run with an error",
+    )
     keep_weights: Literal["all", "teachers"] = Field(
         "all", description="whose weights are kept; on ogbn-mag a student's learned embeddings take 0.6 GB per seed"
     )

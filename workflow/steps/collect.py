@@ -1,9 +1,8 @@
-"""Gathers the rows of all jobs into tidy tables: runs, curves, attention maps, measurements, provenance."""
+"""Gathers the records of all jobs into tidy tables: runs, curves, attention maps, measurements, provenance."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -14,31 +13,56 @@ import pandas as pd
 
 from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS, Measurement, Row
 from workflow.config import complete
-from workflow.errors import command
+from workflow.errors import UserError, command
 from workflow.files import read_json, replacing, write_json
+from workflow.ledger import Ledger, Training
 from workflow.run import Run
-from workflow.training.rows import History, read_block
+from workflow.training.provenance import anonymous
+from workflow.training.records import History
 
 Cell = tuple[Any, ...]
+NAMED = 3
+"""Trainings that a message names."""
 
 
 @command
 def main() -> None:
-    """Called by the rule `collect`."""
+    """Called by the rule `collect`, and when a run has failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("where", help="the configuration's file, which names the run")
-    parser.add_argument("--config", type=json.loads, required=True, help="the configuration as JSON")
+    parser.add_argument("config", type=Path, help="the file that `workflow.run.Run.config_file` has written")
+    parser.add_argument("--unfinished", action="store_true", help="take what there is; the rest is rows `missing`")
     arguments = parser.parse_args()
-    run = Run(complete(arguments.config, arguments.where), arguments.where)
+    told = read_json(arguments.config)
+    collect(Run(complete(told["config"], told["where"]), told["where"]), arguments.unfinished)
+
+
+def collect(run: Run, unfinished: bool) -> None:
+    """Writes the tidy files of a run.
+
+    Args:
+        unfinished: whether trainings without a record become rows "missing".
+
+    Raises:
+        UserError: a training has no record, or one that rests on something else than the plan, and `unfinished` is
+            False.
+    """
+    ledger = Ledger(run)
+    trainings = list(ledger)
+    if not unfinished:
+        refuse_gaps(run, trainings)
     results = Path(run.results)
-    trainings = [training for path in run.all_rows for training in read_block(Path(path).parent)]
-    runs = pd.DataFrame([row.model_dump(mode="json") for row, _ in trainings], columns=RUN_COLUMNS)
+    runs = pd.DataFrame([training.row.model_dump(mode="json") for training in trainings], columns=RUN_COLUMNS)
     runs = runs.astype({"best_epoch": "Int64"}).sort_values(CELL, ignore_index=True)
-    histories = sorted(((cell_of(row), history) for row, history in trainings), key=lambda pair: str(pair[0]))
+    histories = sorted(
+        ((cell_of(t.row), t.record.history) for t in trainings if t.record), key=lambda pair: str(pair[0])
+    )
     curves = pd.DataFrame(curve_rows(histories), columns=CURVE_COLUMNS)
     attention = pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS)
     measured = [
-        Measurement.model_validate(row, strict=False) for path in run.all_measurements for row in read_json(path)
+        Measurement.model_validate(row, strict=False)
+        for path in run.all_measurements
+        if not unfinished or Path(path).exists()
+        for row in read_json(path)
     ]
     measurements = pd.DataFrame([row.model_dump(mode="json") for row in measured], columns=MEASUREMENT_COLUMNS)
     write_csv(runs, results / "runs.csv")
@@ -46,8 +70,20 @@ def main() -> None:
     for frame, name in ((curves, "curves"), (attention, "attention"), (runs, "runs")):
         with replacing(results / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
-    write_json(results / "provenance.json", provenance(run, runs))
+    write_json(results / "provenance.json", anonymous(provenance(run, ledger, runs)))
     print(f"{len(runs)} rows in {results}/runs.parquet")
+
+
+def refuse_gaps(run: Run, trainings: list[Training]) -> None:
+    """Raises UserError where a training has no record that belongs to the plan."""
+    gaps = [training for training in trainings if training.record is None]
+    if gaps:
+        named = "; ".join(f"{t.name} ({t.trouble or 'missing'})" for t in gaps[:NAMED])
+        more = f"; and {len(gaps) - NAMED} more" if len(gaps) > NAMED else ""
+        raise UserError(
+            f"{run.results}: {len(gaps)} of {len(trainings)} trainings do not belong to {run.where}: {named}{more}; "
+            f"train them with: abkd-bench retry {run.where}"
+        )
 
 
 def cell_of(row: Row) -> Cell:
@@ -78,19 +114,18 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
         frame.to_csv(temporary, index=False)
 
 
-def provenance(run: Run, runs: pd.DataFrame) -> dict[str, Any]:
+def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
     """What a reader needs to judge or repeat the run."""
+    trained = runs[runs["device"] != ""]
     return {
         "config_file": run.where,
         "config": run.config.stated,
-        "commit": sorted(runs["commit"].unique()),
-        "versions": sorted(runs["versions"].unique()),
-        "devices": sorted(runs["device"].unique()),
-        "threads_per_training": sorted(int(n) for n in runs["threads"].unique()),
-        "machine": {"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
-        "fingerprints": {
-            dataset: read_json(path)["fingerprint"] for dataset, path in zip(run.datasets, run.all_tasks, strict=True)
-        },
+        "commit": sorted(trained["commit"].unique()),
+        "versions": sorted(trained["versions"].unique()),
+        "devices": sorted(trained["device"].unique()),
+        "threads_per_training": sorted(int(n) for n in trained["threads"].unique()),
+        "machine": {"system": platform.system(), "processor": processor(), "cores": os.cpu_count()},
+        "fingerprints": {dataset: fingerprint for dataset, fingerprint in ledger.fingerprints.items() if fingerprint},
     }
 
 

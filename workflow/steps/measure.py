@@ -5,21 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from reports.rows import Status
 from workflow.errors import command
-from workflow.files import write_json
-from workflow.specs import MeasuredNetwork
-
-NETWORKS = TypeAdapter(list[MeasuredNetwork])
+from workflow.files import read_json, write_json
+from workflow.specs import Plan
 
 
 @command
 def main() -> None:
     """Called by the rule `measure`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=NETWORKS.validate_json, required=True, help="networks, as JSON")
+    parser.add_argument("--plan", type=Path, required=True, help="file of the run's plan")
     parser.add_argument("--task", type=Path, required=True, help="folder of the prepared task")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--device", default="auto")
@@ -27,7 +23,8 @@ def main() -> None:
     arguments = parser.parse_args()
     from workflow.training.measuring import measure
 
-    rows = measure(arguments.models, arguments.task, arguments.device, arguments.threads)
+    networks = Plan.model_validate(read_json(arguments.plan)).networks(arguments.task.name)
+    rows = measure(networks, arguments.task, arguments.device, arguments.threads)
     write_json(arguments.output, [row.model_dump(mode="json") for row in rows])
     for row in rows:
         said = f"{row.latency_ms_median:.2f} ms" if row.status == Status.OK else f"{row.status}: {row.reason}"

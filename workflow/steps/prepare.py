@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from workflow import catalog
+from workflow import catalog, prepared, sources
 from workflow.errors import command
 
 
@@ -20,8 +20,9 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, default={}, help="the config's `data` section as JSON")
     arguments = parser.parse_args()
     started = time.perf_counter()
+    code = sources.digest("data", catalog.loader(arguments.dataset))
     task = catalog.build(arguments.dataset, arguments.settings)
-    task.save(arguments.folder)
+    prepared.save(task, arguments.folder, code)
     print(
         f"{task.name}: {len(task.labels)} items, {task.num_edges} edges, {time.perf_counter() - started:.1f} s, "
         f"fingerprint {task.fingerprint[:16]}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from reports import build
 from workflow.errors import command
+from workflow.files import read_json
 
 
 @command
@@ -15,9 +15,9 @@ def main() -> None:
     """Called by the rule `report`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results/NAME")
-    parser.add_argument("--settings", type=json.loads, required=True, help="titles, reference and significance level")
+    parser.add_argument("settings", type=Path, help="the file that `workflow.run.Run.settings_file` has written")
     arguments = parser.parse_args()
-    build.write(arguments.folder, arguments.settings)
+    build.write(arguments.folder, read_json(arguments.settings)["settings"])
 
 
 if __name__ == "__main__":

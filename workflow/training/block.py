@@ -1,77 +1,102 @@
-"""A block of seeds in one process: loads the task once, trains seed after seed, writes one row per seed.
+"""A block of seeds in one process: trains what has no record yet, seed after seed, and leaves one record per seed.
 
-Files of a block's folder, beside those of `workflow.training.rows`:
-    weights/seed~N.safetensors    the network at its best validation epoch.
-    knowledge/seed~N.safetensors  teachers only: logits and every hidden layer of all rows, with the fingerprint.
+What lies in the folder: `workflow.training.records`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import signal
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 
 import methods
-from methods.contract import Method, NotApplicableError, Shape
+from methods.contract import Method, NotApplicableError, Shape, Signals
 from reports.rows import Row, Status
-from workflow import catalog, sources
-from workflow.errors import UserError
-from workflow.files import digest
+from workflow import catalog, identity
+from workflow.environment import KILLED
+from workflow.errors import UserError, refuse_broken_disk
+from workflow.files import digest, write_json
+from workflow.identity import Basis
 from workflow.models import sizes
 from workflow.models.model import Model, create
-from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
+from workflow.specs import CellSpec, Network, TeacherSpec, TrainingSettings
 from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training.feeds import choose
-from workflow.training.knowledge import knowledge_content, knowledge_file, load_knowledge, save_knowledge, save_tensors
+from workflow.training.feeds.step import Feed
+from workflow.training.knowledge import load_or_remake, load_weights, no_knowledge, save_knowledge, save_tensors
 from workflow.training.loop import Outcome, fit
 from workflow.training.progress import Progress
 from workflow.training.provenance import commit, versions
-from workflow.training.rows import ROWS, Finished, History, finished, finite, keep, listed, write_block
+from workflow.training.records import History, Record, Records, finite, listed
 from workflow.training.seeds import Streams
 
-Trained = tuple[Outcome, Model | None]
+KILLS = 3
+"""So often the process of one seed may be killed; then that is its row, and the next seed begins."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a block is trained, and how.
+
+    Attributes:
+        task: folder of the prepared task.
+        output: folder of the records.
+        device, threads: as in the configuration.
+        teacher: folder of the teacher's records, for a cell that learns from it.
+        keep_weights: whether the networks are saved.
+        time_limit: seconds that one training may take; None for no limit.
+        checkpoint_every: seconds between the points from which a stopped training goes on.
+    """
+
+    task: Path
+    output: Path
+    device: str = "auto"
+    threads: int = 1
+    teacher: Path | None = None
+    keep_weights: bool = True
+    time_limit: float | None = None
+    checkpoint_every: float = 300.0
 
 
 class Block:
-    """Everything that the seeds of one job share.
+    """Everything that the seeds of one job share; the data are loaded when the first seed needs them.
 
     Args:
         spec: a teacher's or a cell's.
-        task: folder of the prepared task.
-        output: folder of the block.
-        device, threads: as in the configuration.
+        place: where it is trained.
 
     Raises:
-        UserError: the task is not prepared, or the device is not there.
+        UserError: the device is not there.
     """
 
-    def __init__(self, spec: TeacherSpec | CellSpec, task: Path, output: Path, device: str, threads: int) -> None:
+    def __init__(self, spec: TeacherSpec | CellSpec, place: Place) -> None:
         self.spec = spec
-        self.output = output
-        self.keep_weights = True
-        self.device = devices.choose(device, threads)
-        self.task = Task.load(task)
+        self.place = place
+        self.device = devices.choose(place.device, place.threads)
         self.facts = catalog.facts(spec.dataset)
-        distill_on = spec.distill_on if isinstance(spec, CellSpec) else "all"
-        self.feed = choose.create(self.task, self.device, distill_on, self._feeding())
-        self.hash = digest(spec.model_dump(mode="json"))
-        code = sources.digest("training", str(spec.model["model"]))
-        code += sources.of_method(spec.method_id) if isinstance(spec, CellSpec) else ""
-        self.identity = digest([self.hash, self.task.fingerprint, str(self.device), threads, code])
-        self.common = {
-            "dataset": spec.dataset,
-            "task": self.task.kind.value,
-            "metric": self.task.metric,
-            "teacher": spec.teacher,
-            "device": devices.describe(self.device),
-            "threads": threads,
-            "config_hash": self.hash,
-            "commit": commit(),
-            "versions": versions(),
-        }
+        self.records = Records(place.output)
+        self.training = identity.of(spec, place.threads)
+
+    @cached_property
+    def task(self) -> Task:
+        """The prepared task. Raises UserError where there is none."""
+        return Task.load(self.place.task)
+
+    @cached_property
+    def feed(self) -> Feed:
+        """The task on the device."""
+        distill_on = self.spec.distill_on if isinstance(self.spec, CellSpec) else "all"
+        return choose.create(self.task, self.device, distill_on, self._feeding())
+
+    @cached_property
+    def teacher_shape(self) -> Shape:
+        """Widths of a cell's teacher."""
+        return sizes.measure(self._cell.teacher_model, self.facts).shape
 
     def _feeding(self) -> TrainingSettings:
         """The training settings; walks are by default as long as the network is deep."""
@@ -79,160 +104,181 @@ class Block:
         layers = len(sizes.measure(self.spec.model, self.facts).shape.layers)
         return training.model_copy(update={"walk_length": training.walk_length or layers})
 
-    def teach(self, seeds: list[int]) -> None:
-        """Trains the teachers of these seeds; each leaves weights, knowledge and a row."""
-        spec = self.spec
-        assert isinstance(spec, TeacherSpec)
-        size = (spec.params, spec.params_with_embeddings)
-        named = {"student": spec.teacher, "method": "teacher", "ratio_target": 1.0, **ratios(size, size)}
-        self._run(seeds, named, self._teach_one)
+    @property
+    def _cell(self) -> CellSpec:
+        assert isinstance(self.spec, CellSpec)
+        return self.spec
 
-    def _teach_one(self, seed: int) -> Trained:
-        streams = Streams(seed, "teacher", self.device)
-        model = self._network(streams)
-        outcome = fit(model, self.feed, streams, self.spec.training, progress=self._progress(seed, "teacher"))
-        if outcome.status == Status.OK:
-            self._keep_knowledge(model, seed)
-        return outcome, model
-
-    def distill(self, seeds: list[int], teachers: list[Path], keep_weights: bool = True) -> None:
-        """Trains the students of these seeds, student s from teacher s.
+    def run(self, block: str, seeds: list[int]) -> list[Record]:
+        """Trains the seeds that have no record of the same basis; each leaves a record, the block a marker.
 
         Args:
-            teachers: folders of the teacher's blocks; together they cover the seeds.
-            keep_weights: whether the students are saved.
+            block: the seeds as in a file's name, such as "0-9".
+
+        Raises:
+            UserError: the task is not prepared, or the teacher has no record.
         """
-        spec = self.spec
-        assert isinstance(spec, CellSpec)
-        large = (spec.teacher_params, spec.teacher_params_with_embeddings)
-        small = (spec.student_params, spec.student_params_with_embeddings)
-        named = {"student": spec.student, "method": spec.method, "ratio_target": spec.ratio_target}
+        write_json(self.place.output / "spec.json", self.spec.model_dump(mode="json"))
+        killed = os.environ.get(KILLED, "")
+        found = []
+        for seed in seeds:
+            with self.records.writer(seed):
+                taught_by = self._teacher_record(seed)
+                basis = Basis(
+                    training=self.training,
+                    data=self.task.fingerprint,
+                    teacher=taught_by.knowledge if taught_by else "",
+                    device=self.device.type,
+                )
+                record = self.records.of_basis(seed, basis)
+                if record is None:
+                    times = self.records.begin(seed, bool(killed))
+                    record = self._finish(seed, basis, taught_by, killed if times >= KILLS else "")
+                    killed = ""
+                found.append(record)
+        self.records.finish(block, found)
+        return found
 
-        def train(seed: int) -> Trained:
-            return self._distill_one(seed, teachers)
+    def _teacher_record(self, seed: int) -> Record | None:
+        """What became of the teacher of a seed; None where the method does not learn from it.
 
-        self.keep_weights = keep_weights
-        self._run(seeds, {**named, **ratios(large, small)}, train, lambda seed: knowledge_content(teachers, seed))
+        Raises:
+            UserError: it has no record.
+        """
+        if self.place.teacher is None or not (isinstance(self.spec, CellSpec) and self.spec.taught):
+            return None
+        record = Records(self.place.teacher).read(seed)
+        if record is None:
+            raise UserError(f"{self.place.teacher}: the teacher of seed {seed} has no record; run again")
+        return record
 
-    def _distill_one(self, seed: int, teachers: list[Path]) -> Trained:
-        spec = self.spec
-        assert isinstance(spec, CellSpec)
-        path = knowledge_file(teachers, seed)
-        if path is None:
-            reason = f"teacher of seed {seed} has no knowledge: {teacher_trouble(teachers, seed)}"
+    def _finish(self, seed: int, basis: Basis, taught_by: Record | None, killed: str) -> Record:
+        """Trains one seed; whatever becomes of it is a record.
+
+        Args:
+            killed: name of the signal that has ended its process too often.
+        """
+        for file in (self.records.weights(seed), self.records.knowledge(seed)):
+            file.unlink(missing_ok=True)  # of an earlier training, which this one may not replace
+        devices.reset_peak_memory(self.device)
+        if killed:
+            number = signal.Signals[killed].value
+            outcome, model = Outcome(Status.FAILED, f"killed, signal {number} ({killed}): out of memory?"), None
+        else:
+            outcome, model = self._guarded(seed, taught_by)
+        knowledge = ""
+        if outcome.status == Status.OK and model is not None:
+            self._keep(seed, model)
+            knowledge = self._keep_knowledge(seed, model) if isinstance(self.spec, TeacherSpec) else ""
+        record = Record(basis=basis, row=self._row(seed, outcome), history=_history(outcome), knowledge=knowledge)
+        self.records.write(record)
+        return record
+
+    def _guarded(self, seed: int, taught_by: Record | None) -> tuple[Outcome, Model | None]:
+        """One training; whatever goes wrong inside it becomes an outcome with a status, never a lost row."""
+        try:
+            return self._teach(seed) if isinstance(self.spec, TeacherSpec) else self._distill(seed, taught_by)
+        except UserError:
+            raise
+        except NotApplicableError as reason:
+            return Outcome(Status.SKIPPED, str(reason)), None
+        except OSError as error:
+            refuse_broken_disk(error)
+            return Outcome(*devices.trouble(error)), None
+        except Exception as error:
+            return Outcome(*devices.trouble(error)), None
+
+    def _teach(self, seed: int) -> tuple[Outcome, Model]:
+        streams = Streams(seed, "teacher", self.device)
+        model = self._network(self.spec.model, streams)
+        return fit(model, self.feed, streams, self.spec.training, progress=self._progress(seed, "teacher")), model
+
+    def _distill(self, seed: int, taught_by: Record | None) -> tuple[Outcome, Model | None]:
+        spec = self._cell
+        if taught_by and not taught_by.knowledge:
+            reason = f"the teacher of seed {seed}: {taught_by.row.status} ({taught_by.row.reason})"
             return Outcome(Status.FAILED, reason), None
-        knowledge = load_knowledge(path, self.task.fingerprint, self.device)
         streams = Streams(seed, "student", self.device)
-        model = self._network(streams)
-        if skipped := methods.skip(spec.method_id, self.task, knowledge.shape, model.shape):
+        model = self._network(spec.model, streams)
+        if skipped := methods.skip(spec.method_id, self.task, self.teacher_shape, model.shape):
             return Outcome(Status.SKIPPED, skipped), None
-        method = self._method(streams, knowledge.shape, model.shape)
+        knowledge = self._knowledge(seed, taught_by)
+        method = self._method(streams, model.shape)
         progress = self._progress(seed, spec.method)
         return fit(model, self.feed, streams, spec.training, method, knowledge, progress), model
 
-    def _network(self, streams: Streams) -> Model:
+    def _network(self, network: Network, streams: Streams) -> Model:
         with streams.globally("network"):
-            return create(self.spec.model, self.facts).to(self.device)
+            return create(network, self.facts).to(self.device)
 
-    def _method(self, streams: Streams, teacher: Shape, student: Shape) -> Method:
-        spec = self.spec
-        assert isinstance(spec, CellSpec)
+    def _method(self, streams: Streams, student: Shape) -> Method:
+        spec = self._cell
         with streams.globally("heads"):
-            made = methods.create(spec.method_id, teacher=teacher, student=student, **spec.hyperparameters)
+            made = methods.create(spec.method_id, teacher=self.teacher_shape, student=student, **spec.hyperparameters)
         return made.to(self.device)
 
     def _progress(self, seed: int, method: str) -> Progress:
         return Progress(f"{self.spec.dataset} {method} seed {seed}", self.spec.training.epochs, self.task.metric)
 
-    def _keep_knowledge(self, model: Model, seed: int) -> None:
+    def _knowledge(self, seed: int, taught_by: Record | None) -> Signals:
+        """What the teacher of a seed knows."""
+        if taught_by is None:
+            found = no_knowledge(self.task, self.teacher_shape)
+        else:
+            assert self.place.teacher is not None
+            teacher = Records(self.place.teacher)
+
+            def remake() -> Signals:
+                model = self._network(self._cell.teacher_model, Streams(seed, "teacher", self.device))
+                load_weights(teacher.weights(seed), model)
+                return self._signals(model)
+
+            with teacher.writer(seed):  # many students may find it gone at once
+                found = load_or_remake(teacher.knowledge(seed), self.task.fingerprint, taught_by.knowledge, remake)
+        return Signals(found.logits.to(self.device), tuple(layer.to(self.device) for layer in found.hidden))
+
+    @torch.no_grad()
+    def _signals(self, model: Model) -> Signals:
         model.eval()
-        with torch.no_grad():
-            signals = self.feed.knowledge(model)
-        save_knowledge(
-            self.output / "knowledge" / f"seed~{seed}.safetensors",
-            signals,
-            {"fingerprint": self.task.fingerprint, "seed": str(seed), "spec": self.hash},
-        )
+        return self.feed.knowledge(model)
 
-    def _run(
-        self,
-        seeds: list[int],
-        named: Mapping[str, Any],
-        train: Callable[[int], Trained],
-        taught_by: Callable[[int], str] = lambda seed: "",
-    ) -> None:
-        """Trains what an interrupted job of the same block has not, and writes the block.
+    def _keep(self, seed: int, model: Model) -> None:
+        """Saves a network."""
+        if self.place.keep_weights:
+            metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
+            save_tensors(self.records.weights(seed), model.state_dict(), metadata)
 
-        Args:
-            named: columns of the row that are the same for every seed.
-            train: trains one seed.
-            taught_by: what a seed's teacher knows, so that a resumed job mixes no two teachers.
-        """
-        found = []
-        for seed in seeds:
-            identity = digest([self.identity, taught_by(seed)])
-            found.append(finished(self.output, seed, identity) or self._finish(seed, named, train, identity))
-        write_block(self.output, found)
+    def _keep_knowledge(self, seed: int, model: Model) -> str:
+        """Saves what a teacher knows of all rows, and returns its digest."""
+        metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
+        return save_knowledge(self.records.knowledge(seed), self._signals(model), metadata)
 
-    def _finish(self, seed: int, named: Mapping[str, Any], train: Callable[[int], Trained], identity: str) -> Finished:
-        """Trains one seed; whatever becomes of it is a row."""
-        for kind in ("weights", "knowledge"):  # of an earlier training, which this one may not replace
-            (self.output / kind / f"seed~{seed}.safetensors").unlink(missing_ok=True)
-        devices.reset_peak_memory(self.device)
-        outcome, model = guarded(train, seed)
+    def _row(self, seed: int, outcome: Outcome) -> Row:
         scored = outcome.status == Status.OK
-        if scored and model is not None and self.keep_weights:
-            state = {name: value.contiguous() for name, value in model.state_dict().items()}
-            metadata = {"fingerprint": self.task.fingerprint, "spec": self.hash}
-            save_tensors(self.output / "weights" / f"seed~{seed}.safetensors", state, metadata)
-        values = {
-            **self.common,
-            **named,
-            "seed": seed,
-            "status": outcome.status,
-            "reason": outcome.reason,
-            **{part: finite(outcome.scores[part]) if scored else None for part in ("train", "valid", "test")},
-            "best_epoch": outcome.best_epoch,
-            "epochs": outcome.epochs,
-            "seconds": outcome.seconds,
-            "peak_memory_mb": devices.peak_memory_mb(self.device),
-        }
-        history = History(
+        return Row(
+            **self.spec.columns,
+            task=self.task.kind.value,
+            metric=self.task.metric,
             seed=seed,
-            curve=[(epoch, finite(loss), finite(valid)) for epoch, loss, valid in outcome.curve],
-            trace=[(epoch, {name: listed(value) for name, value in t.items()}) for epoch, t in outcome.trace],
+            status=outcome.status,
+            reason=outcome.reason,
+            train=finite(outcome.scores["train"]) if scored else None,
+            valid=finite(outcome.scores["valid"]) if scored else None,
+            test=finite(outcome.scores["test"]) if scored else None,
+            best_epoch=outcome.best_epoch,
+            epochs=outcome.epochs,
+            seconds=outcome.seconds,
+            peak_memory_mb=devices.peak_memory_mb(self.device),
+            device=devices.describe(self.device),
+            threads=self.place.threads,
+            config_hash=digest(self.spec.model_dump(mode="json")),
+            commit=commit(),
+            versions=versions(),
         )
-        one = Finished(identity=identity, row=Row.model_validate(values), history=history)
-        keep(self.output, one)
-        return one
 
 
-def guarded(train: Callable[[int], Trained], seed: int) -> Trained:
-    """Runs a training; whatever goes wrong inside it becomes an outcome with a status, never a lost row."""
-    try:
-        return train(seed)
-    except UserError:
-        raise
-    except NotApplicableError as reason:
-        return Outcome(Status.SKIPPED, str(reason)), None
-    except Exception as error:
-        return Outcome(*devices.trouble(error)), None
-
-
-def ratios(teacher: tuple[int, int], student: tuple[int, int]) -> dict[str, float | int]:
-    """The size columns of a row, from parameters without and with learned embeddings."""
-    return {
-        "ratio": teacher[0] / student[0],
-        "ratio_with_embeddings": teacher[1] / student[1],
-        "teacher_params": teacher[0],
-        "student_params": student[0],
-    }
-
-
-def teacher_trouble(teachers: list[Path], seed: int) -> str:
-    """Why the teacher of a seed has left no knowledge."""
-    for folder in teachers:
-        for row in ROWS.validate_json((folder / "rows.json").read_bytes()):
-            if row.seed == seed:
-                return f"{row.status} ({row.reason})"
-    return "it was not trained"
+def _history(outcome: Outcome) -> History:
+    return History(
+        curve=tuple((epoch, finite(loss), finite(valid)) for epoch, loss, valid in outcome.curve),
+        trace=tuple((epoch, {name: listed(value) for name, value in t.items()}) for epoch, t in outcome.trace),
+    )

@@ -1,59 +1,126 @@
-"""What a teacher knows of all rows, in files that its students read: safetensors with a fingerprint of the data."""
+"""What a teacher knows of all rows, in files that its students read: safetensors with a fingerprint of the data.
+
+They are the largest files of a run and the first to be purged. Whoever finds one gone makes it again from the teacher's
+weights, by one forward pass, and holds it against the digest in the teacher's record.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from methods.contract import Signals
+from methods.contract import Shape, Signals
+from methods.vocabulary import Kind
 from workflow.errors import UserError
 from workflow.files import replacing
+from workflow.models.model import Model
+from workflow.task import Task
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Writes a safetensors file, whole or not at all."""
+    """Writes a safetensors file, whole or not at all; tensors that share memory (tied weights) are written each."""
+    seen: set[int] = set()
+
+    def own(value: Tensor) -> Tensor:
+        """The tensor in memory of its own, which the format asks for."""
+        value = value.detach().cpu().contiguous()
+        place = value.untyped_storage().data_ptr()
+        if place in seen or value.untyped_storage().nbytes() != value.nbytes:
+            value = value.clone()
+        seen.add(place)
+        return value
+
     with replacing(path) as temporary:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
+        try:
+            save_file({name: own(value) for name, value in tensors.items()}, temporary, metadata)
+        except SafetensorError as error:  # its words for a full disk
+            raise UserError(f"{path}: {error}; run again") from error
 
 
-def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> None:
-    """What `load_knowledge` reads; `metadata` must hold the task's fingerprint."""
+def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> str:
+    """Writes what `load_knowledge` reads, and returns its digest; `metadata` must hold the task's fingerprint."""
     tensors = {"logits": signals.logits, **{f"hidden.{i}": layer for i, layer in enumerate(signals.hidden)}}
-    content = hashlib.sha256()
-    for value in tensors.values():
-        content.update(value.detach().cpu().contiguous().numpy().data)
-    save_tensors(path, tensors, {**metadata, "content": content.hexdigest()})
+    save_tensors(path, tensors, metadata)
+    return content(signals)
 
 
-def knowledge_file(teachers: list[Path], seed: int) -> Path | None:
-    """The file of this seed's teacher in the folders of its blocks; None where it has none."""
-    return next((path for t in teachers if (path := t / "knowledge" / f"seed~{seed}.safetensors").exists()), None)
+def content(signals: Signals) -> str:
+    """Digest of the values of logits and hidden layers."""
+    total = hashlib.sha256()
+    for value in (signals.logits, *signals.hidden):
+        total.update(value.detach().cpu().contiguous().numpy().data)
+    return total.hexdigest()
 
 
-def knowledge_content(teachers: list[Path], seed: int) -> str:
-    """Digest of what this seed's teacher knows, so that a resumed job mixes no two teachers; "" where there is none."""
-    path = knowledge_file(teachers, seed)
-    if path is None:
-        return ""
-    with safe_open(path, "pt") as file:
-        return str((file.metadata() or {}).get("content", ""))
-
-
-def load_knowledge(path: Path, fingerprint: str, device: torch.device) -> Signals:
-    """A teacher's cached signals of all rows.
+def load_knowledge(path: Path, fingerprint: str) -> Signals:
+    """A teacher's cached signals of all rows, on the CPU.
 
     Raises:
+        FileNotFoundError: there is no such file.
         UserError: they belong to other data (another fingerprint, so perhaps another order of nodes).
+        SafetensorError: the file is damaged.
     """
     with safe_open(path, "pt") as file:
         found = (file.metadata() or {}).get("fingerprint")
     if found != fingerprint:
         raise UserError(f"{path} belongs to data {str(found)[:16]}, not {fingerprint[:16]}; delete it and run again")
-    tensors = load_file(path, device=str(device))
+    tensors = load_file(path)
     hidden = [tensors[f"hidden.{layer}"] for layer in range(len(tensors) - 1)]
     return Signals(tensors["logits"], tuple(hidden))
+
+
+def load_or_remake(path: Path, fingerprint: str, digest: str, remake: Callable[[], Signals]) -> Signals:
+    """A teacher's signals, made again where their file is gone or damaged.
+
+    Args:
+        digest: what the teacher's record says of them.
+        remake: one forward pass of the teacher.
+
+    Raises:
+        UserError: what was made again differs from what the finished students learned from.
+    """
+    try:
+        signals = load_knowledge(path, fingerprint)
+        if content(signals) == digest:
+            return signals
+        trouble = "holds other values than the teacher's record says"
+    except FileNotFoundError:
+        trouble = "is gone"
+    except (SafetensorError, KeyError) as error:
+        trouble = f"is damaged ({error})"
+    print(f"{path} {trouble}; making it again from the teacher's weights")
+    signals = remake()
+    if content(signals) != digest:
+        raise UserError(
+            f"{path} {trouble}, and the teacher's weights give other values here (another device or version?); "
+            f"delete {path.parent.parent} to teach it anew"
+        )
+    save_knowledge(path, signals, {"fingerprint": fingerprint})
+    return signals
+
+
+def load_weights(path: Path, model: Model) -> None:
+    """Puts saved weights into a network.
+
+    Raises:
+        UserError: they are gone, damaged or another network's.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())[:200]}; delete it and run again") from error
+
+
+def no_knowledge(task: Task, shape: Shape) -> Signals:
+    """Signals for a method that does not learn from the teacher: zeros of the right shapes, which take no memory."""
+    units = len(task.labels)
+    rows = int(task.arrays["node_pointers"][-1]) if task.kind == Kind.GRAPH else units
+    return Signals(
+        torch.zeros(1, shape.out).expand(units, -1), tuple(torch.zeros(1, d).expand(rows, -1) for d in shape.hidden)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tests.benchmarks import data, process, trainings
+from tests.benchmarks import data, jobs, process, trainings
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed import cells
 from tests.benchmarks.tables import Row, Table, judge, say, spread
@@ -22,6 +23,7 @@ from workflow.files import read_json
 from workflow.task import Task
 from workflow.training.feeds import choose
 from workflow.training.feeds.node import FullGraph
+from workflow.training.records import Records
 
 DATASET = "ace-sim-mini"
 JOBS, SEEDS = 5_000, 10
@@ -59,15 +61,16 @@ def start_up(settings: Settings, folder: Path) -> list[Row]:
     """Cold, and as a later job of a run: the first one starts the server of `workflow.fork_server`."""
     task = cells.prepared(DATASET, folder, settings)
     taught, cell = cells.specs(DATASET, 16, 1)
-    cells.teach(taught, task, folder / "teachers", 1, settings.threads)
+    teacher = cells.teach(taught, task, folder / "teachers", 1, settings.threads)
     rows = []
     for name, forked in (("cold", False), ("by workflow.fork_server", True)):
         taken, spent = [], []
         for turn in range(settings.repeats + forked):
             output = folder / f"{name}{turn}"
             before = process.cpu_of_children()
-            whole = cells.distill(cell, task, folder / "teachers", output, 1, settings.threads, forked)
-            training = sum(row["seconds"] for row in read_json(output / "rows.json"))
+            whole = cells.distill(cell, task, teacher, output, 1, settings.threads, forked)
+            found = jobs.records(jobs.folder_of(cell, output, settings.threads))
+            training = sum(record.row.seconds for record in found)
             if turn >= forked:
                 taken.append(whole - training)
                 spent.append(process.cpu_of_children() - before - training)
@@ -120,7 +123,7 @@ def planning(settings: Settings, folder: Path) -> list[Row]:
         else:
             shutil.copy(source, folder / name)
     widths = -(-settings.sized(JOBS, 100) // (len(METHODS) * SEEDS))
-    jobs = widths * len(METHODS) * SEEDS
+    number = widths * len(METHODS) * SEEDS
     (folder / "config" / "many.yaml").write_text(yaml.safe_dump(many(widths)))
     command = ["-n", "--quiet", "--cores", "2", "--configfile", "config/many.yaml"]
     taken, spent = [], []
@@ -130,7 +133,7 @@ def planning(settings: Settings, folder: Path) -> list[Row]:
         spent.append(process.cpu_of_children() - before)
     rows = []
     for when, part in (("first time", slice(0, 1)), ("again", slice(1, None))):
-        row = {"what": f"planning {jobs:,} jobs, {when}", "unit": "s", **spread("value", taken[part])}
+        row = {"what": f"planning {number:,} jobs, {when}", "unit": "s", **spread("value", taken[part])}
         rows.append(judge({**row, "cpu_s": float(np.median(spent[part])), "note": ""}, value="<= 8"))
     return rows
 
@@ -157,20 +160,20 @@ def share(root: Path, name: str) -> Row:
     """Seconds of training over wall time of the jobs whose rows lie in results/NAME."""
     row: Row = {"what": f"training share of the jobs' time, results/{name}", "unit": "%", "value": None}
     trained, walls = 0.0, 0.0
-    jobs = 0
+    count = 0
     for record in (root / ".snakemake" / "metadata").rglob("*"):
         output = decoded(record)
-        if not output.startswith(f"results/{name}/") or not output.endswith("/rows.json"):
-            continue
-        if not (root / output).exists():
+        if not re.fullmatch(rf"results/{name}/.*/seeds~\d+-\d+\.json", output) or not (root / output).exists():
             continue
         known = read_json(record)
-        trained += sum(training["seconds"] for training in read_json(root / output))
+        records = Records((root / output).parent)
+        seeds = map(int, read_json(root / output))
+        trained += sum(found.row.seconds for seed in seeds if (found := records.read(seed)))
         walls += known["endtime"] - known["starttime"]
-        jobs += 1
-    if not jobs:
+        count += 1
+    if not count:
         return {**row, "note": f"no finished jobs under results/{name}"}
-    return judge({**row, "value": 100 * trained / walls, "note": f"{jobs} jobs"}, value=">= 90")
+    return judge({**row, "value": 100 * trained / walls, "note": f"{count} jobs"}, value=">= 90")
 
 
 def decoded(record: Path) -> str:

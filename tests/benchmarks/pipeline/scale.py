@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import methods
-from tests.benchmarks import process
+from tests.benchmarks import jobs, process
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say
 from tests.workflow.datasets import ogb_layout
 from workflow import config, plan
-from workflow.files import read_json
 from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
 
 CONFIG = process.ROOT / "config" / "paper.yaml"
@@ -80,32 +79,34 @@ def train(dataset: str, folder: Path, settings: Settings) -> list[Row]:
     plain = cells["supervised"].model_copy(update={"hyperparameters": {}})
     for name in () if settings.quick else methods.available():
         cells.setdefault(name, plain.model_copy(update={"method": name, "method_id": name}))
-    rows = [one("teach", teacher, folder, settings)]
+    rows = [one(teacher, folder, settings)]
     chosen = list(cells.values())[: QUICK_METHODS if settings.quick else None]
-    return rows + [one("distill", spec, folder, settings) for spec in chosen if rows[0]["status"] == "ok"]
+    place = jobs.folder_of(short(teacher), folder / "teacher", settings.threads)
+    return rows + [one(spec, folder, settings, place) for spec in chosen if rows[0]["status"] == "ok"]
 
 
-def one(step: str, spec: TeacherSpec | CellSpec, folder: Path, settings: Settings) -> Row:
+def short(spec: TeacherSpec | CellSpec) -> TeacherSpec | CellSpec:
+    """The same training of one epoch."""
+    return spec.model_copy(update={"training": spec.training.changed(TrainingSettings(epochs=1))})
+
+
+def one(spec: TeacherSpec | CellSpec, folder: Path, settings: Settings, teacher: Path | None = None) -> Row:
     """A training of one epoch by its step, in a process of its own."""
-    spec = spec.model_copy(update={"training": spec.training.changed(TrainingSettings(epochs=1))})
+    spec = short(spec)
     method = spec.method if isinstance(spec, CellSpec) else "teacher"
-    output = folder / method
-    options = ["--spec", spec.model_dump_json(), "--seeds", "0-0"]
-    options += ["--task", str(folder / "task"), "--output", str(output)]
-    options += ["--device", "cpu", "--threads", str(settings.threads)]
-    if step == "distill":
-        options += ["--teachers", str(folder / "teacher"), "--forget-weights"]
-    seconds, peak = process.measured(f"{STEPS}.{step}", *options)
-    (found,) = read_json(output / "rows.json")
+    options = jobs.arguments(spec, folder / "task", folder / method, "0-0", settings.threads, teacher)
+    seconds, peak = process.measured(jobs.TRAIN, *options, *(["--forget-weights"] if teacher else []))
+    (record,) = jobs.records(jobs.folder_of(spec, folder / method, settings.threads))
+    found = record.row
     row: Row = {
         "dataset": spec.dataset,
         "network": spec.student if isinstance(spec, CellSpec) else spec.teacher,
         "method": method,
-        "status": found["status"],
-        "epoch_s": found["seconds"],
+        "status": found.status,
+        "epoch_s": found.seconds,
         "job_s": seconds,
         "peak_mib": peak,
-        "note": found["reason"],
+        "note": found.reason,
     }
     row = judge(row, peak_mib=f"<= {LARGEST_MIB}")
     say("scale", row)

@@ -6,13 +6,14 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import data, process
+from tests.benchmarks import data, jobs, process
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from workflow import catalog
 from workflow.models import sizes
 from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
 from workflow.task import Task
+from workflow.training.records import Records
 
 SEEDS = 10
 TEACHER = {"model": "gcn", "layers": 3, "width": 256}
@@ -74,6 +75,7 @@ def specs(dataset: str, width: int, epochs: int) -> tuple[TeacherSpec, CellSpec]
     cell = CellSpec(
         dataset=dataset,
         teacher="gcn-3x256",
+        teacher_model=TEACHER,
         teacher_hash="of no importance",
         teacher_params=large.params,
         teacher_params_with_embeddings=large.params_with_embeddings,
@@ -85,42 +87,43 @@ def specs(dataset: str, width: int, epochs: int) -> tuple[TeacherSpec, CellSpec]
         training=training,
         method="kd",
         method_id="kd",
+        taught=True,
         hyperparameters={},
         distill_on="train",
     )
     return taught, cell
 
 
-def teach(spec: TeacherSpec, task: Path, output: Path, seeds: int, threads: int) -> None:
-    """One teacher, whose knowledge stands for those of all seeds: a file of its own each, as far as a job can tell."""
-    machine = ["--task", str(task), "--device", "cpu", "--threads", str(threads)]
-    process.module(
-        "workflow.steps.teach", "--spec", spec.model_dump_json(), "--output", str(output), "--seeds", "0-0", *machine
-    )
+def teach(spec: TeacherSpec, task: Path, output: Path, seeds: int, threads: int) -> Path:
+    """The folder of one teacher that stands for those of all seeds, in files of their own as far as a job can tell."""
+    process.module(jobs.TRAIN, *jobs.arguments(spec, task, output, "0-0", threads))
+    folder = jobs.folder_of(spec, output, threads)
+    (taught,) = jobs.records(folder)
+    records = Records(folder)
     for seed in range(1, seeds):
-        os.link(output / "knowledge" / "seed~0.safetensors", output / "knowledge" / f"seed~{seed}.safetensors")
+        os.link(records.knowledge(0), records.knowledge(seed))
+        records.write(taught.model_copy(update={"row": taught.row.model_copy(update={"seed": seed})}))
+    return folder
 
 
 def distill(
-    spec: CellSpec, task: Path, teachers: Path, output: Path, seeds: int, threads: int, forked: bool = False
+    spec: CellSpec, task: Path, teacher: Path, output: Path, seeds: int, threads: int, forked: bool = False
 ) -> float:
     """Seconds of a job.
 
     Args:
         forked: started by `workflow.fork_server`, as Snakemake's jobs are, instead of cold.
     """
-    module = ["workflow.fork_server", "workflow.steps.distill"] if forked else ["workflow.steps.distill"]
-    machine = ["--task", str(task), "--device", "cpu", "--threads", str(threads)]
-    places = ["--teachers", str(teachers), "--output", str(output)]
-    return process.module(*module, "--spec", spec.model_dump_json(), "--seeds", f"0-{seeds - 1}", *places, *machine)
+    module = ["workflow.job", jobs.TRAIN] if forked else [jobs.TRAIN]
+    return process.module(*module, *jobs.arguments(spec, task, output, f"0-{seeds - 1}", threads, teacher))
 
 
 def compare(folder: Path, task: Path, dataset: str, width: int, epochs: int, plain_runs: int, threads: int = 1) -> Row:
     """Seconds of our cell against ten plain processes, of which `plain_runs` are timed and scaled up to ten."""
     taught, cell = specs(dataset, width, epochs)
-    teach(taught, task, folder / "teachers", SEEDS, threads)
+    teacher = teach(taught, task, folder / "teachers", SEEDS, threads)
     before = process.cpu_of_children()
-    ours = distill(cell, task, folder / "teachers", folder / "cell", SEEDS, threads)
+    ours = distill(cell, task, teacher, folder / "cell", SEEDS, threads)
     between = process.cpu_of_children()
     options = ["--epochs", str(epochs), "--width", str(width), "--classes", str(catalog.facts(dataset).outputs)]
     options += ["--threads", str(threads), "--output", str(folder / "row.json")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ import pytest
 import torch
 
 from tests.workflow.samples import cell_spec, teacher_spec
+from tests.workflow.training.jobs import rows, train
 from workflow.specs import CellSpec, TeacherSpec, TrainingSettings
-from workflow.training.block import Block
+from workflow.training.records import Records
 
 CPU = torch.device("cpu")
 SETTINGS = TrainingSettings(epochs=8)
@@ -40,19 +40,13 @@ class Bench:
     def __init__(self, folder: Path, task) -> None:
         self.folder = folder
         task.save(folder / "task")
-        self.teachers = [folder / "teacher"]
+        self.teacher = Records(folder / "teacher")
 
     def teach(self, seeds=(0, 1), spec=TEACHER):
-        Block(spec, self.folder / "task", self.teachers[0], "cpu", 1).teach(list(seeds))
-        return self.rows(self.teachers[0])
+        return rows(train(spec, self.folder, "teacher", seeds))
 
-    def distill(self, spec, seeds=(0, 1), name="cell"):
-        Block(spec, self.folder / "task", self.folder / name, "cpu", 1).distill(list(seeds), self.teachers)
-        return self.rows(self.folder / name)
-
-    @staticmethod
-    def rows(folder):
-        return json.loads((folder / "rows.json").read_text())
+    def distill(self, spec, seeds=(0, 1), name="cell", **changes):
+        return rows(train(spec, self.folder, name, seeds, **changes))
 
 
 @pytest.fixture

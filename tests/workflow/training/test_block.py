@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import select
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,9 +12,11 @@ from safetensors.torch import load_file
 
 import methods
 from tests.workflow.training.conftest import cell, numbers, settings, taught_otherwise
+from tests.workflow.training.jobs import block
 from workflow.models.model import create
 from workflow.training.block import Block
 from workflow.training.loop import evaluate
+from workflow.training.records import Records
 
 
 def test_same_seed_same_numbers_bit_for_bit(taught):
@@ -38,10 +42,10 @@ def test_seeds_differ(taught):
 
 def test_each_student_learns_from_the_teacher_of_its_seed(taught):
     """Exchanging the teachers must change kd's students, and must not change the supervised ones."""
-    folder = taught.teachers[0] / "knowledge"
     before = {m: taught.distill(cell(m), seeds=(0,), name=m) for m in ("kd", "supervised")}
-    kept = (folder / "seed~1.safetensors").read_bytes()
-    (folder / "seed~0.safetensors").write_bytes(kept)
+    other = taught.teacher.read(1)
+    taught.teacher.knowledge(0).write_bytes(taught.teacher.knowledge(1).read_bytes())
+    taught.teacher.write(other.model_copy(update={"row": other.row.model_copy(update={"seed": 0})}))
     after = {m: taught.distill(cell(m), seeds=(0,), name=f"{m}-after") for m in ("kd", "supervised")}
     weights = {m: load_file(taught.folder / m / "weights" / "seed~0.safetensors") for m in before}
     changed = {m: load_file(taught.folder / f"{m}-after" / "weights" / "seed~0.safetensors") for m in before}
@@ -53,46 +57,45 @@ def test_each_student_learns_from_the_teacher_of_its_seed(taught):
 
 def test_saved_weights_reproduce_the_reported_scores(taught, tiny_task):
     (row,) = taught.distill(cell("kd", training=settings(epochs=15)), seeds=(0,))
-    block = Block(cell("kd"), taught.folder / "task", taught.folder / "again", "cpu", 1)
-    model = create(block.spec.model, block.facts)
+    again = block(cell("kd"), taught.folder, "again")
+    model = create(again.spec.model, again.facts)
     model.load_state_dict(load_file(taught.folder / "cell" / "weights" / "seed~0.safetensors"))
-    assert evaluate(model, block.feed) == {part: row[part] for part in ("train", "valid", "test")}
+    assert evaluate(model, again.feed) == {part: row[part] for part in ("train", "valid", "test")}
 
 
 def test_weights_can_be_left_out(taught):
     """On ogbn-mag a student's embeddings would fill the disk."""
-    block = Block(cell("kd"), taught.folder / "task", taught.folder / "light", "cpu", 1)
-    block.distill([0], taught.teachers, keep_weights=False)
-    assert taught.rows(taught.folder / "light")[0]["status"] == "ok"
+    (row,) = taught.distill(cell("kd"), seeds=(0,), name="light", keep_weights=False)
+    assert row["status"] == "ok"
     assert not (taught.folder / "light" / "weights").exists()
 
 
 def interrupt(taught, monkeypatch):
     """Stops a cell of kd between its seeds 0 and 1."""
-    real = Block._distill_one
+    real = Block._distill
 
-    def interrupted(self, seed, teachers):
+    def interrupted(self, seed, taught_by):
         if seed == 1:
             raise KeyboardInterrupt
-        return real(self, seed, teachers)
+        return real(self, seed, taught_by)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Block, "_distill_one", interrupted)
+        patch.setattr(Block, "_distill", interrupted)
         taught.distill(cell("kd"), seeds=(0, 1))
 
 
 def count_trainings(monkeypatch):
     """A list that gets the seeds which are trained from now on."""
     trained = []
-    real = Block._distill_one
-    monkeypatch.setattr(Block, "_distill_one", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
+    real = Block._distill
+    monkeypatch.setattr(Block, "_distill", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
     return trained
 
 
 def test_interrupted_block_goes_on_where_it_stopped(taught, monkeypatch):
     whole = taught.distill(cell("kd"), seeds=(0, 1), name="whole")
     interrupt(taught, monkeypatch)
-    assert not (taught.folder / "cell" / "rows.json").exists()
+    assert not list((taught.folder / "cell").glob("seeds~*"))
     trained = count_trainings(monkeypatch)
     rows = taught.distill(cell("kd"), seeds=(0, 1))
     assert trained == [1]
@@ -100,9 +103,8 @@ def test_interrupted_block_goes_on_where_it_stopped(taught, monkeypatch):
 
 
 def test_another_spec_takes_nothing_over(taught, monkeypatch):
-    finished = taught.folder / "cell" / "finished"
     interrupt(taught, monkeypatch)
-    assert list(finished.iterdir())
+    assert list((taught.folder / "cell" / "trainings").glob("*.json"))
     trained = count_trainings(monkeypatch)
     taught.distill(cell("kd", hyperparameters={"alpha": 0.5}), seeds=(0, 1))
     assert trained == [0, 1]
@@ -117,12 +119,71 @@ def test_another_teacher_takes_nothing_over(taught, monkeypatch):
     assert trained == [0, 1]
 
 
+def test_a_larger_block_takes_over_a_smaller_one(taught, monkeypatch):
+    """Three seeds, then ten: the three are not trained again."""
+    taught.teach(seeds=(0, 1, 2))
+    small = taught.distill(cell("kd"), seeds=(0, 1))
+    trained = count_trainings(monkeypatch)
+    large = taught.distill(cell("kd"), seeds=(0, 1, 2))
+    assert trained == [2]
+    assert large[:2] == small
+
+
+def test_a_damaged_record_is_trained_anew(taught, monkeypatch, capsys):
+    before = taught.distill(cell("kd"), seeds=(0, 1))
+    file = Records(taught.folder / "cell").file(1)
+    file.write_bytes(file.read_bytes()[:100])
+    trained = count_trainings(monkeypatch)
+    assert numbers(taught.distill(cell("kd"), seeds=(0, 1))) == numbers(before)
+    assert trained == [1]
+    assert "seed~1.json" in capsys.readouterr().err
+
+
+def test_other_data_train_anew(taught, tiny_task, monkeypatch, capsys):
+    taught.distill(cell("supervised"), seeds=(0,))
+    arrays = {**tiny_task.arrays, "features": tiny_task.arrays["features"] + 1}
+    type(tiny_task)(**{**tiny_task.__dict__, "arrays": arrays}).finish().save(taught.folder / "task")
+    trained = count_trainings(monkeypatch)
+    taught.distill(cell("supervised"), seeds=(0,))
+    assert trained == [0]
+    assert "rests on another data" in capsys.readouterr().err
+
+
+def test_one_process_trains_a_seed(taught, tmp_path):
+    """Another process that holds the seed's lock is waited for; the lock of another seed is not."""
+    code = (
+        "import sys; from pathlib import Path; from workflow.training.records import Records\n"
+        "with Records(Path(sys.argv[1])).writer(int(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
+    )
+
+    def hold(seed: int) -> subprocess.Popen[str]:
+        holder = subprocess.Popen(
+            [sys.executable, "-c", code, str(taught.folder / "cell"), str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return holder
+
+    first, second, other = hold(3), hold(3), hold(4)
+    held, waiting = (first, second) if select.select([first.stdout], [], [], 20)[0] else (second, first)
+    assert held.stdout.readline() == "held\n"
+    assert other.stdout.readline() == "held\n"
+    assert "waiting" in waiting.stderr.readline()
+    held.kill()
+    assert waiting.stdout.readline() == "held\n"
+    for each in (first, second, other):
+        each.kill()
+        each.communicate()
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (0, 2)])
 def test_what_a_method_traces_may_have_any_shape(shape, taught, monkeypatch):
     monkeypatch.setattr(methods.load("kd"), "trace", lambda self: {"value": torch.ones(shape)})
     (row,) = taught.distill(cell("kd"), seeds=(0,))
-    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
+    history = Records(taught.folder / "cell").read(0).history
     assert row["status"] == "ok"
-    rows = torch.tensor(history["trace"][0][1]["value"])
+    rows = torch.tensor(history.trace[0][1]["value"])
     assert rows.numel() == torch.ones(shape).numel()
     assert rows.dim() == 2 or not rows.numel()

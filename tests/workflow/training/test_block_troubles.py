@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import methods
 from methods.contract import NotApplicableError, Signals
-from tests.workflow.training.conftest import CPU, cell, settings, taught_otherwise
+from tests.workflow.training.conftest import CPU, cell, numbers, settings, taught_otherwise
+from workflow.errors import UserError
 from workflow.training.block import Block
 from workflow.training.feeds import choose
+from workflow.training.knowledge import save_tensors
+from workflow.training.records import Records
 from workflow.training.seeds import Streams
 
 
@@ -27,6 +34,7 @@ def test_diverged_training_is_a_row(method, taught):
 def test_a_teacher_that_fails_anew_leaves_nothing_of_the_old_one(taught):
     (first, _) = taught.teach(spec=taught_otherwise(optimizer="sgd", learning_rate=1e30))
     assert first["status"] == "diverged"
+    assert not taught.teacher.weights(0).exists() and not taught.teacher.knowledge(0).exists()
     rows = taught.distill(cell("kd"))
     assert [row["status"] for row in rows] == ["failed", "failed"]
     assert "diverged" in rows[0]["reason"]
@@ -52,10 +60,10 @@ def test_local_structure_without_two_neighbours_is_skipped(taught, tiny_task):
 def test_failing_method_is_a_row_and_the_next_seed_goes_on(taught, monkeypatch):
     real = Block._method
 
-    def broken(self, streams, teacher, student):
+    def broken(self, streams, student):
         if streams.seed == 0:
             raise RuntimeError("no such\nthing")
-        return real(self, streams, teacher, student)
+        return real(self, streams, student)
 
     monkeypatch.setattr(Block, "_method", broken)
     first, second = taught.distill(cell("kd"))
@@ -84,4 +92,79 @@ def test_students_of_a_diverged_teacher_are_rows(bench):
     assert rows[0]["status"] == "diverged"
     (row,) = bench.distill(cell("kd"), seeds=(0,))
     assert row["status"] == "failed"
-    assert "diverged" in row["reason"]
+    assert "the teacher of seed 0: diverged" in row["reason"]
+
+
+def test_the_floor_needs_no_teacher(taught):
+    """Nor does what it draws depend on whether there is one."""
+    before = taught.distill(cell("supervised"), seeds=(0,), name="before")
+    taught.teach(seeds=(0,), spec=taught_otherwise(optimizer="sgd", learning_rate=1e30))
+    after = taught.distill(cell("supervised"), seeds=(0,), name="after")
+    alone = taught.distill(cell("supervised"), seeds=(0,), name="alone", teacher=None)
+    assert before[0]["status"] == "ok"
+    assert numbers(before) == numbers(after) == numbers(alone)
+
+
+def test_a_student_without_its_teacher_is_an_error(bench):
+    with pytest.raises(UserError, match="the teacher of seed 0 has no record"):
+        bench.distill(cell("kd"), seeds=(0,))
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EROFS, "Read-only")])
+def test_a_full_disk_is_no_result(taught, monkeypatch, error):
+    """What passes with the moment must not stand as a failed row."""
+
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(Block, "_method", full)
+    with pytest.raises(UserError, match=r"No space left|Read-only"):
+        taught.distill(cell("kd"), seeds=(0,))
+    assert not list((taught.folder / "cell" / "trainings").glob("*.json"))
+
+
+def killed(monkeypatch, taught, times: int, method: str = "kd", seeds=(0, 1)):
+    """A job whose process is killed so often in its seed 0, each time begun again as `workflow.job` does."""
+    real, dead = Block._method, KeyboardInterrupt()  # what no training catches, as a killed process leaves nothing
+
+    def die(self, streams, student):
+        if streams.seed == 0 and times > len(deaths):
+            deaths.append(streams.seed)
+            raise dead
+        return real(self, streams, student)
+
+    deaths: list[int] = []
+    monkeypatch.setattr(Block, "_method", die)
+    for _ in range(times):
+        with suppress(KeyboardInterrupt):
+            return taught.distill(cell(method), seeds=seeds)
+        monkeypatch.setenv("ABKD_KILLED", "SIGKILL")
+    return taught.distill(cell(method), seeds=seeds)
+
+
+def test_a_killed_training_is_begun_again(taught, monkeypatch):
+    whole = taught.distill(cell("kd"), name="whole")
+    assert numbers(killed(monkeypatch, taught, 2)) == numbers(whole)
+
+
+def test_what_is_killed_every_time_is_a_row_and_the_next_seed_goes_on(taught, monkeypatch):
+    first, second = killed(monkeypatch, taught, 3)
+    assert (first["status"], first["reason"]) == ("failed", "killed, signal 9 (SIGKILL): out of memory?")
+    assert second["status"] == "ok"
+
+
+def test_kills_of_earlier_runs_do_not_count(taught, monkeypatch):
+    """Who stops a run by force three times in one training has said nothing of that training."""
+    records = Records(taught.folder / "cell")
+    for _ in range(5):
+        assert records.begin(0, killed=False) == 0
+    assert [records.begin(0, killed=True) for _ in range(3)] == [1, 2, 3]
+    assert records.begin(0, killed=False) == 0
+
+
+def test_tied_weights_are_saved(tmp_path):
+    shared = torch.randn(3, 4)
+    save_tensors(tmp_path / "a.safetensors", {"one": shared, "two": shared, "part": shared[1:]}, {})
+    found = load_file(tmp_path / "a.safetensors")
+    assert torch.equal(found["one"], shared) and torch.equal(found["two"], shared)
+    assert torch.equal(found["part"], shared[1:])

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.workflow.training.conftest import CPU, cell
+from tests.workflow.training.jobs import block
 from workflow.errors import UserError
 from workflow.training import device as devices
-from workflow.training.block import Block
 
 
 def test_peak_memory_starts_anew():
@@ -28,7 +28,7 @@ def test_cuda_where_there_is_none_is_one_line(taught):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(UserError, match="device: cuda is wanted"):
-        Block(cell("kd"), taught.folder / "task", taught.folder / "x", "cuda", 1)
+        block(cell("kd"), taught.folder, "x", device="cuda")
 
 
 def test_peaks_are_told_without_a_proc_file_system(monkeypatch):

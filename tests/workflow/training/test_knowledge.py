@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
-from tests.workflow.training.conftest import TEACHER, cell
+from tests.workflow.training.conftest import TEACHER, cell, numbers
+from tests.workflow.training.jobs import block
 from workflow.errors import UserError
 from workflow.models.model import create
-from workflow.training.block import Block
 
 
 def test_saved_knowledge_is_that_of_the_saved_weights(taught, tiny_task):
-    block = Block(TEACHER, taught.folder / "task", taught.folder / "again", "cpu", 1)
-    model = create(TEACHER.model, block.facts)
-    model.load_state_dict(load_file(taught.teachers[0] / "weights" / "seed~0.safetensors"))
+    again = block(TEACHER, taught.folder, "again")
+    model = create(TEACHER.model, again.facts)
+    model.load_state_dict(load_file(taught.teacher.weights(0)))
     model.eval()
-    saved = load_file(taught.teachers[0] / "knowledge" / "seed~0.safetensors")
+    saved = load_file(taught.teacher.knowledge(0))
     with torch.no_grad():
-        signals = block.feed.knowledge(model)
+        signals = again.feed.knowledge(model)
     assert torch.equal(saved["logits"], signals.logits)
     assert torch.equal(saved["hidden.1"], signals.hidden[1])
 
@@ -29,3 +29,45 @@ def test_knowledge_of_other_data_is_refused(taught, tiny_task):
     type(tiny_task)(**{**tiny_task.__dict__, "arrays": arrays}).finish().save(taught.folder / "task")
     with pytest.raises(UserError, match="belongs to data"):
         taught.distill(cell("kd"))
+
+
+def lost(file):
+    file.unlink()
+
+
+def truncated(file):
+    file.write_bytes(file.read_bytes()[:-7])
+
+
+def changed(file):
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", [lost, truncated, changed])
+def test_lost_or_damaged_knowledge_is_made_again_from_the_weights(harm, taught, capsys):
+    """A new method needs it; what was trained before is not trained again, and the students are the same."""
+    before = taught.distill(cell("gcrd"), name="before")
+    file = taught.teacher.knowledge(0)
+    kept = file.read_bytes()
+    harm(file)
+    after = taught.distill(cell("gcrd"), name="after")
+    assert numbers(after) == numbers(before)
+    assert load_file(file).keys() and torch.equal(load_file(file)["logits"], load(kept)["logits"])
+    assert "making it again" in capsys.readouterr().out
+
+
+def test_knowledge_that_comes_out_otherwise_is_refused(taught):
+    """Finished students learned from other values: another machine, or weights that were exchanged."""
+    lost(taught.teacher.knowledge(0))
+    taught.teacher.weights(0).write_bytes(taught.teacher.weights(1).read_bytes())
+    with pytest.raises(UserError, match="give other values here"):
+        taught.distill(cell("kd"), seeds=(0,))
+
+
+def test_knowledge_without_weights_is_one_line(taught):
+    lost(taught.teacher.knowledge(0))
+    truncated(taught.teacher.weights(0))
+    with pytest.raises(UserError, match=r"weights/seed~0\.safetensors"):
+        taught.distill(cell("kd"), seeds=(0,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +15,17 @@ from tests.workflow.models.tiny_graph import STILL
 from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.tiny_molecules import FACTS, GRAPHS, make_network, make_task
 from tests.workflow.training.feeds.tiny_graphs import CPU, SETTINGS, make_feed, make_knowledge, recognisable
+from tests.workflow.training.jobs import block, rows, train
 from workflow import catalog
 from workflow.models import sizes
 from workflow.models.model import create
 from workflow.models.molecules import Collection
 from workflow.specs import CellSpec, MeasuredNetwork, TeacherSpec, TrainingSettings
 from workflow.task import SPLITS, Task
-from workflow.training.block import Block
 from workflow.training.feeds import graph as graph_feed
 from workflow.training.loop import evaluate, fit
 from workflow.training.measuring import measure
+from workflow.training.records import Records
 from workflow.training.seeds import Streams
 
 
@@ -87,7 +87,7 @@ def specs(method: str = "kd") -> tuple[TeacherSpec, CellSpec]:
 
 def teach(folder: Path, task: Task) -> Path:
     task.save(folder / "task")
-    Block(specs()[0], folder / "task", folder / "teacher", "cpu", 1).teach([0, 1])
+    train(specs()[0], folder, "teacher", [0, 1])
     return folder
 
 
@@ -99,32 +99,26 @@ def taught(tmp_path, task):
 
 def test_from_teacher_to_student(taught):
     for method in ("kd", "gcrd", "lsp"):
-        for again in ("", "-again"):
-            Block(specs(method)[1], taught / "task", taught / (method + again), "cpu", 1).distill(
-                [0, 1], [taught / "teacher"]
-            )
-        rows, repeated = (json.loads((taught / f / "rows.json").read_text()) for f in (method, method + "-again"))
-        assert [row["status"] for row in rows] == ["ok", "ok"], rows
-        for row, same in zip(rows, repeated, strict=True):
+        first, repeated = (rows(train(specs(method)[1], taught, method + again, [0, 1])) for again in ("", "-again"))
+        assert [row["status"] for row in first] == ["ok", "ok"], first
+        for row, same in zip(first, repeated, strict=True):
             assert (row["task"], row["metric"]) == ("graph", "rocauc")
             assert [row[part] for part in SPLITS] == [same[part] for part in SPLITS]
 
 
 def test_a_method_that_finds_itself_inapplicable_is_skipped_with_its_reason(taught):
     spec = specs("stride")[1].model_copy(update={"hyperparameters": {"structure": "lsp"}})
-    Block(spec, taught / "task", taught / "stride", "cpu", 1).distill([0], [taught / "teacher"])
-    (row,) = json.loads((taught / "stride" / "rows.json").read_text())
+    (row,) = rows(train(spec, taught, "stride", [0]))
     assert row["status"] == "skipped" and "not defined for graph tasks" in row["reason"], row
 
 
 def test_saved_weights_reproduce_the_reported_scores(taught):
-    Block(specs()[1], taught / "task", taught / "kd", "cpu", 1).distill([1], [taught / "teacher"])
-    for folder, spec, index in (("teacher", specs()[0], 1), ("kd", specs()[1], 0)):
-        block = Block(spec, taught / "task", taught / "again", "cpu", 1)
-        row = json.loads((taught / folder / "rows.json").read_text())[index]
+    train(specs()[1], taught, "kd", [1])
+    for folder, spec in (("teacher", specs()[0]), ("kd", specs()[1])):
+        row = Records(taught / folder).read(1).row.model_dump()
         network = create(spec.model, FACTS)
         network.load_state_dict(load_file(taught / folder / "weights" / "seed~1.safetensors"))
-        assert evaluate(network, block.feed) == {part: row[part] for part in SPLITS}
+        assert evaluate(network, block(spec, taught, "again").feed) == {part: row[part] for part in SPLITS}
 
 
 def test_saved_knowledge_is_that_of_the_saved_weights(tmp_path, task, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,11 @@ import methods
 from reports.rows import Role
 from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.tiny_hetero import COUNTS, DEEP, FACTS, FULL, SAINT, SPEC, feed_of, saint_with
+from tests.workflow.training.jobs import block, rows, train
 from workflow.models import sizes
 from workflow.models.model import create
 from workflow.specs import MeasuredNetwork, TrainingSettings
 from workflow.task import Task
-from workflow.training.block import Block
 from workflow.training.loop import evaluate
 from workflow.training.measuring import measure
 
@@ -34,8 +33,7 @@ class Bench:
         task.save(folder / "task")
 
     def teach(self):
-        Block(self.spec, self.folder / "task", self.folder / "teacher", "cpu", 1).teach([0])
-        return json.loads((self.folder / "teacher" / "rows.json").read_text())
+        return rows(train(self.spec, self.folder, "teacher", [0]))
 
     @property
     def spec(self):
@@ -47,9 +45,7 @@ class Bench:
         size = sizes.measure(SPEC, FACTS)
         learned = size.params_with_embeddings - size.params
         spec = cell_spec(self.spec, "rgcn-2x8", SPEC, method, size.params, learned, distill_on=distill_on)
-        folder = self.folder / (name or method)
-        Block(spec, self.folder / "task", folder, "cpu", 1).distill([0], [self.folder / "teacher"])
-        return json.loads((folder / "rows.json").read_text())
+        return rows(train(spec, self.folder, name or method, [0]))
 
 
 @pytest.mark.parametrize("distill_on", ["train", "all"])
@@ -63,8 +59,8 @@ def test_every_method_distills_and_the_saved_weights_are_the_row(task, tmp_path,
     model = create(DEEP, FACTS)
     model.load_state_dict(load_file(tmp_path / "teacher" / "weights" / "seed~0.safetensors"))
     assert torch.equal(found["logits"], feed.predict(model))
-    for part, rows in feed.split.items():
-        torch.testing.assert_close(feed.predict(model, part), found["logits"][rows])
+    for part, ids in feed.split.items():
+        torch.testing.assert_close(feed.predict(model, part), found["logits"][ids])
     with safe_open(tmp_path / "teacher" / "knowledge" / "seed~0.safetensors", "pt") as file:
         assert file.metadata()["fingerprint"] == task.fingerprint
     for method in methods.available():
@@ -95,7 +91,7 @@ def test_walks_are_as_long_as_the_network_is_deep(task, tmp_path):
     task.save(tmp_path / "task")
     for asked, found in ((0, 3), (5, 5)):
         spec = teacher_spec("tiny-het", "t", DEEP, saint_with(walk_length=asked), 10)
-        assert Block(spec, tmp_path / "task", tmp_path / "out", "cpu", 1).feed.training.walk_length == found
+        assert block(spec, tmp_path, "out").feed.training.walk_length == found
 
 
 def test_measurements_count_embeddings_apart(task, tmp_path, monkeypatch):

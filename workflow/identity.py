@@ -1,0 +1,40 @@
+"""What a training's numbers rest on; imports no torch.
+
+Its digest names the training's folder, so that no old number can stand for a new one, whatever Snakemake remembers.
+"""
+
+from __future__ import annotations
+
+from workflow import sources
+from workflow.files import digest
+from workflow.specs import CellSpec, Strict, TeacherSpec
+
+LENGTH = 12
+"""Hexadecimal digits of a folder's name."""
+
+
+class Basis(Strict):
+    """All that a training rests on; two trainings of one basis and one seed give the same numbers.
+
+    Attributes:
+        training: `of` the spec: hyperparameters, code, threads.
+        data: fingerprint of the task.
+        teacher: digest of what the teacher knows, "" where there is none.
+        device: type of the device, such as "cpu".
+    """
+
+    training: str
+    data: str
+    teacher: str
+    device: str
+
+
+def of(spec: TeacherSpec | CellSpec, threads: int) -> str:
+    """Digest of a training's spec, of the code behind it, and of what else is known before it runs."""
+    return digest([spec.model_dump(mode="json"), code(spec), threads])[:LENGTH]
+
+
+def code(spec: TeacherSpec | CellSpec) -> str:
+    """Digest of the code that trains a teacher or a cell."""
+    trained = sources.digest("training", str(spec.model["model"]))
+    return trained + sources.of_method(spec.method_id) if isinstance(spec, CellSpec) else trained

@@ -1,0 +1,131 @@
+"""What a run has, lacks, and holds that no longer belongs to it. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from reports.rows import Row, Status
+from workflow import catalog, prepared
+from workflow.config import parse_seeds
+from workflow.files import digest, read_json
+from workflow.run import Run
+from workflow.specs import CellSpec, TeacherSpec
+from workflow.training.records import DamagedError, Record, Records
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a run's plan.
+
+    Attributes:
+        key: of the teacher or the cell.
+        block: the seeds of its job, such as "0-9".
+        records: its folder.
+        log: of its job.
+        record: what it has left; None where that is missing, damaged or stale.
+        trouble: why there is no record; "" where it has just not been trained.
+    """
+
+    spec: TeacherSpec | CellSpec
+    block: str
+    seed: int
+    records: Records
+    log: str
+    record: Record | None
+    trouble: str = ""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.spec.key}, seed {self.seed}"
+
+    @property
+    def row(self) -> Row:
+        """Its row; where there is no record one that says so."""
+        if self.record:
+            return self.record.row
+        facts = catalog.facts(self.spec.dataset)
+        return Row(
+            **self.spec.columns,
+            task=facts.kind.value,
+            metric=facts.metric,
+            seed=self.seed,
+            status=Status.MISSING,
+            reason=self.trouble or f"not trained; see {self.log}",
+            train=None,
+            valid=None,
+            test=None,
+            best_epoch=None,
+            epochs=0,
+            seconds=0.0,
+            peak_memory_mb=0.0,
+            device="",
+            threads=0,
+            config_hash=digest(self.spec.model_dump(mode="json")),
+            commit="",
+            versions="",
+        )
+
+
+class Ledger:
+    """Every training of a run's plan, held against what lies on disk.
+
+    Args:
+        run: the planned run.
+
+    Attributes:
+        fingerprints: dataset -> fingerprint of its prepared task, "" where there is none, or none by today's code.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.fingerprints = {dataset: self._fingerprint(dataset) for dataset in run.datasets}
+        self._teacher = cache(self._teacher_record)
+
+    def __iter__(self) -> Iterator[Training]:
+        for key in (*self.run.plan.teachers, *self.run.plan.cells):
+            spec, records = self.run.plan.spec(key), Records(Path(self.run.folder(key)))
+            for block in self.run.blocks(key):
+                for seed in parse_seeds(block):
+                    record, trouble = self._find(spec, records, seed)
+                    yield Training(spec, block, seed, records, self.run.log(key, block), record, trouble)
+
+    def _fingerprint(self, dataset: str) -> str:
+        task = Path(self.run.task(dataset))
+        if not task.exists() or not prepared.is_by(task.parent, self.run.loader_code(dataset)):
+            return ""
+        return str(read_json(task)["fingerprint"])
+
+    def _find(self, spec: TeacherSpec | CellSpec, records: Records, seed: int) -> tuple[Record | None, str]:
+        """The record of a training, or why there is none."""
+        try:
+            record = records.read(seed)
+        except DamagedError as damage:
+            return None, f"damaged: {damage}"
+        if record is None:
+            return None, ""
+        wanted = {
+            "training": records.folder.name,
+            "data": self.fingerprints[spec.dataset],
+            "teacher": self._known(spec, seed),
+            "device": record.basis.device if self.run.config.device == "auto" else self.run.config.device,
+        }
+        if not wanted["data"]:
+            return None, f"stale: {spec.dataset} is not prepared, or by other code than is here now"
+        others = [name for name, value in record.basis.model_dump().items() if value != wanted[name]]
+        if others:
+            return None, f"stale: rests on another {' and '.join(others)} than this run"
+        return record, ""
+
+    def _known(self, spec: TeacherSpec | CellSpec, seed: int) -> str:
+        """Digest of what the teacher of a training knows."""
+        if isinstance(spec, TeacherSpec) or not spec.taught:
+            return ""
+        teacher = self._teacher(f"{spec.dataset}/{spec.teacher}", seed)
+        return teacher.knowledge if teacher else "of a teacher that has no record"
+
+    def _teacher_record(self, key: str, seed: int) -> Record | None:
+        return self._find(self.run.plan.teachers[key], Records(Path(self.run.folder(key))), seed)[0]

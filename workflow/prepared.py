@@ -1,0 +1,33 @@
+"""The prepared task of a dataset on disk, and which code has prepared it."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+from workflow.files import read_json, write_json
+from workflow.task import Task
+
+CODE = "prepared.json"
+"""Beside the task: the digest of the code that has prepared it. Absent until the task is whole."""
+
+
+def save(task: Task, folder: Path, code: str) -> None:
+    """Writes a task; two runs may prepare one dataset at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f".{folder.name}.lock").open("a") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        task.save(folder)
+        write_json(folder / CODE, {"code": code})
+
+
+def is_by(folder: Path, code: str) -> bool:
+    """Whether the task in a folder was prepared by this code."""
+    file = folder / CODE
+    return file.exists() and read_json(file).get("code") == code
+
+
+def forget(folder: Path) -> None:
+    """Lets the next run prepare a task anew."""
+    (folder / "task.json").unlink(missing_ok=True)
+    (folder / CODE).unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""Trains again what has failed, is missing, damaged or stale; nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from reports.rows import Status
+from workflow import config as configuration
+from workflow import prepared
+from workflow.errors import UserError, command
+from workflow.ledger import Ledger, Training
+from workflow.run import Run
+
+BY_DEFAULT = (Status.FAILED, Status.OOM)
+"""What can pass with the moment: a GPU that others used, a full disk. A diverged training diverges again."""
+
+
+def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
+    """Drops the records of these statuses, and the markers of every block that lacks a record.
+
+    Returns:
+        how many trainings will be trained, by their status now; those without a record count as "missing".
+    """
+    counts: Counter[str] = Counter()
+    for dataset in run.datasets:
+        folder = Path(run.task(dataset)).parent
+        if not prepared.is_by(folder, run.loader_code(dataset)):
+            prepared.forget(folder)
+    for training in Ledger(run):
+        status = training.row.status
+        if status == Status.MISSING or status in statuses:
+            counts[str(status)] += 1
+            training.records.forget(training.seed)
+            training.records.marker(training.block).unlink(missing_ok=True)
+            _forget_students_marks(run, training)
+    return counts
+
+
+def _forget_students_marks(run: Run, training: Training) -> None:
+    """A teacher that is taught anew may know something else: its students' jobs look at it again."""
+    if training.spec.key not in run.plan.teachers:
+        return
+    for cell in run.plan.cells.values():
+        if cell.taught and f"{cell.dataset}/{cell.teacher}" == training.spec.key:
+            for block in run.blocks(cell.key):
+                if training.seed in configuration.parse_seeds(block):
+                    (Path(run.folder(cell.key)) / f"seeds~{block}.json").unlink(missing_ok=True)
+
+
+def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
+    """Forgets, then runs Snakemake; returns its exit code.
+
+    Raises:
+        UserError: the configuration cannot run.
+    """
+    run = Run(configuration.load(file), str(file))
+    run.lock()
+    counts = forget(run, statuses)
+    run.unlock()
+    if not counts:
+        raise UserError(f"{run.results}: no training is missing, stale or {' or '.join(statuses)}")
+    print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
+    command_line = [sys.executable, "-m", "snakemake", "--configfile", str(file), *options]
+    return subprocess.run(command_line, check=False).returncode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command line takes."""
+    parser.add_argument("config", type=Path, help="config/NAME.yaml")
+    parser.add_argument(
+        "--status",
+        nargs="+",
+        default=list(BY_DEFAULT),
+        choices=[status for status in Status if status not in (Status.OK, Status.MISSING)],
+        help="rows to train again, beside those that are missing or stale; default: failed oom",
+    )
+    parser.add_argument("snakemake", nargs=argparse.REMAINDER, help="after `--`: options for snakemake")
+
+
+def call(arguments: argparse.Namespace) -> None:
+    """Ends with Snakemake's exit code."""
+    options = [option for option in arguments.snakemake if option != "--"]
+    sys.exit(retry(arguments.config, tuple(arguments.status), options))
+
+
+@command
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    call(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

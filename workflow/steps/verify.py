@@ -1,0 +1,136 @@
+"""Trains a random sample of a run's rows anew and says how far they agree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from reports.rows import CELL, Status
+from workflow.config import complete
+from workflow.errors import UserError, command
+from workflow.ledger import Ledger, Training
+from workflow.run import Run
+from workflow.specs import CellSpec
+
+SCORES = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A published row beside the same training made anew.
+
+    Attributes:
+        difference: the largest difference between their scores.
+    """
+
+    name: str
+    published: str
+    anew: str
+    difference: float
+
+    @property
+    def same(self) -> bool:
+        """Whether status and scores are equal, value for value."""
+        return self.published == self.anew and self.difference == 0
+
+
+def run_of(folder: Path) -> Run:
+    """The run that a results folder was made by.
+
+    Raises:
+        UserError: there is no provenance, or its configuration cannot run here.
+    """
+    try:
+        told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        where = told["config_file"]
+        stated = {key: value for key, value in told["config"].items() if value is not None}
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder / 'provenance.json'}: cannot be read ({error}); run snakemake first") from error
+    return Run(complete(stated, where), where)
+
+
+def verify(folder: Path, sample: int, seed: int) -> list[Agreement]:
+    """Trains `sample` of the published rows anew, in a folder that is then removed.
+
+    A cell learns from the teacher of the run; teachers are sampled as cells are.
+
+    Raises:
+        UserError: the folder holds no run, or the records behind its rows are gone or of other code.
+    """
+    run = run_of(folder)
+    published = pd.read_parquet(folder / "runs.parquet")
+    published = published[published["status"] == Status.OK].set_index(CELL)
+    trainings = [t for t in Ledger(run) if t.record and t.record.row.status == Status.OK]
+    if not trainings:
+        raise UserError(f"{folder}: no training of this run was made by the code and data that are here now")
+    chosen = random.Random(seed).sample(trainings, min(sample, len(trainings)))
+    found = []
+    for number, training in enumerate(chosen, 1):
+        one = _anew(run, training, published)
+        found.append(one)
+        print(f"{number}/{len(chosen)} {one.name}: {'same' if one.same else f'differs by {one.difference:g}'}")
+    return found
+
+
+def _anew(run: Run, training: Training, published: pd.DataFrame) -> Agreement:
+    from workflow.training.block import Block, Place
+
+    old = training.row
+    row = published.loc[[tuple(getattr(old, column) for column in CELL)]].iloc[0] if _in(published, old) else None
+    if row is None:
+        raise UserError(f"{run.results}/runs.parquet: has no row of {training.name}; run snakemake first")
+    spec = training.spec
+    teacher = Path(run.folder(f"{spec.dataset}/{spec.teacher}")) if isinstance(spec, CellSpec) else None
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Place(
+            task=Path(run.task(spec.dataset)).parent,
+            output=Path(temporary),
+            device=run.config.device,
+            threads=run.threads,
+            teacher=teacher,
+            keep_weights=False,
+        )
+        (record,) = Block(spec, place).run(f"{training.seed}-{training.seed}", [training.seed])
+    new = record.row
+    scores = [abs(float(row[s]) - value) for s in SCORES if (value := getattr(new, s)) is not None]
+    return Agreement(training.name, str(row["status"]), str(new.status), max(scores, default=float("nan")))
+
+
+def _in(published: pd.DataFrame, row: object) -> bool:
+    return tuple(getattr(row, column) for column in CELL) in published.index
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command line takes."""
+    parser.add_argument("folder", type=Path, help="results/NAME")
+    parser.add_argument("--sample", type=int, default=20, help="rows to train anew")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of rows")
+    parser.add_argument("--tolerance", type=float, default=0.0, help="difference of scores that is not an error")
+
+
+def call(arguments: argparse.Namespace) -> None:
+    """Raises UserError where rows differ by more than the tolerance."""
+    found = verify(arguments.folder, arguments.sample, arguments.seed)
+    worst = max(one.difference for one in found)
+    print(f"{sum(one.same for one in found)} of {len(found)} rows are the same; largest difference {worst:g}")
+    wrong = [one for one in found if one.published != one.anew or not one.difference <= arguments.tolerance]
+    if wrong:
+        raise UserError(f"{arguments.folder}: {len(wrong)} of {len(found)} rows differ: {wrong[0].name}")
+
+
+@command
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    call(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
