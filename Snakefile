@@ -36,8 +36,11 @@ if LOCAL:
 BIN = shlex.quote(str(Path(sys.executable).parent))
 # Jobs run in the Python that runs Snakemake, whether or not its environment is activated, and end with it.
 # A cluster's jobs do not share a machine, so they need no server to fork from.
-ENVIRONMENT = environment.JOB_ENVIRONMENT | (
-    {environment.ORCHESTRATOR: str(os.getpid()), environment.GPUS: str(GPUS)} if LOCAL else {environment.COLD: "1"}
+# The plan is told here, because a job need not run again when another part of the plan changes.
+ENVIRONMENT = (
+    environment.JOB_ENVIRONMENT
+    | {environment.PLAN: RUN.plan_file}
+    | ({environment.ORCHESTRATOR: str(os.getpid()), environment.GPUS: str(GPUS)} if LOCAL else {environment.COLD: "1"})
 )
 shell.prefix(f"export {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())} PATH={BIN}:$PATH; ")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,32 +14,18 @@ import pytest
 import yaml
 
 from reports.rows import MEASUREMENT_COLUMNS, RUN_COLUMNS
+from tests.checkouts import ROOT, copy_code, snakemake
 from tests.workflow.datasets.ogb_layout import shared_data
 from workflow.config import load
 
-ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
 pytestmark = pytest.mark.slow
-CODE = ["Snakefile", "abkd", "baselines", "config", "methods", "profiles", "reports", "workflow"]
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code alone in an empty folder: no results, no prepared data."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in CODE:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    return folder
+    return copy_code(tmp_path_factory.mktemp("checkout"))
 
 
 def jobs(answer: subprocess.CompletedProcess[str]) -> dict[str, int]:

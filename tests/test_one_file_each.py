@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.test_end_to_end import ROOT, checkout, snakemake  # noqa: F401 (a fixture)
+from tests.checkouts import ROOT, snakemake
+from tests.test_end_to_end import checkout  # noqa: F401 (a fixture)
 from tests.workflow.test_catalog import FAMILY
 
 pytestmark = pytest.mark.slow

@@ -8,6 +8,8 @@ COLD = "ABKD_COLD"
 """Variable whose presence makes every step a process of its own."""
 ORCHESTRATOR = "ABKD_ORCHESTRATOR"
 """Variable with the process id of Snakemake, without which no step goes on."""
+PLAN = "ABKD_PLAN"
+"""Variable with the file of the run's plan."""
 GPUS = "ABKD_GPUS"
 """Variable with the number of GPUs among which the jobs of this machine choose."""
 JOB_ENVIRONMENT = {

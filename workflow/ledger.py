@@ -50,7 +50,7 @@ class Training:
         facts = catalog.facts(self.spec.dataset)
         return Row(
             **self.spec.columns,
-            task=facts.kind.value,
+            task=str(facts.kind),
             metric=facts.metric,
             seed=self.seed,
             status=Status.MISSING,

@@ -77,6 +77,18 @@ class Run:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
 
+    def _busy(self) -> bool:
+        """Whether another process works on the run: a look at a changed configuration must not change what it reads."""
+        file = Path(self.results) / ".lock"
+        if not file.exists():
+            return False
+        with file.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                return isinstance(error, BlockingIOError)
+        return False
+
     def unlock(self) -> None:
         """Lets the next one in."""
         self._lock.close()
@@ -211,7 +223,7 @@ class Run:
     def _kept(self, name: str, value: Any) -> str:
         file = planning.CACHE / f"{self.name}.{name}.json"
         text = json.dumps(value, indent=1) + "\n"
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
+        if (not file.exists() or file.read_text(encoding="utf-8") != text) and not self._busy():
             write_text(file, text)
         return str(file)
 

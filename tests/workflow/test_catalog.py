@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.test_end_to_end import CODE, ROOT, jobs, snakemake
+from tests.checkouts import CODE, ROOT, snakemake
+from tests.test_end_to_end import jobs
 from workflow.task import Task
 
 FAMILY = '''"""`ring-N`: a ring of N nodes, labelled by its halves."""

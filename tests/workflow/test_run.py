@@ -172,6 +172,10 @@ def test_one_snakemake_at_a_time_works_on_a_run(here):
     first.communicate()
     third = start()
     assert third.stdout.readline() == "in\n", "the lock outlives its process"
+    file = Path(run_of().config_file)
+    before = file.read_text()
+    assert run_of("title", "Another").config_file == str(file)
+    assert file.read_text() == before, "a look at another configuration changes what a running one reads"
     third.kill()
     third.communicate()
 

@@ -15,10 +15,11 @@ rule distill:
     params:
         key=lambda wildcards: "/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method)),
         teacher=lambda wildcards: RUN.teacher_folder(wildcards),
+        options=lambda wildcards: RUN.distill_options,
     message:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "
         "seeds {wildcards.seeds}"
     shell:
         "python -m workflow.job workflow.steps.train {params.key} $(dirname {output}) --seeds {wildcards.seeds} "
-        "--plan {RUN.plan_file} --task $(dirname {input.task}) --teacher {params.teacher} {RUN.distill_options} "
+        "--plan $ABKD_PLAN --task $(dirname {input.task}) --teacher {params.teacher} {params.options} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -12,8 +12,10 @@ rule measure:
     resources:
         gpu=RUN.gpus,
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
+    params:
+        options=lambda wildcards: RUN.machine,
     message:
         "measuring all networks on {wildcards.dataset}"
     shell:
-        "python -m workflow.steps.measure --plan {RUN.plan_file} --task $(dirname {input.task}) "
-        "--output {output} {RUN.machine} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "python -m workflow.steps.measure --plan $ABKD_PLAN --task $(dirname {input.task}) "
+        "--output {output} {params.options} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -12,9 +12,11 @@ rule teach:
     resources:
         gpu=RUN.gpus,
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
+    params:
+        options=lambda wildcards: RUN.training_options,
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
     shell:
         "python -m workflow.job workflow.steps.train {wildcards.dataset}/{wildcards.teacher} $(dirname {output}) "
-        "--seeds {wildcards.seeds} --plan {RUN.plan_file} --task $(dirname {input.task}) {RUN.training_options} "
+        "--seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) {params.options} "
         "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"

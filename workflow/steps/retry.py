@@ -30,7 +30,7 @@ def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
         folder = Path(run.task(dataset)).parent
         if not prepared.is_by(folder, run.loader_code(dataset)):
             prepared.forget(folder)
-    for training in Ledger(run):
+    for training in list(Ledger(run)):  # before anything is dropped
         status = training.row.status
         if status == Status.MISSING or status in statuses:
             counts[str(status)] += 1

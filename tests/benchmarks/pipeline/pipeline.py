@@ -18,7 +18,7 @@ from tests.benchmarks import data, jobs, process, trainings
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed import cells
 from tests.benchmarks.tables import Row, Table, judge, say, spread
-from tests.test_end_to_end import CODE
+from tests.checkouts import CODE
 from workflow.files import read_json
 from workflow.task import Task
 from workflow.training.feeds import choose

@@ -1,0 +1,45 @@
+"""Copies of the code in empty folders, and Snakemake in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ["Snakefile", "abkd", "baselines", "config", "methods", "profiles", "reports", "workflow"]
+
+
+def copy_code(folder: Path) -> Path:
+    """The code alone: no results, no prepared data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in CODE:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def start(folder: Path, *command: str, **options: Any) -> subprocess.Popen[str]:
+    """A Python module in a copy of the code."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONPATH": str(folder)}
+    environment |= options.pop("env", {})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, **(pipes | options))
+
+
+def call(folder: Path, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The same to its end."""
+    process = start(folder, *command, **options)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def snakemake(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Snakemake on two cores."""
+    return call(folder, "snakemake", "--cores", "2", "--nocolor", *arguments, **options)

@@ -1,0 +1,76 @@
+"""A planned run on the tiny task, whose jobs run in this process, without Snakemake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from workflow import plan as planning
+from workflow import prepared
+from workflow.config import complete, parse_seeds
+from workflow.files import write_text
+from workflow.run import Run
+from workflow.specs import CellSpec
+from workflow.steps.collect import collect
+from workflow.training.block import Block, Place
+from workflow.training.records import Records
+
+CONFIG: dict[str, Any] = {
+    "title": "Tiny",
+    "seeds": 3,
+    "seeds_per_job": {"teach": 2, "distill": 2},
+    "training": {"epochs": 4},
+    "models": {"big": {"model": "gcn", "layers": 3, "width": 16}, "small": {"model": "gcn"}},
+    "methods": {"supervised": None, "kd": None},
+    "experiments": [{"dataset": "tiny", "teachers": ["big"], "students": [{"model": "small", "widths": [4]}]}],
+}
+TEACHER, FLOOR, KD = "tiny/big", "tiny/big/smallx4/supervised", "tiny/big/smallx4/kd"
+
+
+class Tiny:
+    """The run of a configuration in the current folder."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.run = Run(complete({**CONFIG, **changes}, "config/tiny.yaml"), "config/tiny.yaml")
+
+    def train(self, *keys: str) -> None:
+        """All jobs, or those of some teachers and cells, in their order."""
+        for key in (*self.run.plan.teachers, *self.run.plan.cells):
+            if keys and key not in keys:
+                continue
+            spec = self.run.plan.spec(key)
+            teacher = Path(self.run.folder(f"{spec.dataset}/{spec.teacher}")) if isinstance(spec, CellSpec) else None
+            for block in self.run.blocks(key):
+                place = Place(Path(self.run.task("tiny")).parent, Path(self.run.folder(key)), "cpu", teacher=teacher)
+                Block(spec, place).run(block, parse_seeds(block))
+
+    def records(self, key: str) -> Records:
+        return Records(Path(self.run.folder(key)))
+
+    def collect(self, unfinished: bool = False) -> pd.DataFrame:
+        """The rows of the run."""
+        if not unfinished:
+            for file in self.run.all_measurements:
+                write_text(file, "[]")
+        collect(self.run, unfinished)
+        return pd.read_parquet(Path(self.run.results) / "runs.parquet")
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch, tiny_task):
+    """Makes such runs, in an empty folder with the prepared task."""
+
+    def planned(config, where):
+        plan = planning.build(config, where)
+        file = tmp_path / "plan.json"
+        write_text(file, plan.model_dump_json())
+        return plan, file
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planning, "cached", planned)
+    made = Tiny()
+    prepared.save(tiny_task, Path(made.run.task("tiny")).parent, made.run.loader_code("tiny"))
+    return Tiny

@@ -1,0 +1,122 @@
+"""No row of another spec, of other code, data or teacher becomes a number of this run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
+from workflow import prepared, sources
+from workflow.errors import UserError
+
+
+@pytest.fixture
+def trained(tiny):
+    run = tiny()
+    run.train()
+    return run
+
+
+def test_a_whole_run_is_its_rows(trained):
+    runs = trained.collect()
+    assert len(runs) == 3 * 3
+    assert (runs["status"] == "ok").all()
+    provenance = json.loads(Path("results/tiny/provenance.json").read_text())
+    assert provenance["config_file"] == "config/tiny.yaml"
+    assert list(provenance["fingerprints"]) == ["tiny"]
+
+
+def test_new_hyperparameters_never_stand_over_old_rows(trained, tiny):
+    """As seen: kd's temperature changed after the run, with `.snakemake` gone."""
+    trained.collect()
+    other = tiny(methods={"supervised": None, "kd": {"temperature": 8}})
+    with pytest.raises(UserError) as told:
+        other.collect()
+    assert str(told.value) == (
+        f"results/tiny: 3 of 9 trainings do not belong to config/tiny.yaml: {KD}, seed 0 (missing); "
+        f"{KD}, seed 1 (missing); {KD}, seed 2 (missing); train them with: abkd-bench retry config/tiny.yaml"
+    )
+    other.train(KD)
+    assert (other.collect()["status"] == "ok").all()
+
+
+def test_a_folder_that_was_copied_to_another_name_is_refused(trained, tiny):
+    """The old records under the new name: what the folder is called is not believed."""
+    other = tiny(methods={"supervised": None, "kd": {"temperature": 8}})
+    shutil.copytree(trained.run.folder(KD), other.run.folder(KD))
+    with pytest.raises(UserError, match=r"kd, seed 0 \(stale: rests on another training than this run\)"):
+        other.collect()
+
+
+def test_rows_of_other_data_are_refused(trained, tiny_task):
+    arrays = {**tiny_task.arrays, "features": tiny_task.arrays["features"] + 1}
+    changed = type(tiny_task)(**{**tiny_task.__dict__, "arrays": arrays}).finish()
+    prepared.save(changed, Path(trained.run.task("tiny")).parent, trained.run.loader_code("tiny"))
+    with pytest.raises(UserError, match=r"9 of 9 trainings .* \(stale: rests on another data than this run\)"):
+        trained.collect()
+
+
+def test_a_task_prepared_by_other_code_is_refused(trained, monkeypatch):
+    real = sources.digest
+    monkeypatch.setattr(sources, "digest", lambda *a: real(*a) + "x" * (a[0] == "data"))
+    with pytest.raises(UserError, match="tiny is not prepared, or by other code than is here now"):
+        trained.collect()
+
+
+def test_students_of_another_teacher_are_refused(trained):
+    """Its knowledge was exchanged after they had learned: taught anew by hand, or copied from elsewhere."""
+    records = trained.records(TEACHER)
+    one, other = records.read(0), records.read(1)
+    records.write(one.model_copy(update={"knowledge": other.knowledge}))
+    with pytest.raises(UserError, match=rf"1 of 9 .*{KD}, seed 0 \(stale: rests on another teacher than this run\)"):
+        trained.collect()
+
+
+def test_rows_of_another_device_are_refused(trained, tiny):
+    for key in (TEACHER, FLOOR, KD):
+        record = trained.records(key).read(2)
+        trained.records(key).write(record.model_copy(update={"basis": record.basis.model_copy(update={"device": "x"})}))
+    trained.collect()  # `auto` says nothing of the device
+    with pytest.raises(UserError, match=r"3 of 9 .* rests on another device"):
+        tiny(device="cpu").collect()
+
+
+@pytest.mark.parametrize("harm", ["truncate", "empty", "not-json", "another-seed", "remove"])
+def test_damaged_records_are_named(trained, harm):
+    file = trained.records(KD).file(1)
+    content = file.read_bytes()
+    damage = {
+        "truncate": content[: len(content) // 2],
+        "empty": b"",
+        "not-json": b"\x00\xff",
+        "another-seed": trained.records(KD).file(2).read_bytes(),
+    }
+    if harm == "remove":
+        file.unlink()
+    else:
+        file.write_bytes(damage[harm])
+    with pytest.raises(UserError, match=rf"1 of 9 trainings .*{KD}, seed 1 \((damaged|missing)"):
+        trained.collect()
+    (row,) = trained.collect(unfinished=True).query("status == 'missing'").to_dict("records")
+    assert (row["method"], row["seed"]) == ("kd", 1)
+
+
+def test_what_is_missing_is_a_row(tiny):
+    run = tiny()
+    run.train(TEACHER, FLOOR)
+    with pytest.raises(UserError, match="3 of 9"):
+        run.collect()
+    runs = run.collect(unfinished=True)
+    missing = runs[runs["status"] == "missing"]
+    assert set(missing["method"]) == {"kd"} and len(missing) == 3
+    assert missing["reason"].str.contains("logs/tiny/distill/tiny/big/smallx4/kd/").all()
+    assert missing[["train", "valid", "test"]].isna().all(axis=None)
+    assert (missing["student_params"] == runs[runs["method"] == "supervised"]["student_params"].iloc[0]).all()
+
+
+def test_nothing_at_all_is_rows_too(tiny):
+    runs = tiny().collect(unfinished=True)
+    assert len(runs) == 9 and (runs["status"] == "missing").all()

@@ -1,0 +1,102 @@
+"""What is trained again: what failed, is missing, damaged or stale, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reports.rows import Status
+from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
+from workflow.steps import retry
+from workflow.training.block import Block
+from workflow.training.loop import Outcome
+
+
+@pytest.fixture
+def trained(tiny):
+    run = tiny()
+    run.train()
+    return run
+
+
+def fail(run, key: str, seed: int, status: Status) -> None:
+    """Makes a training's record one of a training that failed."""
+    record = run.records(key).read(seed)
+    row = record.row.model_copy(update={"status": status, "reason": "by chance", "test": None})
+    run.records(key).write(record.model_copy(update={"row": row, "knowledge": ""}))
+
+
+def markers(run, key: str) -> set[str]:
+    return {path.name for path in Path(run.run.folder(key)).glob("seeds~*")}
+
+
+def watch(monkeypatch) -> list[tuple[str, int]]:
+    """A list of the trainings from now on."""
+    seen = []
+    real = Block._guarded
+    monkeypatch.setattr(
+        Block, "_guarded", lambda self, seed, by: (seen.append((self.spec.key, seed)), real(self, seed, by))[1]
+    )
+    return seen
+
+
+def test_a_whole_run_has_nothing_to_retry(trained):
+    assert not retry.forget(trained.run, retry.BY_DEFAULT)
+    assert markers(trained, KD) == {"seeds~0-1.json", "seeds~2-2.json"}
+
+
+@pytest.mark.parametrize("status", ["oom", "failed"])
+def test_only_seeds_of_a_status_are_trained_again(trained, monkeypatch, status):
+    before = trained.collect()
+    fail(trained, KD, 1, Status(status))
+    fail(trained, FLOOR, 0, Status.DIVERGED)
+    assert retry.forget(trained.run, (status,)) == {status: 1}
+    assert markers(trained, KD) == {"seeds~2-2.json"}
+    assert markers(trained, FLOOR) == {"seeds~0-1.json", "seeds~2-2.json"}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert seen == [(KD, 1)]
+    after = trained.collect()
+    same = after["method"] == "kd"
+    assert (
+        after[same]
+        .drop(columns=["seconds", "peak_memory_mb"])
+        .equals(before[same].drop(columns=["seconds", "peak_memory_mb"]))
+    )
+
+
+def test_a_teacher_that_comes_right_has_its_students_trained_again(trained, monkeypatch):
+    """They failed only because it did."""
+    before = trained.collect()
+    fail(trained, TEACHER, 1, Status.OOM)
+    trained.train(KD)
+    assert trained.records(KD).read(1).row.status == "failed"
+    assert retry.forget(trained.run, retry.BY_DEFAULT) == {"oom": 1, "failed": 1}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert seen == [(TEACHER, 1), (KD, 1)]
+    timed = ["seconds", "peak_memory_mb"]
+    assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
+
+
+def test_missing_and_stale_ones_are_trained_again_whatever_the_status(trained, monkeypatch):
+    trained.records(KD).file(2).unlink()
+    record = trained.records(FLOOR).read(0)
+    stale = record.model_copy(update={"basis": record.basis.model_copy(update={"data": "other"})})
+    trained.records(FLOOR).write(stale)
+    assert retry.forget(trained.run, ("oom",)) == {"missing": 2}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert sorted(seen) == [(KD, 2), (FLOOR, 0)]
+
+
+def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
+    monkeypatch.setattr(trained.run, "loader_code", lambda dataset: "other")
+    retry.forget(trained.run, ())
+    assert not Path(trained.run.task("tiny")).exists()
+
+
+def test_outcomes_have_the_words_that_retry_takes():
+    assert set(retry.BY_DEFAULT) < set(Status)
+    assert Outcome(Status.OOM).status in retry.BY_DEFAULT
