@@ -223,7 +223,7 @@ class Run:
     def _kept(self, name: str, value: Any) -> str:
         file = planning.CACHE / f"{self.name}.{name}.json"
         text = json.dumps(value, indent=1) + "\n"
-        if (not file.exists() or file.read_text(encoding="utf-8") != text) and not self._busy():
+        if not file.exists() or (file.read_text(encoding="utf-8") != text and not self._busy()):
             write_text(file, text)
         return str(file)
 
