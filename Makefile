@@ -53,5 +53,7 @@ lock: .venv/ready
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Only what is made again without changing a number. Not results/ and data/, and not .snakemake, which holds the settings
+# and the code that every result was made with: without it Snakemake takes outdated results for good ones.
 clean:
-	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache .coverage* *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage* *.egg-info

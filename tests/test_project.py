@@ -84,3 +84,10 @@ def test_the_hooks_are_the_linters_of_make_lint():
     wanted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert {hook["entry"].split()[0] for hook in hooks} == {line.split()[0] for line in wanted}
+
+
+def test_make_clean_keeps_what_decides_about_numbers():
+    recipe = re.search(r"^clean:\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    assert ".pytest_cache" in recipe[1]
+    assert not re.search(r"(?<!\S)(\.snakemake|results|data|logs)\b", recipe[1])
