@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+import traceback
+from pathlib import Path
 
 import methods
+from methods import registry
+
+ANY_ERROR = (Exception, SystemExit)
+"""Whatever a new file may raise on its import, or while its loss is computed."""
 
 
 def list_methods() -> None:
     """Prints one line per method: id, title, year, reference, and the hyperparameters that can be set.
 
     Raises:
-        SystemExit: with one line, where a method's file cannot be loaded.
+        SystemExit: exit code 1, where a file cannot be loaded; it has one line on standard error, after the others.
     """
-    for name in methods.available():
-        _load(name)
-        about = methods.describe(name)
-        options = ", ".join(f"{key}={value}" for key, value in methods.defaults(name).items())
-        print(f"{name:18} {about['title']} ({about['year']}, {about['citations'][0]})  {options}")
+    try:
+        available = methods.available()
+    except ValueError as error:  # two files of one id
+        sys.exit(f"error: {error}")
+    broken = []
+    for name in available:
+        try:
+            about = methods.describe(name)
+            options = ", ".join(f"{key}={value}" for key, value in methods.defaults(name).items())
+            print(f"{name:18} {about['title']} ({about['year']}, {about['citations'][0]})  {options}")
+        except ANY_ERROR as error:
+            broken.append(_told(name, error))
+    if broken:
+        sys.exit("\n".join(broken))
 
 
 def check(method: str) -> None:
@@ -27,27 +43,38 @@ def check(method: str) -> None:
     Raises:
         SystemExit: with one line, where the id is unknown, its file cannot be loaded, or a rule is broken.
     """
-    _load(method)
-    from methods.testing import check_contract
-
     try:
+        registry.file(method)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    try:
+        methods.load(method)
+        from methods.testing import check_contract
+
         check_contract(method)
     except AssertionError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error}" if str(error) else _told(method, error))
+    except ANY_ERROR as error:
+        sys.exit(_told(method, error))
     print(f"{method} keeps the contract")
 
 
-def _load(method: str) -> None:
-    try:
-        methods.load(method)
-    except ValueError as error:
-        sys.exit(f"error: {error}")
-    except Exception as error:  # whatever a new file may raise on its import
-        sys.exit(f"error: {method}: {type(error).__name__}: {error}")
+def _told(method: str, error: BaseException) -> str:
+    """One line: the method's file, what was raised, and the line of that file which raised it."""
+    path = registry.file(method)
+    frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    line = error.lineno if isinstance(error, SyntaxError) else frames[-1] if frames else None
+    where = path.relative_to(registry.ROOT) if path.is_relative_to(registry.ROOT) else path
+    message = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    if message.startswith(str(where)):  # the registry names the file itself
+        return f"error: {message}"
+    return f"error: {where}{f':{line}' if line else ''}: {type(error).__name__}: {message}"
 
 
 def main() -> None:
     """The command line: `list` (also without an action) or `check ID`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title may hold characters that the terminal lacks
     parser = argparse.ArgumentParser(prog="python -m methods", description=__doc__)
     actions = parser.add_subparsers(dest="action", metavar="{list,check}")
     actions.add_parser("list", help="all methods, one per line")

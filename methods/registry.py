@@ -56,6 +56,18 @@ def modules(method: str) -> list[str]:
     return [f"{path.parent.name}.{path.stem}" for path in (_files()[name] for name in parts(method))]
 
 
+def file(method: str) -> Path:
+    """The file of one (not composed) method.
+
+    Raises:
+        ValueError: the id is not known, or composed.
+    """
+    names = parts(method)
+    if len(names) > 1:
+        raise ValueError(f"'{method}' composes {len(names)} methods; name one of: {', '.join(names)}")
+    return _files()[method]
+
+
 def load(method: str) -> type[Method]:
     """The class of one (not composed) method.
 
@@ -65,17 +77,15 @@ def load(method: str) -> type[Method]:
     """
     from methods.contract import Method
 
-    names = modules(method)
-    if len(names) > 1:
-        raise ValueError(f"'{method}' composes {len(names)} methods; name one of: {', '.join(parts(method))}")
-    module = importlib.import_module(names[0])
+    path = file(method)
+    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
     classes = [
         value
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Method) and value.__module__ == module.__name__
     ]
     if len(classes) != 1:
-        raise ValueError(f"{module.__file__} must define exactly one Method, found {len(classes)}")
+        raise ValueError(f"{path.relative_to(ROOT)} must define exactly one Method, found {len(classes)}")
     (cls,) = classes
     for key in cls.fixed:
         if key not in _keywords(cls):

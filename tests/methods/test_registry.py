@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -96,20 +95,6 @@ def test_a_variant_is_its_base_with_these_values() -> None:
         assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-@pytest.fixture
-def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Writes a file and lets the registry find it as the method `mine`."""
-
-    def write(text: str) -> str:
-        name = f"mine_{tmp_path.name}"
-        (tmp_path / f"{name}.py").write_text(text)
-        monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setattr(registry, "modules", lambda method: [name])
-        return "mine"
-
-    return write
-
-
 VARIANT = '''"""A variant."""
 from abkd.abkd import AttentionBasedKD
 
@@ -119,14 +104,14 @@ class Mine(AttentionBasedKD, {fixed}):
 '''
 
 
-def test_a_variant_of_what_is_not_there_is_refused(found: Callable[..., str]) -> None:
+def test_a_variant_of_what_is_not_there_is_refused(added: Callable[..., str]) -> None:
     with pytest.raises(ValueError, match="mine: fixes 'axes', which is no hyperparameter; allowed: dim, beta"):
-        registry.load(found(VARIANT.format(fixed="axes='student'")))
+        registry.load(added("mine.py", VARIANT.format(fixed="axes='student'")))
 
 
-def test_a_file_without_a_method_is_refused(found: Callable[..., str]) -> None:
-    with pytest.raises(ValueError, match="must define exactly one Method, found 0"):
-        registry.load(found("from abkd.abkd import AttentionBasedKD\n"))
+def test_a_file_without_a_method_is_refused(added: Callable[..., str]) -> None:
+    with pytest.raises(ValueError, match=r"^added_[^/]*/mine.py must define exactly one Method, found 0"):
+        registry.load(added("mine.py", "from abkd.abkd import AttentionBasedKD\n"))
 
 
 def test_a_composition_has_no_class() -> None:
