@@ -29,6 +29,7 @@ class Metric:
         scale: factor from the stored value to the printed one (100 for fractions printed as percent).
         decimals: decimals of a printed score.
         unit: word after a printed difference.
+        limits: smallest and largest value as stored; rows with others are refused.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     scale: float = 100.0
     decimals: int = 2
     unit: str = "points"
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def sign(self) -> int:
@@ -136,10 +138,10 @@ def _array(values: Any) -> np.ndarray:
 METRICS = {
     entry.name: entry
     for entry in (
-        Metric("accuracy", "Accuracy, %", accuracy),
-        Metric("rocauc", "ROC-AUC, %", rocauc),
-        Metric("ap", "Average precision, %", average_precision),
-        Metric("rmse", "RMSE, lower is better", rmse, higher_is_better=False, scale=1.0, decimals=3, unit="RMSE"),
+        Metric("accuracy", "Accuracy, %", accuracy, limits=(0, 1)),
+        Metric("rocauc", "ROC-AUC, %", rocauc, limits=(0, 1)),
+        Metric("ap", "Average precision, %", average_precision, limits=(0, 1)),
+        Metric("rmse", "RMSE, lower is better", rmse, False, scale=1.0, decimals=3, unit="RMSE", limits=(0, math.inf)),
     )
 }
 

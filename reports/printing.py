@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 ABSENT = "—"
 MINUS = "−"  # the typographic minus: a hyphen breaks lines between sign and number
@@ -51,3 +52,20 @@ def listed(words: list[str]) -> str:
     """`a, b and c`; with semicolons where a name holds a comma itself."""
     separator = "; " if any("," in word for word in words) else ", "
     return words[0] if len(words) == 1 else f"{separator.join(words[:-1])} and {words[-1]}"
+
+
+def one_line(text: object, longest: int = 200) -> str:
+    """Text without line breaks, cut to so many characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= longest else f"{line[: longest - 4]} ..."
+
+
+def seeds(numbers: Iterable[int]) -> str:
+    """`0-9, 12`: seeds in growing order, runs of three and more shortened."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 2 else ", ".join(map(str, part)) for part in parts)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from reports import metrics, printing
-from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, FAMILY, MEASUREMENT_COLUMNS, RUN_COLUMNS, Status
+from reports.files import anonymous
+from reports.reading import ATTENTION, CURVES, MEASUREMENTS, RUNS, Kinds, read_object, read_table, typed
+from reports.rows import CELL, FAMILY, Status
 from reports.settings import Settings
+
+RUN_FILES = ("runs.parquet", "runs.csv")
 
 
 class Family(NamedTuple):
@@ -47,7 +49,7 @@ class Results:
     """The tidy files of one run.
 
     Attributes:
-        runs: RUN_COLUMNS and `usable` (status ok and a finite test score), sorted by cell and seed.
+        runs: RUN_COLUMNS and `usable` (status ok and a test score), sorted by cell and seed.
         measurements, curves, attention: as written; empty frames with their columns where the file is absent.
         provenance: free-form.
         families: in display order, without the teachers' own rows.
@@ -83,34 +85,45 @@ def slug(text: str) -> str:
     return "".join(character if character.isalnum() or character in "-." else "_" for character in text).lower()
 
 
-def prepare(runs: pd.DataFrame) -> pd.DataFrame:
-    """Checks and sorts a frame of runs, and adds `usable`.
+def prepare(runs: pd.DataFrame, where: str = "runs") -> pd.DataFrame:
+    """Checks and sorts a frame of runs, makes its reasons anonymous, and adds `usable`.
+
+    Args:
+        where: what errors begin with.
 
     Raises:
-        ValueError: missing columns, unknown statuses or metrics, two metrics on one dataset, or two rows for one cell
-            and seed: each would make a table say something other than what was run.
+        ValueError: see `reports.reading.typed`; no rows, unknown metrics, two metrics on one dataset, scores or ratios
+            that cannot be, or two rows for one cell and seed: each would make a table say something other than what
+            was run.
     """
-    missing = [column for column in RUN_COLUMNS if column not in runs]
-    if missing:
-        raise ValueError(f"runs: missing columns {missing}")
-    runs = runs[RUN_COLUMNS].reset_index(drop=True)
-    for column in ("dataset", "teacher", "student", "method", "status", "metric"):
-        runs[column] = runs[column].astype(str)
-    for column in ("ratio_target", "ratio", "ratio_with_embeddings", "train", "valid", "test", "seconds"):
-        runs[column] = runs[column].astype(float)
-    runs["reason"] = runs["reason"].astype(object).where(runs["reason"].notna(), "").astype(str)
-    strange = sorted(set(runs["status"]) - set(Status))
-    if strange:
-        raise ValueError(f"runs: unknown status {', '.join(strange)}; allowed: {', '.join(Status)}")
-    for dataset, names in runs.groupby("dataset")["metric"].unique().items():
-        if len(names) > 1:
-            raise ValueError(f"runs: dataset {dataset} has more than one metric: {sorted(names)}")
-        metrics.metric(names[0])
+    runs = typed(runs, RUNS, where)
+    if runs.empty:
+        raise ValueError(f"{where}: holds no rows")
+    runs["reason"] = runs["reason"].map(anonymous)
+    runs["usable"] = (runs["status"] == Status.OK) & runs["test"].notna()
+    if not (runs["ratio"] > 0).all():
+        raise ValueError(f"{where}: ratio must be above 0")
+    for dataset, own in runs.groupby("dataset"):
+        _check_scores(own, f"{where}: dataset {dataset}")
     twice = runs[runs.duplicated(CELL, keep=False)]
     if len(twice):
-        raise ValueError(f"runs: more than one row for {twice[CELL].iloc[0].to_dict()}")
-    runs["usable"] = (runs["status"] == Status.OK) & np.isfinite(runs["test"])
+        raise ValueError(f"{where}: more than one row for {twice[CELL].iloc[0].to_dict()}")
     return runs.sort_values(CELL, kind="stable", ignore_index=True)
+
+
+def _check_scores(runs: pd.DataFrame, where: str) -> None:
+    """One dataset has one metric, and scores that it can have: an accuracy of 82 was once one of 0.82."""
+    names = sorted(set(runs["metric"]))
+    if len(names) > 1:
+        raise ValueError(f"{where} has more than one metric: {names}")
+    try:
+        low, high = metrics.metric(names[0]).limits
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    for column in ("train", "valid", "test"):
+        strange = runs.loc[~runs[column].between(low, high) & runs[column].notna(), column]
+        if len(strange):
+            raise ValueError(f"{where}: {column} is {strange.iloc[0]:g}; {names[0]} lies from {low:g} to {high:g}")
 
 
 def families(runs: pd.DataFrame, settings: Settings) -> list[Family]:
@@ -136,35 +149,44 @@ def architecture(student: str) -> str:
     return head if head and width.isdigit() else student
 
 
+def read_runs(folder: Path) -> pd.DataFrame:
+    """The runs of a folder, of `runs.parquet` or else `runs.csv`, as `prepare` gives them.
+
+    Raises:
+        FileNotFoundError: there are none.
+        ValueError: they cannot be read, or see `prepare`.
+    """
+    path = next((path for name in RUN_FILES if (path := folder / name).exists()), None)
+    if path is None:
+        raise FileNotFoundError(f"{folder} holds neither {' nor '.join(RUN_FILES)}; the run comes first")
+    return prepare(read_table(path, RUNS), str(path))
+
+
 def load(folder: Path, settings: Settings) -> Results:
-    """Reads `runs.parquet` (or `runs.csv`) and whatever else is there.
+    """Reads the runs and whatever else is there.
 
     Raises:
         FileNotFoundError: there are no runs.
-        ValueError: runs that contradict themselves (see `prepare`).
+        ValueError: files that cannot be read or contradict themselves.
     """
-    parquet = folder / "runs.parquet"
-    raw = pd.read_parquet(parquet) if parquet.exists() else pd.read_csv(folder / "runs.csv")
-    runs = prepare(raw)
+    runs = read_runs(folder)
     provenance = folder / "provenance.json"
     return Results(
         runs=runs,
-        measurements=_optional(folder / "measurements.csv", MEASUREMENT_COLUMNS, ["dataset", "role", "model"]),
-        curves=_optional(folder / "curves.parquet", CURVE_COLUMNS, [*CELL, "epoch"]),
-        attention=_optional(folder / "attention.parquet", ATTENTION_COLUMNS, [*CELL, "name", "epoch", "row", "column"]),
-        provenance=json.loads(provenance.read_text()) if provenance.exists() else {},
+        measurements=_optional(folder / "measurements.csv", MEASUREMENTS, ["dataset", "role", "model"], unique=False),
+        curves=_optional(folder / "curves.parquet", CURVES, [*CELL, "epoch"]),
+        attention=_optional(folder / "attention.parquet", ATTENTION, [*CELL, "name", "epoch", "row", "column"]),
+        provenance=anonymous(read_object(provenance)) if provenance.exists() else {},
         families=families(runs, settings),
     )
 
 
-def _optional(path: Path, columns: list[str], order: list[str]) -> pd.DataFrame:
-    """A frame in canonical order, empty where its file is absent or holds nothing."""
+def _optional(path: Path, columns: Kinds, key: list[str], unique: bool = True) -> pd.DataFrame:
+    """A table ordered by its key, empty where its file is absent or holds nothing."""
     if not path.exists() or not path.stat().st_size:
-        return pd.DataFrame(columns=columns)
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    if frame.empty:
-        return pd.DataFrame(columns=columns)
-    missing = [column for column in columns if column not in frame]
-    if missing:
-        raise ValueError(f"{path.name}: missing columns {missing}")
-    return frame[columns].sort_values(order, kind="stable", ignore_index=True)
+        return pd.DataFrame(columns=list(columns))
+    frame = read_table(path, columns)
+    twice = frame[frame.duplicated(key, keep=False)]
+    if unique and len(twice):
+        raise ValueError(f"{path}: more than one row for {twice[key].iloc[0].to_dict()}")
+    return frame.sort_values(key, kind="stable", ignore_index=True)
