@@ -29,6 +29,12 @@ class Verdict(StrEnum):
     NO_VERDICT = "no verdict"
     FAILED = "failed"
     SKIPPED = "skipped"
+    UNFINISHED = "unfinished"
+
+    @property
+    def clause(self) -> str:
+        """The word behind a name: `KD failed`, `KD is unfinished`."""
+        return {Verdict.SKIPPED: "was skipped", Verdict.UNFINISHED: "is unfinished"}.get(self, str(self))
 
     def because(self, reason: str) -> str:
         """`failed: 3 of 20 diverged`; the word alone without a reason."""
@@ -41,9 +47,9 @@ class Attempts:
 
     Attributes:
         scores: seed -> test score as stored, of the trainings that gave one.
-        attempted: number of trainings that were not skipped.
+        attempted: number of trainings that were planned and not skipped.
         failures: status -> number of trainings, in the order of the words; NO_SCORE among them.
-        reason: the distinct reasons given, joined.
+        reason: the distinct reasons given, joined, in one line.
         skipped: whether the method does not apply here at all.
     """
 
@@ -60,13 +66,14 @@ class Attempts:
 
     @property
     def trouble(self) -> tuple[Verdict, str] | None:
-        """The verdict, with its reason, on a method that failed or was skipped."""
+        """The verdict, with its reason, on a method that failed, was skipped, or is not through yet."""
         if self.skipped:
             return Verdict.SKIPPED, self.reason or "no reason given"
         if not self.failures:
             return None
         counts = (f"{count} of {self.attempted} {status}" for status, count in self.failures.items())
-        return Verdict.FAILED, ", ".join(counts)
+        verdict = Verdict.UNFINISHED if set(self.failures) == {Status.MISSING} else Verdict.FAILED
+        return verdict, ", ".join(counts)
 
     @property
     def words(self) -> str:
@@ -91,7 +98,7 @@ def read(rows: pd.DataFrame) -> Attempts:
         scores={int(seed): float(test) for seed, test in zip(usable["seed"], usable["test"], strict=True)},
         attempted=len(attempted),
         failures={str(status): int(count) for status, count in counts.items()},
-        reason="; ".join(sorted({reason for reason in reasons if reason})),
+        reason="; ".join(sorted({" ".join(reason.split()) for reason in reasons if reason})),
         skipped=len(rows) > 0 and attempted.empty,
     )
 

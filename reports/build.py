@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports import comparisons, costs, figures, page, printing, results, sentences, tables
+from reports import comparisons, costs, figures, page, printing, results, sentences, tables, terminal, troubles
 from reports.files import write_text
 from reports.findings import Findings
+from reports.reading import read_object
 from reports.settings import Settings
 
 SETTINGS_COPY = "report.json"
@@ -49,7 +50,11 @@ def rebuild(folder: Path) -> None:
 
 
 def summary(folder: Path) -> str:
-    """A few lines for the terminal about a report that `write` has made: counts, verdicts, time, and the page."""
+    """Lines for the terminal about a report that `write` has made: counts, verdicts, troubles, time, and the page.
+
+    Raises:
+        FileNotFoundError, ValueError: as `write`.
+    """
     folder = Path(folder)
     findings = _findings(folder, _settings(folder))
     chosen = findings.settings
@@ -57,17 +62,23 @@ def summary(folder: Path) -> str:
     for family, rows in findings.comparisons.items():
         leader = sentences.best(rows, findings.metric(family), chosen) or "no complete method"
         spotlit = [row for row in rows if row.method in chosen.spotlight]
-        verdicts = ", ".join(f"{chosen.method_title(row.method)}: {row.words}" for row in spotlit)
+        verdicts = ", ".join(f"{chosen.method_title(row.method)}: {printing.one_line(row.words)}" for row in spotlit)
         against = f"; against {chosen.method_title(chosen.reference)}: {verdicts}" if verdicts else ""
         lines.append(f"{findings.title(family)}: best {leader}{against}")
+    lines += troubles.lines(findings.results, chosen)
+    if unfinished := troubles.unfinished(findings.results):
+        lines.append(f"unfinished: {unfinished}")
     lines.append(f"training time of all runs: {printing.duration(costs.total_seconds(findings.results))}")
     lines.append(f"page: {folder / 'index.html'}")
     return "\n".join(lines)
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / SETTINGS_COPY).read_text(encoding="utf-8"))
-    return found
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    if not (folder / SETTINGS_COPY).exists():
+        raise FileNotFoundError(f"{folder / SETTINGS_COPY} is missing; the step `report` of a run writes it")
+    return read_object(folder / SETTINGS_COPY)
 
 
 def _findings(folder: Path, settings: Mapping[str, Any]) -> Findings:
@@ -82,9 +93,10 @@ def main() -> None:
     parser.add_argument(
         "--settings", type=Path, required=True, help="JSON with the fields of reports.settings.Settings"
     )
+    terminal.tolerate()
     arguments = parser.parse_args()
     try:
-        write(arguments.folder, json.loads(arguments.settings.read_text(encoding="utf-8")))
+        write(arguments.folder, read_object(arguments.settings))
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     print(summary(arguments.folder))

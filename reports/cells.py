@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from reports import statistics
+from reports import printing, statistics
 from reports.attempts import Attempts, Verdict, pairs
 from reports.comparisons import Comparison
 from reports.metrics import Metric
@@ -146,7 +146,8 @@ def _panel(results: Results, dataset: str, columns: list[Column], settings: Sett
         for each in columns:
             cell = each.cells.get(label)
             if cell and cell.note:
-                notes.setdefault(f"{settings.method_title(label)}: {cell.text}: {cell.note}", []).append(each.size)
+                why = f"{settings.method_title(label)}: {cell.text}: {printing.one_line(cell.note)}"
+                notes.setdefault(why, []).append(each.size)
     return Panel(
         dataset,
         settings.dataset_title(dataset),

@@ -68,8 +68,8 @@ def frame(compared: Mapping[Family, list[Comparison]]) -> pd.DataFrame:
 def compare(found: Mapping[str, Attempts], sign: int, settings: Settings) -> list[Comparison]:
     """One family's methods in display order, the teacher left out.
 
-    p-values are NaN below `minimum_seeds` pairs. A method with any failed training has no numbers but `n`, and no
-    better/worse verdict: the seeds that survived are not a fair sample of those that were asked for. Where the
+    p-values are NaN below `minimum_seeds` pairs. A method with any failed or missing training has no numbers but `n`,
+    and no better/worse verdict: the seeds that survived are not a fair sample of those that were asked for. Where the
     reference is such a method, nothing is compared with it.
 
     Args:
@@ -83,8 +83,9 @@ def compare(found: Mapping[str, Attempts], sign: int, settings: Settings) -> lis
 def _tests(found: Mapping[str, Attempts], sign: int, settings: Settings) -> dict[str, tuple[statistics.Paired, float]]:
     """Label -> (paired t against the reference, Holm-adjusted p) for every other student of a family.
 
-    p is NaN below `minimum_seeds` pairs. Members of the Holm family are all methods that apply, also those with
-    failed trainings (see `statistics.holm`); skipped ones were never a hypothesis.
+    p is NaN below `minimum_seeds` pairs, and where a training has failed or is missing: what survives is no fair
+    sample. Members of the Holm family are all methods that apply, those too (see `statistics.holm`); skipped ones were
+    never a hypothesis.
     """
     if settings.reference not in found:
         return {}
@@ -94,7 +95,10 @@ def _tests(found: Mapping[str, Attempts], sign: int, settings: Settings) -> dict
         for label, own in found.items()
         if label not in (settings.reference, settings.ceiling) and not own.skipped
     }
-    raw = [test.p if test.n >= settings.minimum_seeds else np.nan for test in tests.values()]
+    raw = [
+        test.p if test.n >= settings.minimum_seeds and found[label].complete else np.nan
+        for label, test in tests.items()
+    ]
     return {label: (test, float(p)) for (label, test), p in zip(tests.items(), statistics.holm(raw), strict=True)}
 
 
@@ -152,7 +156,7 @@ def _verdict(
         return Verdict.REFERENCE, ""
     if reference is not None and reference.trouble:
         verdict, reason = reference.trouble
-        return Verdict.NO_VERDICT, f"the reference {verdict.because(reason)}"
+        return Verdict.NO_VERDICT, f"the reference {verdict.clause}: {reason}"
     if paired.n < settings.minimum_seeds:
         return Verdict.TOO_FEW_SEEDS, ""
     if p_holm > settings.alpha:

@@ -12,8 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports import costs, printing, published, sentences, tables
-from reports.attempts import NO_SCORE
+from reports import costs, printing, published, sentences, tables, troubles
 from reports.cells import Arrow, Panel
 from reports.figures import Section
 from reports.findings import Findings
@@ -21,8 +20,9 @@ from reports.latex import chunks
 from reports.printing import ABSENT, MINUS
 from reports.ranking import MAXIMUM_SHARE, MINIMUM_DATASETS, Ranking
 from reports.results import Results
-from reports.rows import FAMILY, Status
+from reports.rows import Status
 from reports.settings import Settings
+from reports.troubles import Trouble
 
 COLUMNS_PER_TABLE = 6
 """Families side by side on the page: what still fits A4 in landscape."""
@@ -30,6 +30,7 @@ COLUMNS_PER_TABLE = 6
 FOLD_ABOVE = 2
 """Figures of a kind that may be folded; more of them are folded away on screen. Paper shows all."""
 WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
+FOLD_TEXT_ABOVE = 200  # characters of a table's cell; what is longer shows its beginning
 ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
 
 
@@ -48,6 +49,7 @@ def render(findings: Findings, sections: list[Section]) -> str:
     )
     environment.filters["data_uri"] = _data_uri
     results, settings = findings.results, findings.settings
+    without_score = troubles.of(results, settings)
     return environment.get_template("page.html.j2").render(
         settings=settings,
         reference=settings.method_title(settings.reference),
@@ -64,7 +66,10 @@ def render(findings: Findings, sections: list[Section]) -> str:
         comparisons=_comparisons(findings),
         **_ranking(findings.ranking, settings),
         figure_groups=[_figure_group(section) for section in sections],
-        failures=_failures(results, settings),
+        unfinished=troubles.unfinished(results),
+        missing=_failures([each for each in without_score if each.status == Status.MISSING], settings),
+        failures=_failures([each for each in without_score if each.status != Status.MISSING], settings),
+        fold_above=FOLD_TEXT_ABOVE,
         circumstances=circumstances(results),
         training=_columns(costs.training(results, settings)),
         models=_columns(costs.models(results, settings)),
@@ -82,11 +87,11 @@ def _data_uri(svg: str) -> str:
 
 def circumstances(results: Results) -> str:
     """Where networks were measured: `1 thread, cpu`."""
-    students = results.runs.dropna(subset=["threads"])
-    threads = sorted({int(n) for n in students["threads"]})
-    devices = sorted(set(students["device"].dropna().astype(str)))
-    count = " or ".join(map(str, threads))
-    return ", ".join([f"{count} CPU thread{'' if threads == [1] else 's'}", *devices])
+    ran = results.runs[results.runs["status"] != Status.MISSING]
+    threads = sorted(set(ran["threads"]))
+    devices = sorted(set(ran["device"]) - {""})
+    count = f"{' or '.join(map(str, threads))} CPU thread{'' if threads == [1] else 's'}"
+    return ", ".join([*([count] if threads else []), *devices]) or "on a machine that no training names"
 
 
 def _verdicts(findings: Findings) -> list[dict[str, Any]]:
@@ -148,27 +153,20 @@ def _figure_group(section: Section) -> dict[str, Any]:
     }
 
 
-def _failures(results: Results, settings: Settings) -> list[list[str]]:
-    """One row per method, student and status without a score: what, how often, on which seeds, why."""
-    keys = [*FAMILY, "method"]
-    runs = results.runs.assign(attempts=results.runs.groupby(keys, dropna=False)["seed"].transform("size"))
-    rows = []
-    for _, group in runs[~runs["usable"]].groupby([*keys, "status"], dropna=False):
-        first = group.iloc[0]
-        size = first["ratio"] if pd.isna(first["ratio_target"]) else first["ratio_target"]
-        status = NO_SCORE if first["status"] == Status.OK else first["status"]
-        rows.append(
-            [
-                settings.dataset_title(first["dataset"]),
-                f"{first['teacher']} → {first['student']}",
-                printing.ratio(float(size)),
-                settings.method_title(first["method"]),
-                f"{status} {len(group)}/{first['attempts']}",
-                ", ".join(str(seed) for seed in sorted(group["seed"])),
-                "; ".join(sorted(set(group["reason"]) - {""})) or "no reason given",
-            ]
-        )
-    return rows
+def _failures(found: list[Trouble], settings: Settings) -> list[list[str]]:
+    """One row per method, student and status: what, how often, on which seeds, why."""
+    return [
+        [
+            settings.dataset_title(each.family.dataset),
+            f"{each.family.teacher} → {each.family.student}",
+            each.size,
+            settings.method_title(each.method),
+            f"{each.status} {len(each.seeds)}/{each.planned}",
+            printing.seeds(each.seeds),
+            each.why,
+        ]
+        for each in found
+    ]
 
 
 def _published(findings: Findings) -> dict[str, Any]:

@@ -8,7 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Status(StrEnum):
-    """What became of a training, or of a measurement."""
+    """What became of a training, or of a measurement.
+
+    MISSING is a training that was planned and has left no row: its job has not run, or was killed. It has no scores,
+    the reason says which log to read, and `device`, `commit` and `versions` are "".
+    """
 
     OK = "ok"
     DIVERGED = "diverged"

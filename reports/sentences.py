@@ -18,7 +18,8 @@ from reports.rows import Status
 from reports.settings import Settings
 
 TESTED = (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE)
-WITHOUT_SCORE = (Verdict.FAILED, Verdict.SKIPPED)
+INCOMPLETE = (Verdict.FAILED, Verdict.UNFINISHED)
+WITHOUT_SCORE = (*INCOMPLETE, Verdict.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def family_statement(findings: Findings, family: Family) -> Statement:
         sentences.append(f"Best mean: {leader}{tail}.")
     if worse:
         sentences.append(f"Significantly worse than {reference}: {listed(worse)}.")
-    failed = [row for row in rows if row.verdict == Verdict.FAILED]
-    if failed:
-        named = [f"{settings.method_title(row.method)} ({row.reason})" for row in failed]
+    incomplete = [row for row in rows if row.verdict in INCOMPLETE]
+    if incomplete:
+        named = [f"{settings.method_title(row.method)} ({row.reason})" for row in incomplete]
         sentences.append(f"Incomplete: {listed(named)}.")
     where = f"At {findings.results.size(family)} ({family.teacher} → {family.student})"
     return Statement(where, sentences)
@@ -76,12 +77,13 @@ def _untested(rows: list[Comparison], settings: Settings) -> str:
     if reference is None:
         return f"No test: the reference {title} was not run here."
     if reference.verdict != Verdict.REFERENCE:
-        return f"No test: the reference {title} {reference.words}."
+        return f"No test: the reference {title} {reference.verdict.clause}: {reference.reason}."
     others = [row for row in rows if row.method not in (settings.reference, settings.floor)]
     if not others:
         return f"No test: no method beside {title} was run here."
     if all(row.verdict in WITHOUT_SCORE for row in others):
-        return "No test: every method failed or was skipped."
+        found = {row.verdict for row in others}
+        return f"No test: every method {' or '.join(each.clause for each in WITHOUT_SCORE if each in found)}."
     seeds = max(row.n for row in others)
     return f"No test: a p-value needs {settings.minimum_seeds} seeds that both methods have, and there are {seeds}."
 

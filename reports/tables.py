@@ -93,7 +93,8 @@ def markdown_main(findings: Findings) -> str:
             for label in panel.methods
         ]
         headers = ["Method", *(markdown_escape(f"{each.heading}, {each.size}") for each in panel.columns)]
-        parts += [heading, tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), *panel.notes]
+        parts += [heading, tabulate(rows, headers, tablefmt="pipe", disable_numparse=True)]
+        parts += map(markdown_escape, panel.notes)
         if panel.untested:
             parts.append(f"No test ({needs_seeds(settings)}): {'; '.join(panel.untested)}.")
     return "\n\n".join([*parts, legend(settings)]) + "\n"

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 
+from reports.terminal import tolerate
+
 
 class UserError(Exception):
     """What is wrong, where (file and key), and what is allowed, in one line."""
@@ -25,10 +27,14 @@ def refuse_broken_disk(error: OSError) -> None:
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Wraps the `main()` of a command-line module so that a UserError ends it with one line."""
+    """Wraps the `main()` of a command-line module so that a UserError ends it with one line.
+
+    What it prints may hold characters that the terminal lacks.
+    """
 
     @wraps(main)
     def run() -> None:
+        tolerate()
         try:
             main()
         except UserError as error:

@@ -60,7 +60,9 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
         for method, name in sorted(found, key=lambda key: (order.index(key[0]), key[1])):
             first, last, seeds = found[method, name]
             part = f", {name}" if several else ""
-            shown.append((f"{settings.method_title(method)}{part} ({seeds} seeds)", first, last))
+            planned = findings.attempts[family][method].attempted
+            share = f"{seeds} seeds" if seeds == planned else f"{seeds} of {planned} seeds"
+            shown.append((f"{settings.method_title(method)}{part} ({share})", first, last))
         if shown:
             drawings.append(_figure(shown, findings.title(family), f"{KIND}-{family.slug}", folder))
     return drawings

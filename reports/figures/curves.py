@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from reports.figures.parts.style import GRID, PALE, WIDTH, Drawing, Look, canvas, finish, label_ends, looks
 from reports.findings import Findings
 from reports.results import Family
-from reports.rows import CELL
 
 KIND = "curves"
 TITLE = "Learning curves"
@@ -22,7 +21,7 @@ LATE = 0.25  # share of the epochs after which a curve must lie inside the frame
 POINTS = 160  # drawn points per line: more only make the page heavier
 CAPTION = (
     "Mean validation score over the seeds of each method, up to the last epoch that every seed reached. "
-    "The first steep epochs lie outside the frame."
+    "The first steep epochs lie outside the frame. A method is left out where a run of it failed or is missing."
 )
 
 
@@ -40,16 +39,14 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
     results, settings = findings.results, findings.settings
     if results.curves.empty:
         return []
-    usable = results.runs.loc[results.runs["usable"], CELL]
-    curves = results.curves.merge(usable, on=CELL, how="inner")
     drawings = []
     for family in results.families:
-        rows = family.rows(curves)
+        rows = family.rows(results.curves)
         scale = findings.metric(family).scale
         means = {
             label: scale * mean_curve(rows[rows["method"] == label])
-            for label in settings.method_order(rows["method"])
-            if label != settings.ceiling
+            for label, own in findings.attempts[family].items()
+            if label != settings.ceiling and own.complete
         }
         means = {label: curve for label, curve in means.items() if len(curve) > 1}
         if means:

@@ -132,7 +132,7 @@ def _figure(findings: Findings, families: list[Family], series: Points, title: s
             "Left: mean test score at each ratio; dotted, the teacher. Right: the same as mean paired gain over "
             f"{against}, every method named. Coloured, with {settings.level} % t-intervals over seeds: the floor, the "
             "reference, the spotlit methods, and the best at the strongest compression. A point is left out where a "
-            "run of that method failed."
+            "run of that method failed or is missing."
         )
         alt = f"Line charts of {metric.title}, and of its gain, against compression: {len(series)} methods, {title}."
         if leader:

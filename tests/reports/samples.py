@@ -97,6 +97,25 @@ def cell(scores: Iterable[float], **changes: Any) -> list[dict[str, Any]]:
     return [row(seed=seed, test=score, **changes) for seed, score in enumerate(scores)]
 
 
+def missing(seeds: int, first: int = 0, **changes: Any) -> list[dict[str, Any]]:
+    """Trainings that were planned and have left no row."""
+    blank = {
+        "status": "missing",
+        "reason": "no row; see logs/cells/kd.log",
+        "train": None,
+        "valid": None,
+        "test": None,
+        "best_epoch": None,
+        "epochs": 0,
+        "seconds": 0.0,
+        "peak_memory_mb": 0.0,
+        "device": "",
+        "commit": "",
+        "versions": "",
+    }
+    return [row(seed=seed, **{**blank, **changes}) for seed in range(first, first + seeds)]
+
+
 def teacher_rows(scores: Iterable[float], **changes: Any) -> list[dict[str, Any]]:
     teacher = changes.get("teacher", "gcn-3x256")
     fixed = {"student": teacher, "method": "teacher", "ratio": 1.0, "ratio_target": 1.0, "student_params": 110_000}

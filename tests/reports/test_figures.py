@@ -78,3 +78,17 @@ def test_labels_are_moved_apart_as_little_as_possible():
     bottom = spread([0.0, 0.01, 0.02], gap=0.1, low=0.0, high=1.0)
     assert bottom == pytest.approx([0.0, 0.1, 0.2])
     assert np.diff(np.sort(spread(np.zeros(30), gap=0.1, low=0.0, high=1.0))) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("status", ["failed", "missing"])
+def test_no_curve_is_the_mean_of_the_seeds_that_survived(status, tmp_path):
+    runs = samples.study({"ace-sim": "accuracy"}, ("supervised", "kd", "fitnet", "abkd"), seeds=3, ratios=(40.0,))
+    lost = runs["method"].isin(["fitnet", "abkd"]) & (runs["seed"] == 2)
+    runs.loc[lost, "status"] = status
+    build.write(samples.save(tmp_path, runs), samples.settings())
+    (curves,) = (tmp_path / "figures").glob("curves-*.svg")
+    text = curves.read_text(encoding="utf-8")
+    assert ">KD<" in text
+    assert ">FitNet<" not in text
+    (maps,) = (tmp_path / "figures").glob("attention-*.svg")
+    assert "ABKD (2 of 3 seeds)" in maps.read_text(encoding="utf-8")

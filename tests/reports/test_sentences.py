@@ -36,7 +36,11 @@ def test_why_nothing_was_tested_is_said_in_words():
     floor = first_sentence(samples.cell(BASE), samples.cell(BASE - 0.1 + OTHER, method="supervised"))
     assert floor == "No test: no method beside KD was run here."
     lost = samples.cell([np.nan] * 10, method="abkd", status="oom", reason="memory")
-    assert first_sentence(samples.cell(BASE), lost) == "No test: every method failed or was skipped."
+    assert first_sentence(samples.cell(BASE), lost) == "No test: every method failed."
+    skipped = samples.cell([np.nan] * 10, method="at", status="skipped", reason="no edges")
+    absent = samples.missing(10, method="gcrd")
+    told = first_sentence(samples.cell(BASE), lost, skipped, absent)
+    assert told == "No test: every method failed or is unfinished or was skipped."
 
 
 def test_only_spotlit_methods_have_a_sentence_of_their_own():

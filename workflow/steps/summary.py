@@ -1,4 +1,4 @@
-"""Prints what a run has found and where its page is."""
+"""Prints what a run has found, what has failed or is missing, and where its page is."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ import argparse
 from pathlib import Path
 
 from reports import build
+from workflow.errors import UserError, command
 
 
+@command
 def main() -> None:
-    """Called when a run has succeeded."""
+    """Called when a run has ended.
+
+    Raises:
+        UserError: the folder's files cannot be read or contradict themselves.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results/NAME")
     folder = parser.parse_args().folder
     print(f"\n{len(list(folder.rglob('rows.json')))} training jobs")
-    if (folder / build.SETTINGS_COPY).exists():
-        print(build.summary(folder))
-    else:
+    if not (folder / build.SETTINGS_COPY).exists():
         print("no tables or page yet: the run stopped before `report`")
+        return
+    try:
+        print(build.summary(folder))
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
 
 
 if __name__ == "__main__":
