@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from reports.files import anonymous
 from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS, Measurement, Row
 from workflow.config import complete
 from workflow.errors import UserError, command
 from workflow.files import read_json, replacing, write_json
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
-from workflow.training.provenance import anonymous
 from workflow.training.records import History
 
 Cell = tuple[Any, ...]
@@ -52,6 +52,7 @@ def collect(run: Run, unfinished: bool) -> None:
         refuse_gaps(run, trainings)
     results = Path(run.results)
     runs = pd.DataFrame([training.row.model_dump(mode="json") for training in trainings], columns=RUN_COLUMNS)
+    runs["reason"] = runs["reason"].map(anonymous)
     runs = runs.astype({"best_epoch": "Int64"}).sort_values(CELL, ignore_index=True)
     histories = sorted(
         ((cell_of(t.row), t.record.history) for t in trainings if t.record), key=lambda pair: str(pair[0])

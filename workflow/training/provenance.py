@@ -6,7 +6,6 @@ import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("torch", "numpy", "safetensors")
@@ -35,8 +34,3 @@ def versions() -> str:
     """Python and the packages that compute."""
     python = ".".join(map(str, sys.version_info[:3]))
     return "; ".join([f"python {python}", *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)])
-
-
-def anonymous(value: Any) -> Any:
-    """A value without the user's home folder in any of its strings, for anonymous review."""
-    return value
