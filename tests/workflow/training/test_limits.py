@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -30,10 +31,8 @@ def swallows_once():
 
 def swallows_exceptions():
     while True:
-        try:
+        with contextlib.suppress(Exception):
             time.sleep(30)
-        except Exception:
-            pass
 
 
 @pytest.fixture(autouse=True)

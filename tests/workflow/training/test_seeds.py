@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 import torch
 
@@ -59,3 +62,43 @@ def test_same_first_weights_and_dropout_for_every_method(taught, tiny_task):
     for method, both in seen.items():
         for ours, plain in zip(both, seen["supervised"], strict=True):
             assert torch.equal(ours, plain), method
+
+
+def draw_globally():
+    return float(torch.rand(1)), float(np.random.rand()), random.random()
+
+
+def test_global_streams_are_seeded_for_a_block_and_then_put_back():
+    """For initialisers, whichever library they draw with."""
+    first = draw_globally()
+    found = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(7), np.random.seed(7), random.seed(7)
+        expected = draw_globally()
+        torch.manual_seed(7), np.random.seed(7), random.seed(7)
+        with Streams(seed, "student", CPU).globally("network"):
+            found.append(draw_globally())
+        assert draw_globally() == expected
+    assert found[0] == found[1] != first
+    assert all(a != b for a, b in zip(found[0], found[2], strict=True))
+
+
+def test_streams_go_on_where_they_stood():
+    def draw(streams):
+        own = torch.rand(2, generator=streams.generator("sampling")).tolist()
+        return (
+            own,
+            torch.rand(2, generator=streams.generator("batches", CPU)).tolist(),
+            streams.numpy("batches").random(),
+        )
+
+    streams = Streams(3, "student", CPU)
+    draw(streams)
+    state = streams.state()
+    expected = draw(streams)
+    anew, in_use = Streams(3, "student", CPU), Streams(4, "student", CPU)
+    assert draw(in_use) != expected
+    for other in (anew, in_use):
+        other.restore(state)
+        assert draw(other) == expected
+    assert draw(anew) != expected
