@@ -30,9 +30,9 @@ def swallows_once():
 
 
 def swallows_exceptions():
-    while True:
+    for _ in range(2):
         with contextlib.suppress(Exception):
-            time.sleep(30)
+            time.sleep(6)
 
 
 @pytest.fixture(autouse=True)
