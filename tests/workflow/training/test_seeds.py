@@ -10,9 +10,10 @@ import torch
 
 import methods
 from methods.contract import Signals
-from tests.workflow.training.conftest import CPU, cell
-from workflow.models.model import Dropout
-from workflow.training.block import Block
+from tests.conftest import TINY
+from tests.workflow.training.conftest import CPU, STUDENT
+from workflow.models.model import Dropout, create
+from workflow.training.feeds import choose
 from workflow.training.seeds import Streams
 
 
@@ -44,16 +45,17 @@ def test_streams_differ_by_seed_role_and_name():
     assert len(numbers_) == 100
 
 
-def test_same_first_weights_and_dropout_for_every_method(taught, tiny_task):
+def test_same_first_weights_and_dropout_for_every_method(tiny_task):
     """A method with heads, or one that samples, must not shift the student's draws."""
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12), torch.randn(60, 12)))
     seen = {}
     for method in ("supervised", *methods.available()):
-        block = Block(cell(method), taught.folder / "task", taught.folder / "x", "cpu", 1)
         streams = Streams(7, "student", CPU)
-        network = block._network(streams)
-        built = block._method(streams, knowledge.shape, network.shape)
-        steps = next(block.feed.steps(streams, knowledge))
+        with streams.globally("network"):
+            network = create(STUDENT, TINY)
+        with streams.globally("heads"):
+            built = methods.create(method, teacher=knowledge.shape, student=network.shape)
+        steps = next(choose.create(tiny_task, CPU, "train").steps(streams, knowledge))
         dropout = Dropout(streams.generator("dropout"))
         logits = network(steps[0].inputs, dropout).logits
         rows = network(steps[0].inputs, dropout)
