@@ -165,7 +165,8 @@ class Method(nn.Module):
 
     A subclass lives alone in one file of `baselines/` or `abkd/`, whose name is the method's id (`_` reads as `-`).
     Its hyperparameters are keyword-only arguments of `__init__` with the published defaults; its trainable heads are
-    ordinary submodules, which the loop always hands to the optimizer.
+    ordinary submodules, which the loop always hands to the optimizer. What one step leaves for later ones must be a
+    parameter or a buffer (`register_buffer`), for an interrupted training goes on from these alone.
 
     The training loss is `ce_weight * CE(labels) + sum(terms)`.
     """

@@ -142,8 +142,9 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
 
     Terms are finite scalars that never reach the teacher; every head moves; the order of nodes does not matter, nor
     their number (unless `depends_on_rows`), nor edges (unless `uses_edges`); the same generator seed gives the same
-    value and no other random state is touched; one Batch serves many steps; dead students get finite gradients; wrong
-    shapes are refused; the class is described and cited, and its `skip` answers.
+    value and no other random state is touched; past steps live on in parameters and buffers alone; one Batch serves
+    many steps; dead students get finite gradients; wrong shapes are refused; the class is described and cited, and its
+    `skip` answers.
 
     Raises:
         AssertionError: naming the method and what it breaks.
@@ -188,7 +189,7 @@ def _check_case(
     method, batch = build(), case.batch()
     before = _global_randomness()
     terms = method(s, t, batch)
-    assert _global_randomness() == before, f"{where}: a global random state moved"
+    assert _global_randomness() == before, f"{where}: a global random state moved; draw from batch.generator"
     assert isinstance(terms, dict), f"{where}: terms must be a dict"
     for name, term in terms.items():
         assert term.dim() == 0 and bool(term.isfinite()), f"{where}: term '{name}' is not a finite scalar"
@@ -197,6 +198,7 @@ def _check_case(
         return
 
     _check_gradients(where, method, batch, s, t, terms)
+    _check_state(where, method, build(), case, s, t)
     first = value(case, s, t)
     assert first == value(case, s, t), f"{where}: the same seed gives another value"
 
@@ -251,6 +253,13 @@ def _check_gradients(
         assert not torch.equal(old[name], parameter), f"{where}: the head '{name}' does not move"
     for x in (s.logits, *s.hidden):
         x.grad = None
+
+
+def _check_state(where: str, method: Method, heir: Method, case: _Case, s: Signals, t: Signals) -> None:
+    """A new method with the old one's state goes on as the old one does, as after an interrupted training."""
+    heir.load_state_dict(method.state_dict())
+    old, new = ({name: term.item() for name, term in one(s, t, case.batch()).items()} for one in (method, heir))
+    assert old == new, f"{where}: past steps change a term by more than parameters and buffers (register_buffer)"
 
 
 def _global_randomness() -> tuple[bytes, str, object]:

@@ -19,6 +19,7 @@ class Broken(Method):
 
     def __init__(self, teacher: Shape, student: Shape) -> None:
         super().__init__(teacher, student)
+        self.steps = 0
         self.head = torch.nn.Linear(student.hidden[-1], teacher.hidden[-1])
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, torch.Tensor]:
@@ -29,6 +30,9 @@ class Broken(Method):
         error = (r - target).square()
         if self.fault == "random":
             error = error * torch.rand(1, dtype=error.dtype)
+        if self.fault == "state":
+            self.steps += 1
+            error = error / self.steps
         if self.fault == "order":
             error = error[:3]
         if self.fault == "scale":
@@ -46,7 +50,8 @@ class Broken(Method):
 FAULTS = {
     "teacher": "teacher receives a gradient",
     "head": "does not move",
-    "random": "global random state",
+    "random": "global random state moved; draw from batch.generator",
+    "state": "parameters and buffers",
     "order": "order of nodes",
     "scale": "number of nodes",
     "vector": "finite scalar",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from workflow.models.model import Dropout, Model
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS
 from workflow.training import optimizers
+from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds.step import Feed, Step
 from workflow.training.seeds import Streams
 
@@ -72,6 +74,59 @@ def supervised_loss(logits: Tensor, labels: Tensor, objective: Objective, kind: 
     return (each(logits, known, reduction="none") * measured).sum() / measured.sum().clamp(min=1)
 
 
+@dataclass
+class _Best:
+    """The best validation score so far, with a copy of the weights that gave it.
+
+    Attributes:
+        stale: evaluations since then.
+    """
+
+    score: float | None = None
+    epoch: int | None = None
+    stale: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def see(self, epoch: int, valid: float, model: Model, selects: Metric) -> None:
+        self.stale += 1
+        if selects.better(valid, self.score):
+            self.score, self.epoch, self.stale = valid, epoch, 0
+            self.weights = {name: value.clone() for name, value in model.state_dict().items()}
+
+
+@dataclass
+class _Run:
+    """All that a training moves, which is what its checkpoint holds."""
+
+    model: Model
+    method: Method | None
+    optimizer: optimizers.Optimizer
+    streams: Streams
+    outcome: Outcome = field(default_factory=lambda: Outcome(Status.OK))
+    best: _Best = field(default_factory=_Best)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "method": self.method.state_dict() if self.method else {},
+            "optimizer": self.optimizer.state(),
+            "streams": self.streams.state(),
+            "outcome": vars(self.outcome),
+            "best": vars(self.best),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        if self.method:
+            self.method.load_state_dict(state["method"])
+        self.optimizer.restore(state["optimizer"])
+        self.streams.restore(state["streams"])
+        self.outcome, self.best = Outcome(**state["outcome"]), _Best(**state["best"])
+        self.outcome.status = Status(self.outcome.status)
+        self.outcome.curve = [(epoch, loss, valid) for epoch, loss, valid in self.outcome.curve]
+        self.outcome.trace = [(epoch, values) for epoch, values in self.outcome.trace]
+
+
 def fit(
     model: Model,
     feed: Feed,
@@ -80,6 +135,7 @@ def fit(
     method: Method | None = None,
     teacher: Signals | None = None,
     progress: Callable[[int, float], None] = lambda epoch, score: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Trains a network and leaves the weights of its best validation epoch in it.
 
@@ -87,61 +143,67 @@ def fit(
     scored on all parts once, at the end.
 
     Args:
+        streams: new ones.
         training: the `training` settings of a configuration.
         method, teacher: both None for a teacher; else the method and the cached signals that it distils.
         progress: called after every evaluation with the epoch and the validation score.
+        checkpoint: where the training is saved now and then, and from where it goes on bit for bit if it was
+            interrupted; its file is removed at the end. None never saves.
 
     A loss or validation score that is not finite ends the training as "diverged".
+
+    Raises:
+        HiddenRandomnessError: network or method draw from a global random stream.
     """
     started = time.perf_counter()
     optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
-    dropout = Dropout(streams.generator("dropout"))
-    outcome, best = Outcome(Status.OK), _Best(metric(feed.task.metric))
-    for epoch, steps in enumerate(feed.steps(streams, teacher), start=1):
-        optimizer.set_rate(_rate(training, epoch))
-        loss = _epoch(model, method, steps, dropout, optimizer, feed.task.objective, training.loss)
-        outcome.epochs = epoch
-        if epoch == 1 or epoch % max(1, training.epochs // TRACES) == 0:
-            _record_trace(outcome, method)
-        finished = epoch == training.epochs
-        if epoch % training.evaluate_every and not finished:
-            continue
-        valid = score(model, feed, "valid")
-        _record_scores(outcome, float(loss), valid)
-        progress(epoch, valid)
-        if outcome.status == Status.DIVERGED:
-            break
-        best.see(epoch, valid, model)
-        if finished or best.stale >= (training.patience or math.inf):
-            break
-    _record_trace(outcome, method)
-    if best.epoch:
-        model.load_state_dict(best.weights)
-        outcome.best_epoch = best.epoch
-        outcome.scores = evaluate(model, feed)
+    run = _Run(model, method, optimizer, streams)
+    if checkpoint and (state := checkpoint.load()):
+        run.restore(state)
+    outcome, dropout = run.outcome, Dropout(streams.generator("dropout"))
+    started -= outcome.seconds
+    first = outcome.epochs + 1
+    with streams.watched() as look:
+        for epoch, steps in enumerate(feed.steps(streams, teacher), start=first):
+            optimizer.set_rate(_rate(training, epoch))
+            loss = _epoch(model, method, steps, dropout, optimizer, feed.task.objective, training.loss)
+            outcome.epochs = epoch
+            if epoch == first:
+                look()
+            if epoch == 1 or epoch % max(1, training.epochs // TRACES) == 0:
+                _record_trace(outcome, method)
+            if _judged(run, feed, training, loss, progress):
+                break
+            if checkpoint and checkpoint.due():
+                look()
+                outcome.seconds = time.perf_counter() - started
+                checkpoint.save(run.state())
+        _record_trace(outcome, method)
+        if run.best.epoch:
+            model.load_state_dict(run.best.weights)
+            outcome.best_epoch = run.best.epoch
+            outcome.scores = evaluate(model, feed)
     outcome.seconds = time.perf_counter() - started
+    if checkpoint:
+        checkpoint.remove()
     return outcome
 
 
-class _Best:
-    """The best validation score so far, with a copy of the weights that gave it.
-
-    Attributes:
-        stale: evaluations since then.
-    """
-
-    def __init__(self, selects: Metric) -> None:
-        self.selects = selects
-        self.score: float | None = None
-        self.epoch: int | None = None
-        self.stale = 0
-        self.weights: dict[str, Tensor] = {}
-
-    def see(self, epoch: int, valid: float, model: Model) -> None:
-        self.stale += 1
-        if self.selects.better(valid, self.score):
-            self.score, self.epoch, self.stale = valid, epoch, 0
-            self.weights = {name: value.clone() for name, value in model.state_dict().items()}
+def _judged(
+    run: _Run, feed: Feed, training: TrainingSettings, loss: Tensor, progress: Callable[[int, float], None]
+) -> bool:
+    """Evaluates the epoch just trained, if it is one to be evaluated; whether the training ends with it."""
+    epoch = run.outcome.epochs
+    finished = epoch == training.epochs
+    if epoch % training.evaluate_every and not finished:
+        return False
+    valid = score(run.model, feed, "valid")
+    _record_scores(run.outcome, float(loss), valid)
+    progress(epoch, valid)
+    if run.outcome.status == Status.DIVERGED:
+        return True
+    run.best.see(epoch, valid, run.model, metric(feed.task.metric))
+    return finished or run.best.stale >= (training.patience or math.inf)
 
 
 def _rate(training: TrainingSettings, epoch: int) -> float:

@@ -6,8 +6,9 @@ A step over the four tensors of a small student takes 0.05 ms longer than a bare
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 import torch._dynamo  # by torch.optim at its first optimizer: 1.6 s that no training's time should hold, and no fork's
@@ -65,7 +66,7 @@ class Optimizer:
         if self.name not in SPARSE:
             self._make_dense()
         if self.dense is None and self.sparse is None:
-            self._make()
+            self._make([p for p in self.parameters if p.grad is not None and p.grad.is_sparse])
         if self.sparse:
             self._decay_touched()
             _step(self.sparse, self.rate)
@@ -74,9 +75,25 @@ class Optimizer:
             # The fused kernels do not tell that they wrote to the weights; caches of products of them rely on it.
             torch.autograd.graph.increment_version([p for p in self.parameters if p.grad is not None])
 
-    def _make(self) -> None:
-        """The optimizers that the first gradients ask for."""
-        self.tables = [p for p in self.parameters if p.grad is not None and p.grad.is_sparse]
+    def state(self) -> dict[str, Any]:
+        """All that the steps so far have left, of tensors and JSON values; for `restore`."""
+        known = {id(table) for table in self.tables}
+        return {
+            "tables": [place for place, p in enumerate(self.parameters) if id(p) in known],
+            "moments": [made.state_dict()["state"] if made else {} for made in (self.dense, self.sparse)],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `state`, whose keys JSON may have made texts; only before the first step."""
+        self._make([self.parameters[place] for place in state["tables"]])
+        for made, moments in zip((self.dense, self.sparse), state["moments"], strict=True):
+            if made:
+                by_place = {int(place): value for place, value in moments.items()}
+                made.load_state_dict({"state": by_place, "param_groups": made.state_dict()["param_groups"]})
+
+    def _make(self, tables: list[nn.Parameter]) -> None:
+        """The optimizers that the first gradients ask for, which are sparse for `tables`."""
+        self.tables = tables
         known = {id(table) for table in self.tables}
         rest = [p for p in self.parameters if id(p) not in known]
         if self.tables:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
@@ -11,12 +10,12 @@ import torch
 import methods
 from methods.contract import Signals
 from tests.conftest import TINY
-from tests.workflow.training.conftest import CPU, SETTINGS, cell, settings
+from tests.workflow.training.conftest import CPU, SETTINGS, STUDENT, cell, settings
 from workflow.models.model import create
 from workflow.training import loop
-from workflow.training.block import Block
 from workflow.training.feeds import choose
 from workflow.training.loop import fit
+from workflow.training.records import Records
 from workflow.training.seeds import Streams
 
 
@@ -25,16 +24,12 @@ def test_every_method_trains_and_every_head_moves(method, tiny_task):
     """Through the real loop: a head that never reaches the optimizer would stand still."""
     feed = choose.create(tiny_task, CPU, "train")
     streams = Streams(0, "student", CPU)
-    spec = cell(method)
-    facts_model = Block.__new__(Block)
-    facts_model.spec, facts_model.device = spec, CPU
-    from workflow import catalog
-
-    facts_model.facts = catalog.facts("tiny")
-    model = facts_model._network(streams)
+    with streams.globally("network"):
+        model = create(STUDENT, TINY)
     torch.manual_seed(0)
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12).relu(), torch.randn(60, 12).relu()))
-    built = facts_model._method(streams, knowledge.shape, model.shape)
+    with streams.globally("heads"):
+        built = methods.create(method, teacher=knowledge.shape, student=model.shape)
     before = {name: p.detach().clone() for name, p in built.named_parameters() if p.requires_grad}
     outcome = fit(model, feed, streams, settings(epochs=2), built, knowledge)
     assert outcome.status == "ok", outcome.reason
@@ -45,8 +40,8 @@ def test_every_method_trains_and_every_head_moves(method, tiny_task):
 
 def test_reported_scores_are_those_of_the_best_validation_epoch(taught, tiny_task):
     (row,) = taught.distill(cell("kd", training=settings(epochs=15)), seeds=(0,))
-    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
-    valid = [score for _, _, score in history["curve"]]
+    history = Records(taught.folder / "cell").read(0).history
+    valid = [score for _, _, score in history.curve]
     assert row["best_epoch"] == 1 + valid.index(max(valid))
     assert row["valid"] == max(valid)
 
@@ -102,9 +97,9 @@ def test_the_loss_of_a_config_is_the_one_that_trains(tiny_task):
 
 def test_attention_is_traced_over_training(taught):
     taught.distill(cell("abkd", training=settings(epochs=25)), seeds=(0,))
-    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
-    assert [epoch for epoch, _ in history["trace"]] == [1, *range(2, 25, 2), 25]
-    maps = [torch.tensor(values["attention"]) for _, values in history["trace"]]
+    history = Records(taught.folder / "cell").read(0).history
+    assert [epoch for epoch, _ in history.trace] == [1, *range(2, 25, 2), 25]
+    maps = [torch.tensor(values["attention"]) for _, values in history.trace]
     assert all(map_.shape == (3, 2) for map_ in maps)
     torch.testing.assert_close(maps[0].sum(1), torch.ones(3))
     assert not torch.allclose(maps[0], maps[-1])
@@ -117,6 +112,6 @@ def test_patience_stops_early(taught):
 
 def test_only_evaluated_epochs_are_chosen(taught):
     (row,) = taught.distill(cell("kd", training=settings(epochs=20, evaluate_every=6)), seeds=(0,))
-    (history,) = json.loads((taught.folder / "cell" / "history.json").read_text())
-    assert [epoch for epoch, *_ in history["curve"]] == [6, 12, 18, 20]
+    history = Records(taught.folder / "cell").read(0).history
+    assert [epoch for epoch, *_ in history.curve] == [6, 12, 18, 20]
     assert row["best_epoch"] in (6, 12, 18, 20)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 import torch
 
 import methods
 from methods.contract import Signals
-from tests.workflow.training.conftest import CPU, cell
-from workflow.models.model import Dropout
-from workflow.training.block import Block
+from tests.conftest import TINY
+from tests.workflow.training.conftest import CPU, STUDENT
+from workflow.models.model import Dropout, create
+from workflow.training.feeds import choose
 from workflow.training.seeds import Streams
 
 
@@ -41,16 +45,17 @@ def test_streams_differ_by_seed_role_and_name():
     assert len(numbers_) == 100
 
 
-def test_same_first_weights_and_dropout_for_every_method(taught, tiny_task):
+def test_same_first_weights_and_dropout_for_every_method(tiny_task):
     """A method with heads, or one that samples, must not shift the student's draws."""
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12), torch.randn(60, 12)))
     seen = {}
     for method in ("supervised", *methods.available()):
-        block = Block(cell(method), taught.folder / "task", taught.folder / "x", "cpu", 1)
         streams = Streams(7, "student", CPU)
-        network = block._network(streams)
-        built = block._method(streams, knowledge.shape, network.shape)
-        steps = next(block.feed.steps(streams, knowledge))
+        with streams.globally("network"):
+            network = create(STUDENT, TINY)
+        with streams.globally("heads"):
+            built = methods.create(method, teacher=knowledge.shape, student=network.shape)
+        steps = next(choose.create(tiny_task, CPU, "train").steps(streams, knowledge))
         dropout = Dropout(streams.generator("dropout"))
         logits = network(steps[0].inputs, dropout).logits
         rows = network(steps[0].inputs, dropout)
@@ -59,3 +64,43 @@ def test_same_first_weights_and_dropout_for_every_method(taught, tiny_task):
     for method, both in seen.items():
         for ours, plain in zip(both, seen["supervised"], strict=True):
             assert torch.equal(ours, plain), method
+
+
+def draw_globally():
+    return float(torch.rand(1)), float(np.random.rand()), random.random()
+
+
+def test_global_streams_are_seeded_for_a_block_and_then_put_back():
+    """For initialisers, whichever library they draw with."""
+    first = draw_globally()
+    found = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(7), np.random.seed(7), random.seed(7)
+        expected = draw_globally()
+        torch.manual_seed(7), np.random.seed(7), random.seed(7)
+        with Streams(seed, "student", CPU).globally("network"):
+            found.append(draw_globally())
+        assert draw_globally() == expected
+    assert found[0] == found[1] != first
+    assert all(a != b for a, b in zip(found[0], found[2], strict=True))
+
+
+def test_streams_go_on_where_they_stood():
+    def draw(streams):
+        own = torch.rand(2, generator=streams.generator("sampling")).tolist()
+        return (
+            own,
+            torch.rand(2, generator=streams.generator("batches", CPU)).tolist(),
+            streams.numpy("batches").random(),
+        )
+
+    streams = Streams(3, "student", CPU)
+    draw(streams)
+    state = streams.state()
+    expected = draw(streams)
+    anew, in_use = Streams(3, "student", CPU), Streams(4, "student", CPU)
+    assert draw(in_use) != expected
+    for other in (anew, in_use):
+        other.restore(state)
+        assert draw(other) == expected
+    assert draw(anew) != expected

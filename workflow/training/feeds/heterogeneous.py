@@ -85,7 +85,7 @@ class HeteroFeed:
         """Steps are drawn when they are asked for; the walks are the same for every method at one seed."""
         training = self.training
         walks = RandomWalks(self.patterns, self.counts, training.roots, training.walk_length)
-        random = np.random.default_rng(streams.number("batches"))
+        random = streams.numpy("batches")
         generator = streams.generator("sampling")
         while True:
             yield (self._sample(walks, random, teacher, generator) for _ in range(training.steps_per_epoch))
