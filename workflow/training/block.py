@@ -26,15 +26,19 @@ from workflow.models.model import Model, create
 from workflow.specs import CellSpec, Network, TeacherSpec, TrainingSettings
 from workflow.task import Task
 from workflow.training import device as devices
+from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed
 from workflow.training.knowledge import load_or_remake, load_weights, no_knowledge, save_knowledge, save_tensors
+from workflow.training.limits import TimeLimitError, time_limit
 from workflow.training.loop import Outcome, fit
 from workflow.training.progress import Progress
 from workflow.training.provenance import commit, versions
 from workflow.training.records import History, Record, Records, finite, listed
 from workflow.training.seeds import Streams
 
+CHECKPOINT_SECONDS = 300.0
+"""Between the points from which a stopped training goes on."""
 KILLS = 3
 """So often the process of one seed may be killed; then that is its row, and the next seed begins."""
 
@@ -50,7 +54,6 @@ class Place:
         teacher: folder of the teacher's records, for a cell that learns from it.
         keep_weights: whether the networks are saved.
         time_limit: seconds that one training may take; None for no limit.
-        checkpoint_every: seconds between the points from which a stopped training goes on.
     """
 
     task: Path
@@ -60,7 +63,6 @@ class Place:
     teacher: Path | None = None
     keep_weights: bool = True
     time_limit: float | None = None
-    checkpoint_every: float = 300.0
 
 
 class Block:
@@ -165,7 +167,10 @@ class Block:
             number = signal.Signals[killed].value
             outcome, model = Outcome(Status.FAILED, f"killed, signal {number} ({killed}): out of memory?"), None
         else:
-            outcome, model = self._guarded(seed, taught_by)
+            checkpoint = Checkpoint(
+                self.records.checkpoint(seed), digest([basis.model_dump(), seed]), CHECKPOINT_SECONDS
+            )
+            outcome, model = self._guarded(seed, taught_by, checkpoint)
         knowledge = ""
         if outcome.status == Status.OK and model is not None:
             self._keep(seed, model)
@@ -174,12 +179,17 @@ class Block:
         self.records.write(record)
         return record
 
-    def _guarded(self, seed: int, taught_by: Record | None) -> tuple[Outcome, Model | None]:
+    def _guarded(self, seed: int, taught_by: Record | None, checkpoint: Checkpoint) -> tuple[Outcome, Model | None]:
         """One training; whatever goes wrong inside it becomes an outcome with a status, never a lost row."""
         try:
-            return self._teach(seed) if isinstance(self.spec, TeacherSpec) else self._distill(seed, taught_by)
+            with time_limit(self.place.time_limit):
+                if isinstance(self.spec, TeacherSpec):
+                    return self._teach(seed, checkpoint)
+                return self._distill(seed, taught_by, checkpoint)
         except UserError:
             raise
+        except TimeLimitError as limit:
+            return Outcome(Status.FAILED, str(limit)), None
         except NotApplicableError as reason:
             return Outcome(Status.SKIPPED, str(reason)), None
         except OSError as error:
@@ -188,12 +198,13 @@ class Block:
         except Exception as error:
             return Outcome(*devices.trouble(error)), None
 
-    def _teach(self, seed: int) -> tuple[Outcome, Model]:
+    def _teach(self, seed: int, checkpoint: Checkpoint) -> tuple[Outcome, Model]:
         streams = Streams(seed, "teacher", self.device)
         model = self._network(self.spec.model, streams)
-        return fit(model, self.feed, streams, self.spec.training, progress=self._progress(seed, "teacher")), model
+        progress = self._progress(seed, "teacher")
+        return fit(model, self.feed, streams, self.spec.training, progress=progress, checkpoint=checkpoint), model
 
-    def _distill(self, seed: int, taught_by: Record | None) -> tuple[Outcome, Model | None]:
+    def _distill(self, seed: int, taught_by: Record | None, checkpoint: Checkpoint) -> tuple[Outcome, Model | None]:
         spec = self._cell
         if taught_by and not taught_by.knowledge:
             reason = f"the teacher of seed {seed}: {taught_by.row.status} ({taught_by.row.reason})"
@@ -205,7 +216,7 @@ class Block:
         knowledge = self._knowledge(seed, taught_by)
         method = self._method(streams, model.shape)
         progress = self._progress(seed, spec.method)
-        return fit(model, self.feed, streams, spec.training, method, knowledge, progress), model
+        return fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint), model
 
     def _network(self, network: Network, streams: Streams) -> Model:
         with streams.globally("network"):

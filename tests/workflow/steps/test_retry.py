@@ -36,7 +36,7 @@ def watch(monkeypatch) -> list[tuple[str, int]]:
     seen = []
     real = Block._guarded
     monkeypatch.setattr(
-        Block, "_guarded", lambda self, seed, by: (seen.append((self.spec.key, seed)), real(self, seed, by))[1]
+        Block, "_guarded", lambda self, seed, *more: (seen.append((self.spec.key, seed)), real(self, seed, *more))[1]
     )
     return seen
 

@@ -14,6 +14,7 @@ import methods
 from tests.workflow.training.conftest import cell, numbers, settings, taught_otherwise
 from tests.workflow.training.jobs import block
 from workflow.models.model import create
+from workflow.training import block as blocks
 from workflow.training.block import Block
 from workflow.training.loop import evaluate
 from workflow.training.records import Records
@@ -74,10 +75,10 @@ def interrupt(taught, monkeypatch):
     """Stops a cell of kd between its seeds 0 and 1."""
     real = Block._distill
 
-    def interrupted(self, seed, taught_by):
+    def interrupted(self, seed, *others):
         if seed == 1:
             raise KeyboardInterrupt
-        return real(self, seed, taught_by)
+        return real(self, seed, *others)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Block, "_distill", interrupted)
@@ -88,7 +89,7 @@ def count_trainings(monkeypatch):
     """A list that gets the seeds which are trained from now on."""
     trained = []
     real = Block._distill
-    monkeypatch.setattr(Block, "_distill", lambda self, seed, t: (trained.append(seed), real(self, seed, t))[1])
+    monkeypatch.setattr(Block, "_distill", lambda self, seed, *more: (trained.append(seed), real(self, seed, *more))[1])
     return trained
 
 
@@ -117,6 +118,36 @@ def test_another_teacher_takes_nothing_over(taught, monkeypatch):
     trained = count_trainings(monkeypatch)
     taught.distill(cell("kd"), seeds=(0, 1))
     assert trained == [0, 1]
+
+
+def test_a_training_goes_on_from_its_checkpoint(taught, monkeypatch):
+    """The process ends in the middle of the second seed; what is left of it is not trained from the start."""
+    whole = taught.distill(cell("gcrd"), name="whole")
+    monkeypatch.setattr(blocks, "CHECKPOINT_SECONDS", 0.0)
+    real, told = Block._progress, []
+
+    class Stop:
+        def __init__(self, progress, seed, last):
+            self.progress, self.seed, self.last = progress, seed, last
+
+        def __call__(self, epoch, score):
+            told.append((self.seed, epoch))
+            if (self.seed, epoch) == (1, self.last):
+                raise KeyboardInterrupt
+            self.progress(epoch, score)
+
+    monkeypatch.setattr(Block, "_progress", lambda self, seed, method: Stop(real(self, seed, method), seed, 5))
+    with pytest.raises(KeyboardInterrupt):
+        taught.distill(cell("gcrd"))
+    records = Records(taught.folder / "cell")
+    assert records.checkpoint(1).exists() and not records.checkpoint(0).exists()
+    told.clear()
+    monkeypatch.setattr(Block, "_progress", lambda self, seed, method: Stop(real(self, seed, method), seed, 99))
+    assert numbers(taught.distill(cell("gcrd"))) == numbers(whole)
+    assert told[0] == (1, 5)
+    assert not records.checkpoint(1).exists()
+    one, two = (load_file(taught.folder / name / "weights" / "seed~1.safetensors") for name in ("whole", "cell"))
+    assert all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_a_larger_block_takes_over_a_smaller_one(taught, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from contextlib import suppress
 
 import numpy as np
@@ -121,6 +122,24 @@ def test_a_full_disk_is_no_result(taught, monkeypatch, error):
     with pytest.raises(UserError, match=r"No space left|Read-only"):
         taught.distill(cell("kd"), seeds=(0,))
     assert not list((taught.folder / "cell" / "trainings").glob("*.json"))
+
+
+@pytest.mark.parametrize("hang", ["sleep", "loop", "swallow"])
+def test_a_training_that_hangs_is_a_row_and_the_next_seed_goes_on(taught, monkeypatch, hang):
+    real = Block._method
+
+    def hangs(self, streams, student):
+        while streams.seed == 0:
+            try:
+                time.sleep(60 if hang == "sleep" else 0)
+            except Exception:
+                pass
+        return real(self, streams, student)
+
+    monkeypatch.setattr(Block, "_method", hangs)
+    first, second = taught.distill(cell("kd"), time_limit=1.5)
+    assert (first["status"], first["reason"]) == ("failed", "took longer than 1.5 s")
+    assert second["status"] == "ok"
 
 
 def killed(monkeypatch, taught, times: int, method: str = "kd", seeds=(0, 1)):
