@@ -5,10 +5,14 @@ Its digest names the training's folder, so that no old number can stand for a ne
 
 from __future__ import annotations
 
+import importlib.metadata
+from functools import cache
+
 from workflow import sources
 from workflow.files import digest
 from workflow.specs import CellSpec, Strict, TeacherSpec
 
+COMPUTING = ("torch", "numpy", "scipy")
 LENGTH = 12
 """Hexadecimal digits of a folder's name."""
 
@@ -30,8 +34,14 @@ class Basis(Strict):
 
 
 def of(spec: TeacherSpec | CellSpec, threads: int) -> str:
-    """Digest of a training's spec, of the code behind it, and of what else is known before it runs."""
-    return digest([spec.model_dump(mode="json"), code(spec), threads])[:LENGTH]
+    """Digest of a training's spec, of the code behind it, of what it computes with, and of its threads."""
+    return digest([spec.model_dump(mode="json"), code(spec), _versions(), threads])[:LENGTH]
+
+
+@cache
+def _versions() -> list[str]:
+    """Of the packages that compute, without what they were built for: `Basis.device` tells a GPU from a CPU."""
+    return [importlib.metadata.version(name).split("+")[0] for name in COMPUTING]
 
 
 def code(spec: TeacherSpec | CellSpec) -> str:

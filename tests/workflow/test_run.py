@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.samples import GOOD, ROOT, change
-from workflow import gpus, sources
+from workflow import gpus, identity, sources
 from workflow.config import complete
 from workflow.errors import UserError
 from workflow.run import Run, from_here
@@ -104,6 +104,14 @@ def test_other_code_is_another_folder(here, monkeypatch, work, moved):
     for method in ("supervised", "kd", "gcrd-cold"):
         for key in keys(before, method):
             assert (old[key] != after.folder(key)) == (method in moved)
+
+
+def test_another_version_of_torch_is_another_folder(here, monkeypatch):
+    before = run_of()
+    old = {key: before.folder(key) for key in before.plan.cells}
+    monkeypatch.setattr(identity, "_versions", lambda: ["3.0", "2.0", "1.0"])
+    after = run_of()
+    assert not {after.folder(key) for key in old} & set(old.values())
 
 
 def test_threads_and_titles(here):

@@ -124,16 +124,14 @@ def test_a_full_disk_is_no_result(taught, monkeypatch, error):
     assert not list((taught.folder / "cell" / "trainings").glob("*.json"))
 
 
-@pytest.mark.parametrize("hang", ["sleep", "loop", "swallow"])
+@pytest.mark.parametrize("hang", ["sleep", "loop"])
 def test_a_training_that_hangs_is_a_row_and_the_next_seed_goes_on(taught, monkeypatch, hang):
     real = Block._method
 
     def hangs(self, streams, student):
         while streams.seed == 0:
-            try:
+            with suppress(Exception):
                 time.sleep(60 if hang == "sleep" else 0)
-            except Exception:
-                pass
         return real(self, streams, student)
 
     monkeypatch.setattr(Block, "_method", hangs)
