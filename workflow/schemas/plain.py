@@ -31,7 +31,10 @@ def key_of(path: Sequence[int | str]) -> str:
 
 def shown(value: object) -> str:
     """A value as messages show it, on one line and cut where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python prints no number of more than 4,300 digits
+        text = f"a {type(value).__name__} that is too long to show"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
