@@ -17,9 +17,19 @@ import methods
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models.listing import available as available_models
+from workflow.schemas import plain
 from workflow.schemas.configuration import Configuration
+from workflow.schemas.plain import shown
 from workflow.specs import Hyperparameters
 
+MOST_BYTES = 64 * 1024
+MOST_MERGED = 10_000
+MOST_LETTERS = 300
+"""Of what YAML says of a fault."""
+MISREAD = re.compile(r"[-+]?0[0-9_]+|.*:.*")
+"""Numbers of YAML 1.1 to the base of 8 and 60."""
+PROGRAM = "__use_yte__"
+"""The key that makes Snakemake run the Python expressions in a file."""
 RESERVED = "teacher"
 """Label of the teachers' rows."""
 WORDS = {
@@ -33,47 +43,94 @@ WORDS = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, of which YAML would drop the first without a word."""
+    """Safe YAML, without what it would misread (a key given twice, 010, 1:30), and bounded."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        for key in keys:
-            if keys.count(key) > 1:
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        assert node is not None
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 line = node.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key}' is given twice in the mapping of line {line}"
-                )
-        return super().construct_mapping(node, deep)
+                raise yaml.YAMLError(f"{shown(key.value)} is given twice in the mapping of line {line}")
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_MERGED:  # merged mappings of merged mappings grow without bound
+            raise yaml.YAMLError(f"the mapping of line {node.start_mark.line + 1} holds more than {MOST_MERGED} keys")
+
+    def decimal(self, node: yaml.ScalarNode) -> int | float:
+        """A number as everybody reads it: YAML's 010 is 8, and its 1:30 is 90."""
+        if MISREAD.fullmatch(node.value):
+            raise yaml.YAMLError(f"{shown(node.value)} in line {node.start_mark.line + 1} is no decimal number")
+        is_int = node.tag == "tag:yaml.org,2002:int"
+        return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.decimal)
 
 
 def load(path: Path | str) -> Configuration:
     """The configuration in a file, checked. Raises UserError."""
-    return complete(parse(path), str(path))
+    return _checked(parse(path), str(path))
 
 
 def parse(path: Path | str) -> Any:
     """What a YAML file holds. Raises UserError."""
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # a safe loader
+        content = Path(path).read_bytes()
+        if len(content) > MOST_BYTES:
+            raise UserError(f"{path}: is larger than {MOST_BYTES // 1024} KiB")
+        found = yaml.load(content.decode("utf-8"), _Loader)  # a safe loader
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: is nested too deep") from error
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError) as error:  # of a value that its tag does not fit
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())[:MOST_LETTERS]}") from error
+    if isinstance(found, dict) and PROGRAM in found:
+        raise UserError(f"{path}: {PROGRAM}: a configuration is no template; Snakemake would run the code in it")
+    return found
 
 
 def complete(raw: object, where: str) -> Configuration:
     """Checks a configuration.
 
     Args:
-        raw: as parsed.
-        where: the file's name, for messages.
+        raw: as Snakemake gives it. What its command line changes comes with every value as text, `{epochs: '5'}` of
+            `--config 'training={epochs: 5}'`: texts that the file does not state are therefore read as YAML.
+        where: the file's name.
 
     Raises:
         UserError: unknown key, wrong type, unknown id, a value out of bounds; one line with the key and what is
             allowed.
     """
+    plain.check(raw, where)
+    return _checked(_read_texts(raw, parse(where)) if Path(where).is_file() else raw, where)
+
+
+def _read_texts(value: object, stated: object) -> object:
+    """The value with its texts read as YAML, except for those that stand at the same place in the file."""
+    if isinstance(value, dict):
+        known = stated if isinstance(stated, dict) else {}
+        return {key: _read_texts(part, known.get(key)) for key, part in value.items()}
+    if isinstance(value, list):
+        return value if value == stated else [_read_texts(part, None) for part in value]
+    if not isinstance(value, str) or value == stated:
+        return value
+    try:
+        return yaml.load(value, _Loader)  # a safe loader
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError):
+        return value  # is refused where a text does not belong
+
+
+def _checked(raw: object, where: str) -> Configuration:
+    plain.check(raw, where)
     if not isinstance(raw, dict):
         raise UserError(f"{where}: must be a mapping of keys, see config/README.md")
     try:
@@ -87,7 +144,7 @@ def complete(raw: object, where: str) -> Configuration:
 def _in_one_line(error: ErrorDetails) -> str:
     """KEY: what is wrong, and what is allowed."""
     *parents, last = error["loc"] or ("",)
-    key = _key(part for part in error["loc"] if part != "[key]")
+    key = plain.key_of([part for part in error["loc"] if part != "[key]"])
     value = error["input"]
     if error["type"] == "missing":
         return f"{key}: is missing"
@@ -97,13 +154,14 @@ def _in_one_line(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
-        return f"{key}: a name holds small letters, digits and . - (in methods also +), and begins with none of these"
-    if error["type"] == "too_short":
+        letters = "small letters, digits and . - (in methods also +), at most 100"
+        return f"{key}: a name holds {letters}, and begins with a letter or digit"
+    if error["type"] in ("too_short", "string_too_short"):
         return f"{key}: must not be empty"
     message = re.sub(r"^Input should be | or instance of \w+", "", error["msg"])
     for long, short in WORDS.items():
         message = message.replace(long, short)
-    return f"{key}: must be {message}, not {value!r}{_hint(value)}"
+    return f"{key}: must be {message}, not {shown(value)}{_hint(value)}"
 
 
 def _hint(value: object) -> str:
@@ -112,13 +170,6 @@ def _hint(value: object) -> str:
         mantissa, exponent = re.split("[eE]", value)
         return f" (YAML reads {value} as text; write {mantissa}.0e{exponent})"
     return ""
-
-
-def _key(path: Iterable[int | str]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
 
 
 def _model_at(path: Iterable[int | str]) -> type[BaseModel]:
@@ -149,7 +200,7 @@ def _suggest(word: str, allowed: Iterable[str]) -> str:
 def _known(name: str, allowed: Iterable[str], where: str, what: str) -> None:
     names = sorted(allowed)
     if name not in names:
-        raise UserError(f"{where}: unknown {what} '{name}'{_suggest(name, names)}; allowed: {', '.join(names)}")
+        raise UserError(f"{where}: unknown {what} {shown(name)}{_suggest(name, names)}; allowed: {', '.join(names)}")
 
 
 def _check_names(config: Configuration, where: str) -> None:

@@ -48,7 +48,7 @@ class Sources:
 
 RESTS_ON = {
     # Facts of a dataset (workflow.catalog) are only checked in preparation, which fails where they disagree.
-    "data": Sources(("workflow.datasets.{}",), ("workflow.datasets", "workflow.task")),
+    "data": Sources(("workflow.datasets.{}",), ("workflow.datasets", "workflow.task", "workflow.arrays")),
     "training": Sources(("workflow.training.block", "workflow.models.architectures.{}"), COMPUTED),
     "measuring": Sources(("workflow.training.measuring", "workflow.models.architectures.{}"), COMPUTED),
     "method": Sources(

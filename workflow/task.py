@@ -35,9 +35,23 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from reports.metrics import METRICS
+from workflow import arrays
 from workflow.errors import UserError
 
 SPLITS = ("train", "valid", "test")
+INFO = {
+    Kind.NODE: ("symmetric",),
+    Kind.HETEROGENEOUS: ("target", "counts", "features", "relations"),
+    Kind.GRAPH: ("vocabulary", "edge_vocabulary"),
+}
+"""Facts that `Task.info` must hold."""
+SCORES = {
+    "accuracy": Objective.MULTICLASS,
+    "rocauc": Objective.BINARY,
+    "ap": Objective.BINARY,
+    "rmse": Objective.REGRESSION,
+}
+"""What each metric scores; of other labels it would make a number, too, but a wrong one."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +63,9 @@ class Task:
         kind, objective, metric: as in `workflow.catalog.Facts`.
         outputs: classes C, or number of tasks of a graph-level dataset.
         arrays: see the module's docstring.
-        info: facts that models need beside the arrays: `symmetric` (node); `target`, `counts` {type: nodes}
-            (heterogeneous); `vocabulary` and `edge_vocabulary`, sizes of the categorical columns (graph).
+        info: facts that models need beside the arrays: `symmetric` (node); `target`, `counts` {type: nodes},
+            `features` {type: columns} and `relations`, names (heterogeneous); `vocabulary` and `edge_vocabulary`,
+            sizes of the categorical columns (graph).
         fingerprint: sha256 over all of the above; filled in by `finish`.
     """
 
@@ -92,8 +107,9 @@ class Task:
         """The same task with its fingerprint, after checks.
 
         Raises:
-            UserError: an edge beyond the node count, NaN features, labels out of range, overlapping or empty splits,
-                or a metric that is not among `reports.metrics.METRICS`.
+            UserError: an array that is missing, unknown, or not of the type, shape and order that the module's
+                docstring states; values that are not finite, labels out of range, overlapping or empty splits, a part
+                of which the metric could make no score, or a metric that is not among `reports.metrics.METRICS`.
         """
         check(self)
         digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True).encode())
@@ -147,40 +163,113 @@ def check(task: Task) -> None:
     """
     if task.metric not in METRICS:
         raise UserError(f"{task.name}: unknown metric '{task.metric}'; allowed: {', '.join(sorted(METRICS))}")
-    arrays = task.arrays
-    seen = np.concatenate([task.split(part) for part in SPLITS])
+    if SCORES.get(task.metric, task.objective) != task.objective:
+        raise UserError(f"{task.name}: the metric '{task.metric}' scores {SCORES[task.metric]}, not {task.objective}")
+    _check_names(task)
+    if task.objective == Objective.MULTICLASS:
+        arrays.form(task.labels, f"{task.name}: labels", np.int64, None)
+    else:
+        arrays.form(task.labels, f"{task.name}: labels", np.float32, None, task.outputs)
+    {Kind.NODE: _check_node, Kind.HETEROGENEOUS: _check_heterogeneous, Kind.GRAPH: _check_graph}[task.kind](task)
+    _check_splits(task)
+    for part in SPLITS:
+        labels = task.labels[task.split(part)]
+        arrays.labels(labels, f"{task.name}: split/{part}", task.objective, task.outputs, task.metric)
+
+
+def _check_names(task: Task) -> None:
+    """Raises UserError where facts or arrays are missing, or there are arrays that nothing reads."""
+    for key in INFO[task.kind]:
+        if key not in task.info:
+            needs = ", ".join(INFO[task.kind])
+            raise UserError(f"{task.name}: info: '{key}' is missing; a {task.kind} task needs {needs}")
+    csr = {"pointers", "sources"}
+    needed = {"labels", *(f"split/{part}" for part in SPLITS)}
+    found = set(task.arrays)
+    if task.kind == Kind.NODE:
+        transpose = {f"transpose/{part}" for part in csr}
+        needed |= {"features"} | csr
+        if not task.info["symmetric"] or found & transpose:
+            needed |= transpose
+    elif task.kind == Kind.HETEROGENEOUS:
+        needed |= {f"features/{kind}" for kind in task.info["features"]}
+        needed |= {f"relation/{name}/{part}" for name in task.info["relations"] for part in csr}
+    else:
+        needed |= {"features", "edge_features", "edge_index", "node_pointers", "edge_pointers"}
+    if missing := sorted(needed - found):
+        raise UserError(f"{task.name}: the array '{missing[0]}' is missing")
+    if unknown := sorted(found - needed):
+        raise UserError(f"{task.name}: unknown array '{unknown[0]}'; allowed: {', '.join(sorted(needed))}")
+
+
+def _check_splits(task: Task) -> None:
     units = len(task.labels)
     for part in SPLITS:
+        arrays.form(task.split(part), f"{task.name}: split/{part}", np.int64, None)
         if not len(task.split(part)):
             raise UserError(f"{task.name}: the {part} split is empty")
+    seen = np.concatenate([task.split(part) for part in SPLITS])
+    if seen.min() < 0 or seen.max() >= units:
+        wrong = seen.min() if seen.min() < 0 else seen.max()
+        raise UserError(f"{task.name}: a split names item {wrong}, but there are {units}")
     if len(np.unique(seen)) < len(seen):
         raise UserError(f"{task.name}: the splits overlap")
-    if seen.min() < 0 or seen.max() >= units:
-        raise UserError(f"{task.name}: a split names item {seen.max()}, but there are {units}")
-    for name, array in arrays.items():
-        if "features" in name and array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise UserError(f"{task.name}: {name} has values that are not finite")
-    if task.objective == Objective.MULTICLASS:
-        labels = task.labels[seen]
-        if labels.min() < 0 or labels.max() >= task.outputs:
-            raise UserError(
-                f"{task.name}: labels must lie in 0..{task.outputs - 1}, found {labels.min()}..{labels.max()}"
-            )
-    _check_edges(task)
 
 
-def _check_edges(task: Task) -> None:
-    arrays = task.arrays
-    if task.kind == Kind.GRAPH:
-        ends = {"edge_index": int(arrays["node_pointers"][-1])}
-    else:
-        counts = task.info.get("counts", {})
-        ends = {
-            name: counts[name.split("/")[1]] if name.startswith("relation/") else len(task.labels)
-            for name in arrays
-            if name.endswith("sources")
-        }
-    for name, nodes in ends.items():
-        edges = arrays[name]
-        if edges.size and (edges.min() < 0 or edges.max() >= nodes):
-            raise UserError(f"{task.name}: {name}: an edge names node {edges.max()}, but there are {nodes}")
+def _check_node(task: Task) -> None:
+    nodes = len(task.labels)
+    _check_features(task, "features", nodes)
+    forward = task.arrays["pointers"], task.arrays["sources"]
+    arrays.adjacency(forward, f"{task.name}: ", nodes, nodes, loops=False)
+    if task.info["symmetric"]:
+        remedy = "`symmetric` promises the reverse of every edge; a directed graph has transpose/* arrays instead"
+        arrays.transpose(forward, forward, f"{task.name}: sources", remedy)
+    if "transpose/sources" in task.arrays:
+        backward = task.arrays["transpose/pointers"], task.arrays["transpose/sources"]
+        where = f"{task.name}: transpose/"
+        arrays.adjacency(backward, where, nodes, nodes, loops=False)
+        arrays.transpose(forward, backward, f"{where}sources", "transpose/* must be that of pointers and sources")
+
+
+def _check_heterogeneous(task: Task) -> None:
+    counts, target = task.info["counts"], task.info["target"]
+    if counts.get(target) != len(task.labels):
+        raise UserError(f"{task.name}: labels: {len(task.labels)} rows, but counts.{target} is {counts.get(target)}")
+    for kind in task.info["features"]:
+        if kind not in counts:
+            raise UserError(f"{task.name}: info: features.{kind}: allowed types: {', '.join(counts)}")
+        _check_features(task, f"features/{kind}", counts[kind])
+    for name in task.info["relations"]:
+        source, end = name.split("/")[0], name.split("/")[-1]
+        if name.count("/") != 2 or not {source, end} <= set(counts):
+            raise UserError(f"{task.name}: info: relation '{name}' must be SOURCE/NAME/TARGET of {', '.join(counts)}")
+        found = task.arrays[f"relation/{name}/pointers"], task.arrays[f"relation/{name}/sources"]
+        arrays.adjacency(found, f"{task.name}: relation/{name}/", counts[end], counts[source], loops=source != end)
+
+
+def _check_features(task: Task, name: str, rows: int) -> None:
+    where = f"{task.name}: {name}"
+    arrays.form(task.arrays[name], where, np.float32, rows, None)
+    arrays.finite(task.arrays[name], where)
+
+
+def _check_graph(task: Task) -> None:
+    found = task.arrays
+    for name, items in (("node", "features"), ("edge", "edge_features")):
+        where = f"{task.name}: {name}_pointers"
+        arrays.form(found[f"{name}_pointers"], where, np.int64, len(task.labels) + 1)
+        vocabulary = task.info["vocabulary" if name == "node" else "edge_vocabulary"]
+        arrays.form(found[items], f"{task.name}: {items}", np.int64, None, len(vocabulary))
+        arrays.within(found[items], f"{task.name}: {items}", vocabulary)
+        arrays.pointers(found[f"{name}_pointers"], where, len(found[items]), f"rows of {items}")
+    edges = found["edge_index"]
+    arrays.form(edges, f"{task.name}: edge_index", np.int64, 2, len(found["edge_features"]))
+    sizes = np.diff(found["edge_pointers"])
+    begins, ends = (np.repeat(bounds, sizes) for bounds in (found["node_pointers"][:-1], found["node_pointers"][1:]))
+    outside = ((edges < begins) | (edges >= ends)).any(axis=0)
+    if outside.any():
+        edge = int(np.argmax(outside))
+        raise UserError(
+            f"{task.name}: edge_index: an edge names node {edges[:, edge].max()}, but its graph has the nodes from "
+            f"{begins[edge]} to below {ends[edge]}"
+        )

@@ -34,7 +34,7 @@ from workflow.errors import UserError
         ("methods/kd", {"temperature": -1}, r"x.yaml: methods.kd: kd: temperature"),
         ("methods/kd", {"temperature": True}, r"x.yaml: methods.kd: kd: temperature=True; allowed: > 0"),
         ("methods/kd", {"temperature": "1e-3"}, r"x.yaml: methods.kd: kd: temperature='1e-3'; allowed: > 0"),
-        ("methods/kd", {"alpha": float("nan")}, r"x.yaml: methods.kd: kd: alpha=nan; allowed: >= 0"),
+        ("methods/kd", {"alpha": float("nan")}, r"x.yaml: methods.kd.alpha: must be a finite number, not nan"),
         ("methods/abkd", {"beta": [1]}, r"x.yaml: methods.abkd: abkd: beta=\[1\]; allowed: >= 0"),
         ("methods/kd+fitnet", {"beta": 1}, r"x.yaml: methods.kd\+fitnet: .*must be a mapping under one of: kd, fitnet"),
         ("methods/kd+kd", None, r"x.yaml: methods.kd\+kd: .*names a method twice"),

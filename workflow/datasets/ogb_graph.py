@@ -55,26 +55,35 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     path = ogb_raw.folder(name, meta, files, settings)
     raw = path / "raw"
     inverse = meta["add_inverse_edge"] == "True"
+    _check_rows(raw, ogb_raw.rows(path, files))
     found = ogb_raw.read(lambda: read_csv_graph_raw(str(raw), add_inverse_edge=inverse), path, files)
     arrays = graphs.join_graphs(found)
     _check_edges(arrays, raw, 2 if inverse else 1)
-    _check_columns(arrays["features"], raw / "node-feat.csv.gz", int(arrays["node_pointers"][-1]), graphs.VOCABULARY)
-    edges = arrays["edge_index"].shape[1]
-    _check_columns(arrays["edge_features"], raw / "edge-feat.csv.gz", edges, graphs.EDGE_VOCABULARY)
+    _check_columns(arrays["features"], raw / "node-feat.csv.gz", graphs.VOCABULARY)
+    _check_columns(arrays["edge_features"], raw / "edge-feat.csv.gz", graphs.EDGE_VOCABULARY)
     arrays["labels"] = _labels(raw / "graph-label.csv.gz", len(found), facts)
     arrays |= ogb_raw.split(path / parts, len(found))
     return Task(name, Kind.GRAPH, facts.objective, facts.metric, facts.outputs, arrays, graphs.molecule_info())
 
 
+def _check_rows(raw: Path, rows: Mapping[str, int]) -> None:
+    """Raises UserError where there are more or fewer nodes or edges than listed; OGB's reader would say nothing."""
+    graph_counts = set()
+    for what, files in (("node", ("node-feat",)), ("edge", ("edge", "edge-feat"))):
+        counts = ogb_raw.column(raw / f"num-{what}-list.csv.gz", ogb_raw.MOST)
+        graph_counts.add(len(counts))
+        for file in files:
+            found = rows[f"raw/{file}.csv.gz"]
+            if found != counts.sum():
+                says = f"num-{what}-list.csv.gz says {counts.sum()}"
+                raise UserError(f"{raw / f'{file}.csv.gz'}: has {found} {what}s, but {says}")
+    if len(graph_counts) > 1:
+        raise UserError(f"{raw / 'num-edge-list.csv.gz'}: must have as many rows as num-node-list.csv.gz")
+
+
 def _check_edges(arrays: dict[str, np.ndarray], raw: Path, directions: int) -> None:
-    """Raises UserError where an edge leaves its graph, or there are fewer edges than listed."""
+    """Raises UserError where an edge leaves its graph."""
     edge_index, nodes = arrays["edge_index"], arrays["node_pointers"]
-    expected = directions * int(ogb_raw.table(raw / "num-edge-list.csv.gz").sum())
-    if edge_index.shape[1] != expected:
-        raise UserError(
-            f"{raw / 'edge.csv.gz'}: has {edge_index.shape[1] // directions} edges, "
-            f"but num-edge-list.csv.gz says {expected // directions}"
-        )
     edges = np.diff(arrays["edge_pointers"])
     outside = (edge_index < np.repeat(nodes[:-1], edges)) | (edge_index >= np.repeat(nodes[1:], edges))
     if outside.any():
@@ -86,10 +95,10 @@ def _check_edges(arrays: dict[str, np.ndarray], raw: Path, directions: int) -> N
         )
 
 
-def _check_columns(values: np.ndarray, file: Path, rows: int, vocabulary: tuple[int, ...]) -> None:
-    """Raises UserError where categorical columns have other rows, columns or values than they should."""
-    if values.shape != (rows, len(vocabulary)):
-        raise UserError(f"{file}: has {values.shape} rows and columns, but ({rows}, {len(vocabulary)}) belong there")
+def _check_columns(values: np.ndarray, file: Path, vocabulary: tuple[int, ...]) -> None:
+    """Raises UserError where categorical columns have other columns or values than they should."""
+    if values.shape[1] != len(vocabulary):
+        raise UserError(f"{file}: has {values.shape[1]} columns, but {len(vocabulary)} belong there")
     if values.dtype.kind != "i" or (len(values) and (values.min() < 0 or (values.max(axis=0) >= vocabulary).any())):
         raise UserError(f"{file}: categories must be whole numbers from 0 to below {', '.join(map(str, vocabulary))}")
 

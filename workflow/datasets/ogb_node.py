@@ -88,11 +88,16 @@ def _load_homogeneous(path: Path, files: list[str], classes: int) -> Loaded:
     from ogb.io.read_graph_raw import read_csv_graph_raw
 
     raw = path / "raw"
+    rows = ogb_raw.rows(path, files)
+    if len(ogb_raw.column(raw / "num-node-list.csv.gz", ogb_raw.MOST)) != 1:
+        raise UserError(f"{raw / 'num-node-list.csv.gz'}: must hold one number")
     graph = ogb_raw.read(lambda: read_csv_graph_raw(str(raw)), path, files)[0]
     nodes = graph["num_nodes"]
     # Each part is dropped once it is used: ogbn-products has 62 million edges.
-    edges = ogb_raw.check_edges(graph.pop("edge_index"), raw / "edge.csv.gz", (nodes, nodes)).astype(np.int32)
-    features = ogb_raw.check_features(graph.pop("node_feat"), raw / "node-feat.csv.gz", nodes)
+    edges = graph.pop("edge_index")
+    edges = ogb_raw.check_edges(edges, raw / "edge.csv.gz", rows["raw/edge.csv.gz"], (nodes, nodes)).astype(np.int32)
+    features = graph.pop("node_feat")
+    features = ogb_raw.check_features(features, raw / "node-feat.csv.gz", rows["raw/node-feat.csv.gz"], nodes)
     pointers, sources = symmetric_csr(edges[0], edges[1], nodes)
     arrays = {
         "features": np.ascontiguousarray(features, np.float32),
@@ -107,23 +112,27 @@ def _load_heterogeneous(path: Path, files: list[str], classes: int) -> Loaded:
     from ogb.io.read_graph_raw import read_csv_heterograph_raw
 
     raw = path / "raw"
+    rows = ogb_raw.rows(path, files)
     graph = ogb_raw.read(lambda: read_csv_heterograph_raw(str(raw)), path, files)[0]
     counts = {kind: int(number) for kind, number in graph["num_nodes_dict"].items()}
+    if set(counts) != set(MAG_COUNTS) or not all(0 < number < ogb_raw.MOST for number in counts.values()):
+        raise UserError(f"{raw / 'num-node-dict.csv.gz'}: must hold the numbers of {', '.join(MAG_COUNTS)}")
     found = graph.pop("edge_index_dict")
     if set(found) != set(MAG_RELATIONS):
         raise UserError(f"{raw / 'triplet-type-list.csv.gz'}: must list {', '.join(map('___'.join, MAG_RELATIONS))}")
     arrays: dict[str, np.ndarray] = {}
     for triplet in MAG_RELATIONS:
         source, name, target = triplet
-        file = raw / "relations" / "___".join(triplet) / "edge.csv.gz"
-        edges = ogb_raw.check_edges(found.pop(triplet), file, (counts[source], counts[target])).astype(np.int32)
+        file = f"raw/relations/{'___'.join(triplet)}/edge.csv.gz"
+        ends = counts[source], counts[target]
+        edges = ogb_raw.check_edges(found.pop(triplet), path / file, rows[file], ends).astype(np.int32)
         if source == target:
             arrays |= relation("/".join(triplet), symmetric_csr(edges[0], edges[1], counts[source]))
         else:
-            arrays |= both_ways(source, name, target, edges, (counts[source], counts[target]))
+            arrays |= both_ways(source, name, target, edges, ends)
     papers = counts[TARGET]
-    file = raw / "node-feat" / TARGET / "node-feat.csv.gz"
-    features = ogb_raw.check_features(graph.pop("node_feat_dict")[TARGET], file, papers)
+    file = f"raw/node-feat/{TARGET}/node-feat.csv.gz"
+    features = ogb_raw.check_features(graph.pop("node_feat_dict").get(TARGET), path / file, rows[file], papers)
     arrays[f"features/{TARGET}"] = np.ascontiguousarray(features, np.float32)
     arrays["labels"] = ogb_raw.class_labels(raw / "node-label" / TARGET / "node-label.csv.gz", papers, classes)
     return arrays, _mag_info(counts, features.shape[1])

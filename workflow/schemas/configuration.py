@@ -12,8 +12,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from workflow.specs import Hyperparameters, Network, Strict, TrainingSettings
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,99}$")]
 
 
 class SeedsPerJob(Strict):
@@ -28,11 +28,13 @@ class Data(Strict):
 
     ogb_root: str | None = Field(
         None,
+        min_length=1,
         description="an existing folder of official OGB raw files, never written to; "
         "without it they are downloaded to `data/raw`",
     )
     planetoid_root: str | None = Field(
         None,
+        min_length=1,
         description="an existing folder of Planetoid raw files, never written to; "
         "without it they are downloaded to `data/raw`",
     )
@@ -74,7 +76,7 @@ class Student(Strict):
     ratios: list[Annotated[float, Field(gt=1, le=1_000_000)]] | None = Field(
         None, min_length=1, description="wanted compression ratios; the width is solved for each, to within 5 %"
     )
-    widths: list[Annotated[int, Field(ge=1)]] | None = Field(
+    widths: list[Annotated[int, Field(ge=1, le=1_000_000)]] | None = Field(
         None, min_length=1, description="widths, where no ratio is wanted"
     )
     larger_than_teacher: bool = Field(
@@ -123,14 +125,14 @@ class Experiment(Strict):
         if not value or not all(isinstance(label, str) for label in value):
             raise ValueError("must be a list of labels, or a mapping of labels to hyperparameters")
         if len(set(value)) < len(value):
-            raise ValueError(f"names '{next(v for v in value if value.count(v) > 1)}' twice")
+            raise ValueError(f"names {next(v for v in value if value.count(v) > 1)!r} twice")
         return dict.fromkeys(value)
 
     @field_validator("teachers")
     @classmethod
     def _distinct(cls, value: list[str]) -> list[str]:
         if len(set(value)) < len(value):
-            raise ValueError(f"names '{next(v for v in value if value.count(v) > 1)}' twice")
+            raise ValueError(f"names {next(v for v in value if value.count(v) > 1)!r} twice")
         return value
 
 
@@ -138,13 +140,16 @@ class Configuration(Strict):
     """The science of a run. Machine facts (cores, GPUs, cluster) live in profiles/."""
 
     title: str = Field(description="heading of the result page")
-    seeds: int = Field(ge=1, description="number of paired seeds; p-values are printed from 10 on")
-    first_seed: int = Field(0, ge=0, description="the first seed, e.g. to tune on seeds that are not reported")
+    seeds: int = Field(ge=1, le=10_000, description="number of paired seeds; p-values are printed from 10 on")
+    first_seed: int = Field(
+        0, ge=0, le=1_000_000_000, description="the first seed, e.g. to tune on seeds that are not reported"
+    )
     seeds_per_job: SeedsPerJob = Field(SeedsPerJob(), description="seeds that one process trains")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes the GPU where there is one")
     threads: int = Field(
         1,
         ge=1,
+        le=1024,
         description="CPU threads of one training process; numbers repeat bit for bit only at the same number",
     )
     time_limit: float | None = Field(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,15 +71,18 @@ def read() -> Measurements:
         UserError: the wheel is absent, another version, or not whole.
     """
     measured: dict[str, dict[int, float]] = {}
-    rows = 0
     for target, path in enumerate(_files()):
         try:
             with path.open(newline="") as lines:
                 for row in csv.DictReader(lines):
-                    measured.setdefault(row["smiles"], {})[target] = float(row["exp_mean [nM]"])
-                    rows += 1
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(f"{path}: not a MoleculeACE file ({error}); reinstall {PACKAGE}=={VERSION}") from error
+                    value = float(row["exp_mean [nM]"])
+                    if not 0 < value < math.inf:
+                        raise ValueError(f"a measurement of {value} nM")
+                    measured.setdefault(row["smiles"], {})[target] = value
+        except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path}: not a MoleculeACE file ({reason}); reinstall {PACKAGE}=={VERSION}") from error
+    rows = sum(len(values) for values in measured.values())
     if (rows, len(measured)) != (MEASUREMENTS, MOLECULES):
         raise UserError(
             f"{PACKAGE} holds {rows} measurements of {len(measured)} molecules, not {MEASUREMENTS} of {MOLECULES}; "

@@ -5,8 +5,9 @@ there. Downloads go through OGB's functions, files through its raw readers. What
 `processed/` folder and `split_dict.pt` (`torch.load` runs what it reads, and refuses them since torch 2.6), and the
 dataset classes, which ask questions on the terminal before a large download or another version.
 
-A dataset's folder (`ogbn_arxiv` …) is looked for under `settings["ogb_root"]`, which is only ever read, or else under
-`data/raw`, into which it is downloaded where it is absent or incomplete. A folder appears there at one stroke, whole.
+A dataset's folder (`ogbn_arxiv` …, or `ogbn_arxiv_pyg` and `ogbn_arxiv_dgl`, which OGB takes, too) is looked for under
+`settings["ogb_root"]`, which is only ever read, or else under `data/raw`, into which it is downloaded where it is
+absent or incomplete. A folder appears there at one stroke, whole.
 """
 
 from __future__ import annotations
@@ -24,21 +25,30 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from workflow.datasets.parts.files import most_complete, root
 from workflow.errors import UserError
 from workflow.task import SPLITS
 
-DEFAULT_ROOT = Path("data/raw")
+OLD_SUFFIXES = ("_pyg", "_dgl")
 DOWNLOAD_ATTEMPTS = 3
 SILENCE_SECONDS = 60
 REMEDY = "delete the dataset's folder to fetch it again, or restore the file"
-# What reading a file that is cut short, garbled or of another shape raises.
-BROKEN = (OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError, RuntimeWarning, AssertionError, zlib.error)
-WHOLE_NUMBERS = frozenset({"edge", "node-label", "num-node-list", "num-edge-list", *SPLITS})
-NUMBERS = frozenset({"node-feat", "edge-feat", "graph-label"})
+WHOLE_NUMBERS, NUMBERS = b"0123456789-,\r\n", b"0123456789-,\r\n+.eE"
+CONTENT = {
+    **dict.fromkeys(("node-label", "num-node-list", "num-edge-list", *SPLITS), (WHOLE_NUMBERS, 1)),
+    "edge": (WHOLE_NUMBERS, 2),
+    "node-feat": (NUMBERS, None),
+    "edge-feat": (NUMBERS, None),
+}
+"""What files of these names are made of, and their columns where these are the same for all datasets."""
+MOST = 2**31 - 1
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Result = TypeVar("Result")
 
@@ -74,17 +84,16 @@ def folder(name: str, meta: dict[str, str], files: list[str], settings: Mapping[
     """
     wanted = [f"RELEASE_v{meta['version']}.txt", *files]
     given = settings.get("ogb_root")
-    path = Path(given or DEFAULT_ROOT).expanduser() / name.replace("-", "_")
-    missing = _missing(path, wanted)
+    path = root(given) / name.replace("-", "_")
+    places = [path, *(path.with_name(path.name + suffix) for suffix in OLD_SUFFIXES)]
+    found, missing = most_complete(places, wanted)
     if missing and given:
-        raise UserError(f"{path / missing[0]} is missing; `ogb_root` must hold OGB's own files (unset: download)")
+        expected = " or ".join(map(str, places))
+        raise UserError(f"{found / missing[0]} is missing; `ogb_root` must hold OGB's own files in {expected}")
     if missing:
         _download(meta, wanted, path)
-    return path
-
-
-def _missing(path: Path, files: list[str]) -> list[str]:
-    return [file for file in files if not (path / file).is_file()]
+        return path
+    return found
 
 
 def _download(meta: dict[str, str], wanted: list[str], path: Path) -> None:
@@ -103,7 +112,7 @@ def _download(meta: dict[str, str], wanted: list[str], path: Path) -> None:
                     raise KeyboardInterrupt from error
                 reason = _one_line(error)
                 continue
-            missing = _missing(found, wanted)
+            missing = most_complete([found], wanted)[1]
             if not missing:
                 if path.exists():
                     shutil.rmtree(path)
@@ -124,6 +133,41 @@ def _timeout() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
+def rows(path: Path, files: list[str]) -> dict[str, int]:
+    """Rows of each file of numbers in a dataset's folder.
+
+    OGB's readers take what they are given: they drop rows that no list counts, and round fractions down.
+
+    Raises:
+        UserError: a file is broken, has another number of columns than belongs there, or something beside numbers.
+    """
+    found = {}
+    for file in files:
+        content = CONTENT.get(Path(file).name.removesuffix(".csv.gz"))
+        if content:
+            found[file] = _rows(path / file, *content)
+    return found
+
+
+def _rows(path: Path, allowed: bytes, columns: int | None) -> int:
+    count, last = 0, b"\n"
+    try:
+        with gzip.open(path) as file:
+            first = len(file.readline().split(b","))
+            file.seek(0)
+            while text := file.read(1 << 24):
+                if text.translate(None, allowed):
+                    kind = "whole numbers" if allowed == WHOLE_NUMBERS else "numbers"
+                    raise UserError(f"{path}: has entries that are not {kind}; {REMEDY}")
+                count += text.count(b"\n")
+                last = text
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: cut short or not a .csv.gz file ({_one_line(error)}); {REMEDY}") from error
+    if columns not in (None, first):
+        raise UserError(f"{path}: has {first} columns, but {columns} belong there")
+    return count + (not last.endswith(b"\n"))
+
+
 def read(reader: Callable[[], Result], path: Path, files: list[str]) -> Result:
     """Calls one of OGB's readers, without its chatter.
 
@@ -134,29 +178,27 @@ def read(reader: Callable[[], Result], path: Path, files: list[str]) -> Result:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)  # an empty entry cast to an integer, of whatever value
             return reader()
-    except BROKEN as error:
+    except Exception as error:  # of a broken file a reader can raise anything
         for file in files:
-            _check_file(path / file)
+            if (path / file).suffix == ".gz":
+                _frame(path / file)
         raise UserError(f"{path}: OGB's reader failed: {_one_line(error)}") from error
 
 
-def _check_file(path: Path) -> None:
-    """Raises UserError where a `.csv.gz` file cannot be unpacked or parsed."""
+def _frame(path: Path) -> DataFrame:
+    """A headerless `.csv.gz` file; raises UserError where it cannot be unpacked or parsed, or lacks whole numbers."""
     import pandas as pd
 
-    if path.suffix != ".gz":
-        return
     try:
-        with gzip.open(path) as file:
-            while file.read(1 << 24):
-                pass
-        frame = pd.read_csv(path, header=None)
-    except BROKEN as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of columns of several types, which are refused below
+            frame = pd.read_csv(path, compression="gzip", header=None)
+    except Exception as error:  # of a broken file pandas can raise anything
         raise UserError(f"{path}: cut short or not a .csv.gz file ({_one_line(error)}); {REMEDY}") from error
-    kinds = {"iu": WHOLE_NUMBERS, "iuf": NUMBERS}
-    for allowed, names in kinds.items():
-        if path.name.removesuffix(".csv.gz") in names and not all(kind.kind in allowed for kind in frame.dtypes):
-            raise UserError(f"{path}: has entries that are not {'whole ' * (allowed == 'iu')}numbers; {REMEDY}")
+    allowed = CONTENT.get(path.name.removesuffix(".csv.gz"), (NUMBERS, None))[0]
+    if allowed == WHOLE_NUMBERS and not all(kind.kind in "iu" for kind in frame.dtypes):
+        raise UserError(f"{path}: has entries that are not whole numbers; {REMEDY}")
+    return frame
 
 
 def _one_line(error: BaseException) -> str:
@@ -169,15 +211,25 @@ def table(path: Path) -> np.ndarray:
     Raises:
         UserError: the file is broken or has other things than numbers.
     """
-    import pandas as pd
-
-    try:
-        values = pd.read_csv(path, compression="gzip", header=None).to_numpy()
-    except BROKEN as error:
-        raise UserError(f"{path}: cut short or not a .csv.gz file ({_one_line(error)}); {REMEDY}") from error
+    values: np.ndarray = _frame(path).to_numpy()
     if values.dtype.kind not in "iuf":
         raise UserError(f"{path}: has entries that are not numbers; {REMEDY}")
     return values
+
+
+def column(path: Path, bound: int) -> np.ndarray:
+    """The whole numbers [rows] int64 of a file of one column.
+
+    Raises:
+        UserError: as `table`, and for several columns, or a number that does not lie in 0 to below `bound`.
+    """
+    values = table(path)
+    if values.shape[1] != 1:
+        raise UserError(f"{path}: has {values.shape[1]} columns, but 1 belongs there")
+    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= bound:
+        found = f"{values.min()}..{values.max()}"
+        raise UserError(f"{path}: must hold whole numbers in 0..{bound - 1}, found {found}")
+    return values[:, 0].astype(np.int64)
 
 
 def split(path: Path, units: int) -> dict[str, np.ndarray]:
@@ -186,14 +238,7 @@ def split(path: Path, units: int) -> dict[str, np.ndarray]:
     Raises:
         UserError: a file is broken, or names an item beyond the `units` there are.
     """
-    parts = {}
-    for part in SPLITS:
-        file = path / f"{part}.csv.gz"
-        ids = table(file)[:, 0]
-        if ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= units:
-            raise UserError(f"{file}: must hold whole numbers in 0..{units - 1}, found {ids.min()}..{ids.max()}")
-        parts[f"split/{part}"] = ids.astype(np.int64)
-    return parts
+    return {f"split/{part}": column(path / f"{part}.csv.gz", units) for part in SPLITS}
 
 
 def class_labels(file: Path, units: int, classes: int) -> np.ndarray:
@@ -202,42 +247,42 @@ def class_labels(file: Path, units: int, classes: int) -> np.ndarray:
     Raises:
         UserError: another number of rows, or a label that is no class.
     """
-    labels = table(file)[:, 0]
+    labels = column(file, classes)
     if len(labels) != units:
         raise UserError(f"{file}: has {len(labels)} rows, but there are {units} nodes")
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
-        raise UserError(
-            f"{file}: labels must be whole numbers in 0..{classes - 1}, found {labels.min()}..{labels.max()}"
-        )
-    return labels.astype(np.int64)
+    return labels
 
 
-def check_features(features: np.ndarray | None, file: Path, units: int) -> np.ndarray:
+def check_features(features: np.ndarray | None, file: Path, rows: int, units: int) -> np.ndarray:
     """The features as they are.
+
+    Args:
+        rows: of the file.
 
     Raises:
         UserError: there are none, another number of rows, or values that are not finite.
     """
-    if features is None or len(features) != units:
-        raise UserError(f"{file}: has {0 if features is None else len(features)} rows, but there are {units} nodes")
+    if features is None or not len(features) == rows == units:
+        raise UserError(f"{file}: has {rows} rows, but there are {units} nodes")
     if features.dtype.kind == "f" and not np.isfinite(features).all():
         row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
         raise UserError(f"{file}: row {row} has values that are not finite")
     return features
 
 
-def check_edges(edges: np.ndarray, file: Path, counts: tuple[int, int]) -> np.ndarray:
+def check_edges(edges: np.ndarray, file: Path, rows: int, counts: tuple[int, int]) -> np.ndarray:
     """The edges [2, E] as they are.
 
     Args:
+        rows: of the file.
         counts: nodes of the types at the two ends.
 
     Raises:
         UserError: fewer or more edges than `num-edge-list` says, or an edge beyond the nodes.
     """
-    expected = int(table(file.with_name("num-edge-list.csv.gz")).sum())
-    if edges.shape[1] != expected:
-        raise UserError(f"{file}: has {edges.shape[1]} edges, but num-edge-list.csv.gz says {expected}")
+    expected = int(column(file.with_name("num-edge-list.csv.gz"), MOST).sum())
+    if not edges.shape[1] == rows == expected:
+        raise UserError(f"{file}: has {rows} edges, but num-edge-list.csv.gz says {expected}")
     for end, count in zip(edges, counts, strict=True):
         if len(end) and (end.min() < 0 or end.max() >= count):
             raise UserError(f"{file}: an edge names node {int(end.max())} or a negative one, but there are {count}")

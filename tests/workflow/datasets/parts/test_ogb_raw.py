@@ -137,5 +137,5 @@ def test_an_interrupt_is_not_retried(empty: Path, monkeypatch: pytest.MonkeyPatc
 def test_gzip_of_text_is_not_mistaken_for_numbers(tmp_path: Path) -> None:
     path = tmp_path / "train.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n"))
-    with pytest.raises(UserError, match=r"train\.csv\.gz: has entries that are not numbers"):
+    with pytest.raises(UserError, match=r"train\.csv\.gz: has entries that are not whole numbers"):
         ogb_raw.table(path)
