@@ -13,7 +13,7 @@ UPGRADE ?=
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
-.PHONY: reproduce test paper bench lint format lock clean
+.PHONY: reproduce test test-crash test-soak paper bench lint format lock clean
 
 reproduce: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -24,6 +24,13 @@ paper: .venv/ready
 # A worker takes whole files, so that what the tests of a file share is made once. (Marked groups are no longer heeded.)
 test: .venv/ready lint
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=$(COVERAGE))
+
+# Longer forms of tests that `make test` runs in short.
+test-crash: .venv/ready
+	ABKD_KILLS=30 $(BIN)/python -m pytest -q -s tests/test_crash.py
+
+test-soak: .venv/ready
+	ABKD_SOAK=2000 $(BIN)/python -m pytest -q -s tests/test_soak.py
 
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks $(PARTS)

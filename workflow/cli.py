@@ -51,6 +51,8 @@ def _collect(arguments: argparse.Namespace) -> None:
     from workflow.steps.collect import collect
 
     run = Run(configuration.load(arguments.config), str(arguments.config))
+    if not run.busy():
+        Path(run.config_file).unlink()  # or the next run could take these tables for finished ones
     collect(run, unfinished=True)
     build.write(Path(run.results), run.report_settings)
     print(build.summary(Path(run.results)))

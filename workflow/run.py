@@ -77,7 +77,7 @@ class Run:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
 
-    def _busy(self) -> bool:
+    def busy(self) -> bool:
         """Whether another process works on the run: a look at a changed configuration must not change what it reads."""
         file = Path(self.results) / ".lock"
         if not file.exists():
@@ -223,7 +223,7 @@ class Run:
     def _kept(self, name: str, value: Any) -> str:
         file = planning.CACHE / f"{self.name}.{name}.json"
         text = json.dumps(value, indent=1) + "\n"
-        if not file.exists() or (file.read_text(encoding="utf-8") != text and not self._busy()):
+        if not file.exists() or (file.read_text(encoding="utf-8") != text and not self.busy()):
             write_text(file, text)
         return str(file)
 

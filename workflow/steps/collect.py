@@ -33,6 +33,8 @@ def main() -> None:
     parser.add_argument("--unfinished", action="store_true", help="take what there is; the rest is rows `missing`")
     arguments = parser.parse_args()
     told = read_json(arguments.config)
+    if arguments.unfinished:
+        arguments.config.unlink()  # is written anew by the next run, which then collects anew
     collect(Run(complete(told["config"], told["where"]), told["where"]), arguments.unfinished)
 
 

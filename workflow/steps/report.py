@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from reports import build
-from workflow.errors import command
+from workflow.errors import UserError, command
 from workflow.files import read_json
 
 
@@ -17,7 +17,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="results/NAME")
     parser.add_argument("settings", type=Path, help="the file that `workflow.run.Run.settings_file` has written")
     arguments = parser.parse_args()
-    build.write(arguments.folder, read_json(arguments.settings)["settings"])
+    try:
+        build.write(arguments.folder, read_json(arguments.settings)["settings"])
+    except ValueError as error:
+        raise UserError(f"{arguments.folder}: {error}") from error
 
 
 if __name__ == "__main__":

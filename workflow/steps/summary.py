@@ -19,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results/NAME")
     folder = parser.parse_args().folder
-    print(f"\n{len(list(folder.rglob('rows.json')))} training jobs")
+    print()
     if not (folder / build.SETTINGS_COPY).exists():
         print("no tables or page yet: the run stopped before `report`")
         return
