@@ -3,7 +3,6 @@ is `snakemake --configfile config/NAME.yaml`. Results land in results/NAME/."""
 
 import gc
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -33,16 +32,16 @@ if LOCAL:
         if name not in workflow.global_resources:
             workflow.register_resource(name, total)
 
-BIN = shlex.quote(str(Path(sys.executable).parent))
 # Jobs run in the Python that runs Snakemake, whether or not its environment is activated, and end with it.
 # A cluster's jobs do not share a machine, so they need no server to fork from.
 # The plan is told here, because a job need not run again when another part of the plan changes.
-ENVIRONMENT = (
+os.environ |= (
     environment.JOB_ENVIRONMENT
-    | {environment.PLAN: RUN.plan_file}
+    | {environment.PLAN: str(RUN.plan_file)}
     | ({environment.ORCHESTRATOR: str(os.getpid()), environment.GPUS: str(GPUS)} if LOCAL else {environment.COLD: "1"})
 )
-shell.prefix(f"export {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())} PATH={BIN}:$PATH; ")
+folders = [Path(sys.executable).parent, Path(workflow.basedir) / "workflow" / "bin"]
+os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
 
 
 wildcard_constraints:
@@ -79,4 +78,4 @@ onsuccess:
 onerror:
     shell("python -m workflow.steps.collect {RUN.config_file} --unfinished || true")
     shell("python -m workflow.steps.report {RESULTS} {RUN.settings_file} || true")
-    shell("python -m workflow.steps.summary {RESULTS} || true")
+    shell("python -m workflow.steps.summary {RESULTS} --goes-on {RUN.where:q} || true")

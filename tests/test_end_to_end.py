@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from reports.rows import MEASUREMENT_COLUMNS, RUN_COLUMNS
-from tests.checkouts import ROOT, copy_code, snakemake
+from tests.checkouts import ROOT, call, copy_code, snakemake
 from tests.workflow.datasets.ogb_layout import shared_data
 from workflow.config import load
 
@@ -158,8 +158,23 @@ def test_all_files_are_there(smoke):
 
 
 def test_a_second_run_has_nothing_to_do(smoke):
-    answer = snakemake(smoke.parents[1], "-n", "--configfile", "config/smoke.yaml")
-    assert "Nothing to be done" in answer.stdout + answer.stderr
+    """However the configuration is named: `make reproduce` names its file, a bare `snakemake` finds it."""
+    folder = smoke.parents[1]
+    for name in ("config/smoke.yaml", str(folder / "config" / "smoke.yaml")):
+        answer = snakemake(folder, "-n", "--configfile", name)
+        assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def test_rows_are_those_of_a_training_made_anew(smoke):
+    answer = call(smoke.parents[1], "workflow.steps.verify", "results/smoke", "--sample", "4")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "4 of 4 rows are the same; largest difference 0" in answer.stdout
+
+
+def test_a_run_in_another_folder(checkout, tmp_path):
+    answer = snakemake(checkout, "-n", "--directory", str(tmp_path), "--configfile", "config/smoke.yaml")
+    assert jobs(answer)["prepare"] == 3
+    assert (tmp_path / ".snakemake").exists()
 
 
 def test_more_seeds_and_methods_run_only_what_is_new(smoke):

@@ -133,6 +133,7 @@ def test_what_cannot_be_prepared_leaves_a_page_of_the_rest(checkout, tmp_path):
     again = snakemake(checkout, "-n", "--configfile", "config/half.yaml")
     assert re.search(r"^collect +1$", again.stdout, flags=re.M), "an unfinished page passes for a finished one"
     assert "results/half/index.html" in answer.stdout and "missing" in answer.stdout
+    assert "to go on: snakemake --configfile config/half.yaml" in answer.stdout
 
 
 def test_a_lost_memory_of_snakemake_changes_no_number(checkout):

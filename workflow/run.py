@@ -246,10 +246,10 @@ class Run:
         }
 
 
-def from_here(path: str) -> str:
+def from_here(path: str | Path) -> str:
     """A file's path as seen from this folder, if it lies below it: a moved checkout must not look like another one."""
     here, file = Path.cwd(), Path(path).absolute()
-    return str(file.relative_to(here)) if file.is_relative_to(here) else path
+    return str(file.relative_to(here)) if file.is_relative_to(here) else str(path)
 
 
 def machine_memory_mb() -> int:

@@ -14,5 +14,5 @@ rule prepare:
     message:
         "preparing {wildcards.dataset}"
     shell:
-        "python -m workflow.steps.prepare {wildcards.dataset} $(dirname {output}) "
-        "--settings {params.settings:q} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "logged {log} python -m workflow.steps.prepare {wildcards.dataset} $(dirname {output}) "
+        "--settings {params.settings:q}"

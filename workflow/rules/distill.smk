@@ -20,6 +20,6 @@ rule distill:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "
         "seeds {wildcards.seeds}"
     shell:
-        "python -m workflow.job workflow.steps.train {params.key} $(dirname {output}) --seeds {wildcards.seeds} "
-        "--plan $ABKD_PLAN --task $(dirname {input.task}) --teacher {params.teacher} {params.options} "
-        "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "logged {log} python -m workflow.job workflow.steps.train {params.key} $(dirname {output}) "
+        "--seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) "
+        "--teacher {params.teacher} {params.options}"

@@ -17,5 +17,5 @@ rule measure:
     message:
         "measuring all networks on {wildcards.dataset}"
     shell:
-        "python -m workflow.steps.measure --plan $ABKD_PLAN --task $(dirname {input.task}) "
-        "--output {output} {params.options} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "logged {log} python -m workflow.steps.measure --plan $ABKD_PLAN --task $(dirname {input.task}) "
+        "--output {output} {params.options}"

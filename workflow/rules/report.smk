@@ -19,7 +19,7 @@ rule collect:
     message:
         "collecting {RUN.name}"
     shell:
-        "python -m workflow.steps.collect {input.config} > {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "logged {log} python -m workflow.steps.collect {input.config}"
 
 
 rule report:
@@ -38,5 +38,4 @@ rule report:
     message:
         "writing tables, figures and {output.page}"
     shell:
-        "python -m workflow.steps.report $(dirname {output.page}) {input.settings} "
-        "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "logged {log} python -m workflow.steps.report $(dirname {output.page}) {input.settings}"

@@ -17,6 +17,5 @@ rule teach:
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
     shell:
-        "python -m workflow.job workflow.steps.train {wildcards.dataset}/{wildcards.teacher} $(dirname {output}) "
-        "--seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) {params.options} "
-        "> {log} 2>&1 || {{ tail -n 5 {log} >&2; exit 1; }}"
+        "logged {log} python -m workflow.job workflow.steps.train {wildcards.dataset}/{wildcards.teacher} "
+        "$(dirname {output}) --seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) {params.options}"

@@ -18,7 +18,9 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results/NAME")
-    folder = parser.parse_args().folder
+    parser.add_argument("--goes-on", metavar="CONFIG", help="the configuration of a run that has not come to its end")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
     print()
     if not (folder / build.SETTINGS_COPY).exists():
         print("no tables or page yet: the run stopped before `report`")
@@ -27,6 +29,9 @@ def main() -> None:
         print(build.summary(folder))
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
+    if arguments.goes_on:
+        print(f"to go on: snakemake --configfile {arguments.goes_on}; to train failed rows again, too: ", end="")
+        print(f"abkd-bench retry {arguments.goes_on}")
 
 
 if __name__ == "__main__":
