@@ -59,6 +59,7 @@ def _facts(title: str, molecules: int, scaffolds: int, fragments: int) -> Facts:
         title,
         info=info,
         embedded=True,
+        memory_mb=2000,
     )
 
 

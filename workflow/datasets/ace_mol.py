@@ -28,6 +28,7 @@ _SHARED: dict[str, Any] = {
     "features": len(graphs.VOCABULARY),
     "info": graphs.molecule_info(),
     "embedded": True,
+    "memory_mb": 2000,
 }
 NAMES = {
     "ace-mol": Facts(title="ACE molecules", **_SHARED),

@@ -24,6 +24,7 @@ _SHARED: dict[str, Any] = {
     "features": similarity.DIMENSIONS,
     "info": _INFO,
     "embedded": True,
+    "memory_mb": 2000,
 }
 NAMES = {
     "ace-sim": Facts(title="ACE similarity", **_SHARED),

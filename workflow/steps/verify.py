@@ -55,10 +55,14 @@ def run_of(folder: Path) -> Run:
     return Run(complete(stated, where), where)
 
 
-def verify(folder: Path, sample: int, seed: int) -> list[Agreement]:
+def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> list[Agreement]:
     """Trains `sample` of the published rows anew, in a folder that is then removed.
 
     A cell learns from the teacher of the run; teachers are sampled as cells are.
+
+    Args:
+        seed: of the choice.
+        threads: of these trainings; None for those of the run.
 
     Raises:
         UserError: the folder holds no run, or the records behind its rows are gone or of other code.
@@ -72,13 +76,13 @@ def verify(folder: Path, sample: int, seed: int) -> list[Agreement]:
     chosen = random.Random(seed).sample(trainings, min(sample, len(trainings)))
     found = []
     for number, training in enumerate(chosen, 1):
-        one = _anew(run, training, published)
+        one = _anew(run, training, published, threads or run.threads)
         found.append(one)
         print(f"{number}/{len(chosen)} {one.name}: {'same' if one.same else f'differs by {one.difference:g}'}")
     return found
 
 
-def _anew(run: Run, training: Training, published: pd.DataFrame) -> Agreement:
+def _anew(run: Run, training: Training, published: pd.DataFrame, threads: int) -> Agreement:
     from workflow.training.block import Block, Place
 
     old = training.row
@@ -92,7 +96,7 @@ def _anew(run: Run, training: Training, published: pd.DataFrame) -> Agreement:
             task=Path(run.task(spec.dataset)).parent,
             output=Path(temporary),
             device=run.config.device,
-            threads=run.threads,
+            threads=threads,
             teacher=teacher,
             keep_weights=False,
         )
@@ -111,12 +115,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="results/NAME")
     parser.add_argument("--sample", type=int, default=20, help="rows to train anew")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of rows")
+    parser.add_argument("--threads", type=int, help="of these trainings, to see how far another number changes scores")
     parser.add_argument("--tolerance", type=float, default=0.0, help="difference of scores that is not an error")
 
 
 def call(arguments: argparse.Namespace) -> None:
     """Raises UserError where rows differ by more than the tolerance."""
-    found = verify(arguments.folder, arguments.sample, arguments.seed)
+    found = verify(arguments.folder, arguments.sample, arguments.seed, arguments.threads)
     worst = max(one.difference for one in found)
     print(f"{sum(one.same for one in found)} of {len(found)} rows are the same; largest difference {worst:g}")
     wrong = [one for one in found if one.published != one.anew or not one.difference <= arguments.tolerance]
