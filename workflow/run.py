@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from workflow import catalog, gpus, identity, sources
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
-from workflow.files import digest, write_text
+from workflow.files import digest, read_json, write_json
 from workflow.schemas.configuration import Configuration
 from workflow.specs import MethodFacts
 
@@ -220,11 +221,17 @@ class Run:
         """The same for `report`."""
         return self._kept("report", {"settings": self.report_settings, "code": sources.digest("report")})
 
-    def _kept(self, name: str, value: Any) -> str:
+    def _kept(self, name: str, value: dict[str, Any]) -> str:
+        """A file with a value, written where that has changed or the file is gone.
+
+        It also holds when: Snakemake takes a newer file for unchanged where its content is that of an earlier run.
+        """
         file = planning.CACHE / f"{self.name}.{name}.json"
-        text = json.dumps(value, indent=1) + "\n"
-        if not file.exists() or (file.read_text(encoding="utf-8") != text and not self.busy()):
-            write_text(file, text)
+        known = json.loads(json.dumps(value))
+        if not file.exists() or (
+            {**read_json(file), "written": None} != {**known, "written": None} and not self.busy()
+        ):
+            write_json(file, {**known, "written": time.time_ns()})
         return str(file)
 
     @property

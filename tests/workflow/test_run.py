@@ -145,6 +145,10 @@ def test_a_kept_file_is_renewed_only_by_a_change(here):
     written = [(file, Path(file).stat().st_mtime_ns) for file in (first.config_file, first.settings_file)]
     again = run_of()
     assert [(file, Path(file).stat().st_mtime_ns) for file in (again.config_file, again.settings_file)] == written
+    Path(again.config_file).unlink()
+    before = Path(run_of().config_file).read_text()
+    Path(again.config_file).unlink()
+    assert Path(run_of().config_file).read_text() != before, "Snakemake would take it for unchanged"
     other = run_of("title", "Another")
     assert Path(other.settings_file).stat().st_mtime_ns > written[1][1]
 
