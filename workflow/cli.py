@@ -47,13 +47,16 @@ def _report(arguments: argparse.Namespace) -> None:
 def _collect(arguments: argparse.Namespace) -> None:
     from reports import build
     from workflow import config as configuration
+    from workflow.files import read_json
     from workflow.run import Run
     from workflow.steps.collect import collect
 
     run = Run(configuration.load(arguments.config), str(arguments.config))
+    file = Path(run.config_file)
+    planned = read_json(file)["written"]
     if not run.busy():
-        Path(run.config_file).unlink()  # or the next run could take these tables for finished ones
-    collect(run, unfinished=True)
+        file.unlink()  # or the next run could take these tables for finished ones
+    collect(run, unfinished=True, planned=planned)
     build.write(Path(run.results), run.report_settings)
     print(build.summary(Path(run.results)))
 

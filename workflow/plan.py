@@ -37,19 +37,25 @@ def cached(config: Configuration, where: str) -> tuple[Plan, Path]:
         UserError: something that cannot run; see `build`.
     """
     file = CACHE / f"{digest([config.model_dump(exclude_unset=True), sources.digest('plan')])}.json"
-    if not file.exists():
-        answer = subprocess.run(
-            [sys.executable, "-m", "workflow.plan", where],
-            input=config.model_dump_json(exclude_unset=True),
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=False,
-        )
-        if answer.returncode:
-            raise UserError(answer.stderr.strip().splitlines()[-1].removeprefix("error: "))
-        write_text(file, answer.stdout)
-    return Plan.model_validate_json(file.read_text(encoding="utf-8")), file
+    with contextlib.suppress(OSError, ValueError):  # none yet, or not whole
+        return Plan.model_validate_json(file.read_text(encoding="utf-8")), file
+    return _planned(config, where, file), file
+
+
+def _planned(config: Configuration, where: str, file: Path) -> Plan:
+    """Plans in a process of its own, and keeps the answer."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "workflow.plan", where],
+        input=config.model_dump_json(exclude_unset=True),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    if answer.returncode:
+        raise UserError(answer.stderr.strip().splitlines()[-1].removeprefix("error: "))
+    write_text(file, answer.stdout)
+    return Plan.model_validate_json(answer.stdout)
 
 
 def read_spec(file: Path, key: str) -> TeacherSpec | CellSpec:

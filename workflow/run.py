@@ -7,8 +7,8 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from workflow import catalog, gpus, identity, sources
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
-from workflow.files import digest, read_json, write_json
+from workflow.files import digest, read_json, write_text
 from workflow.schemas.configuration import Configuration
 from workflow.specs import MethodFacts
 
@@ -227,11 +227,14 @@ class Run:
         It also holds when: Snakemake takes a newer file for unchanged where its content is that of an earlier run.
         """
         file = planning.CACHE / f"{self.name}.{name}.json"
-        known = json.loads(json.dumps(value))
-        if not file.exists() or (
-            {**read_json(file), "written": None} != {**known, "written": None} and not self.busy()
-        ):
-            write_json(file, {**known, "written": time.time_ns()})
+        text = json.dumps(value)  # not sorted: tables keep the order of the methods
+        try:
+            known = json.dumps(read_json(file)["value"])
+        except (OSError, ValueError, KeyError):
+            known = ""
+        if not known or (known != text and not self.busy()):
+            written = datetime.now(UTC).isoformat()
+            write_text(file, json.dumps({"written": written, "value": value}, indent=1) + "\n")
         return str(file)
 
     @property

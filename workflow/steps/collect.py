@@ -35,13 +35,16 @@ def main() -> None:
     told = read_json(arguments.config)
     if arguments.unfinished:
         arguments.config.unlink()  # is written anew by the next run, which then collects anew
-    collect(Run(complete(told["config"], told["where"]), told["where"]), arguments.unfinished)
+    stated = told["value"]
+    run = Run(complete(stated["config"], stated["where"]), stated["where"])
+    collect(run, arguments.unfinished, told["written"])
 
 
-def collect(run: Run, unfinished: bool) -> None:
+def collect(run: Run, unfinished: bool, planned: str) -> None:
     """Writes the tidy files of a run.
 
     Args:
+        planned: when its configuration was written down; a page of the same numbers is made anew where that changes.
         unfinished: whether trainings without a record become rows "missing".
 
     Raises:
@@ -73,7 +76,7 @@ def collect(run: Run, unfinished: bool) -> None:
     for frame, name in ((curves, "curves"), (attention, "attention"), (runs, "runs")):
         with replacing(results / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
-    write_json(results / "provenance.json", anonymous(provenance(run, ledger, runs)))
+    write_json(results / "provenance.json", anonymous({**provenance(run, ledger, runs), "planned": planned}))
     print(f"{len(runs)} rows in {results}/runs.parquet")
 
 

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("settings", type=Path, help="the file that `workflow.run.Run.settings_file` has written")
     arguments = parser.parse_args()
     try:
-        build.write(arguments.folder, read_json(arguments.settings)["settings"])
+        build.write(arguments.folder, read_json(arguments.settings)["value"]["settings"])
     except ValueError as error:
         raise UserError(f"{arguments.folder}: {error}") from error
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from reports.rows import Row
-from workflow.files import write_json, write_text
+from workflow.files import code_digest, write_json, write_text
 from workflow.identity import Basis
 from workflow.specs import Strict
 
@@ -137,8 +137,11 @@ class Records:
         self.checkpoint(seed).unlink(missing_ok=True)
 
     def finish(self, block: str, records: list[Record]) -> None:
-        """Says that a block is done."""
-        write_json(self.marker(block), {str(record.row.seed): record.row.status for record in records})
+        """Says that a block is done, and how: Snakemake takes a newer file of the same content for unchanged."""
+        done = {
+            str(r.row.seed): {"status": r.row.status, "record": code_digest([self.file(r.row.seed)])} for r in records
+        }
+        write_json(self.marker(block), done)
 
     def begin(self, seed: int, killed: bool) -> int:
         """Notes that a training begins.

@@ -55,7 +55,7 @@ class Tiny:
         if not unfinished:
             for file in self.run.all_measurements:
                 write_text(file, "[]")
-        collect(self.run, unfinished)
+        collect(self.run, unfinished, "today")
         return pd.read_parquet(Path(self.run.results) / "runs.parquet")
 
 

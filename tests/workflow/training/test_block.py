@@ -160,6 +160,18 @@ def test_a_larger_block_takes_over_a_smaller_one(taught, monkeypatch):
     assert large[:2] == small
 
 
+def test_the_marker_of_a_block_tells_its_records(taught):
+    """Snakemake compares contents: what is trained anew must not pass for what was there."""
+    records = Records(taught.folder / "cell")
+    taught.distill(cell("kd"))
+    first = records.marker("0-1").read_text()
+    taught.distill(cell("kd"))
+    assert records.marker("0-1").read_text() == first, "taken over, and yet another content"
+    records.forget(1)
+    taught.distill(cell("kd"))
+    assert records.marker("0-1").read_text() != first
+
+
 def test_a_damaged_record_is_trained_anew(taught, monkeypatch, capsys):
     before = taught.distill(cell("kd"), seeds=(0, 1))
     file = Records(taught.folder / "cell").file(1)
