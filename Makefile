@@ -13,7 +13,7 @@ UPGRADE ?=
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
-.PHONY: reproduce test test-crash test-soak paper bench lint format lock clean
+.PHONY: reproduce test test-slurm test-crash test-soak paper bench lint format lock clean
 
 reproduce: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -31,6 +31,10 @@ test-crash: .venv/ready
 
 test-soak: .venv/ready
 	ABKD_SOAK=2000 $(BIN)/python -m pytest -q -s tests/test_soak.py
+
+# As root on Debian: sets a SLURM of one node up and takes it down again, docs/clusters.md. No part of `make test`.
+test-slurm: .venv/ready
+	$(BIN)/python -m tests.slurm
 
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks $(PARTS)

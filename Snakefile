@@ -27,6 +27,8 @@ RESULTS = RUN.results
 LOCAL = workflow.nodes is None and not workflow.remote_exec
 MEMORY_MB = machine_memory_mb() if LOCAL else None
 GPUS = gpus.count() if LOCAL and RUN.gpus else 0
+# What a rule asks for to be alone on a machine; a cluster's profile says so in its own way.
+CORES = workflow.cores if LOCAL else 1
 if LOCAL:
     for name, total in {"mem_mb": MEMORY_MB, "gpu": max(GPUS, 1)}.items():
         if name not in workflow.global_resources:
@@ -42,6 +44,13 @@ os.environ |= (
 )
 folders = [Path(sys.executable).parent, Path(workflow.basedir) / "workflow" / "bin"]
 os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+
+
+# Of a cluster's run: the nodes often have no network, and a table takes less time than its way through the queue.
+localrules:
+    prepare,
+    collect,
+    report,
 
 
 wildcard_constraints:

@@ -5,7 +5,7 @@ rule prepare:
         "logs/prepare/{dataset}.log",
     conda:
         "../envs/python.yaml"
-    threads: workflow.cores
+    threads: CORES
     resources:
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
     params:

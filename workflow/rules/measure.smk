@@ -8,7 +8,7 @@ rule measure:
         f"logs/{RUN.name}/measure/{{dataset}}~{{identity}}.log",
     conda:
         "../envs/python.yaml"
-    threads: workflow.cores
+    threads: CORES
     resources:
         gpu=RUN.gpus,
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
