@@ -25,6 +25,8 @@ RUN = Run.of(config, workflow.configfiles[-1])
 RESULTS = RUN.results
 # Whether jobs run on this machine, beside each other. A cluster counts jobs (nodes) and grants memory and GPUs itself.
 LOCAL = workflow.nodes is None and not workflow.remote_exec
+if not LOCAL and RUN.config.device == "auto":
+    sys.exit(f"error: {RUN.where}: device: auto would be another one on every node of a cluster; allowed: cpu, cuda")
 MEMORY_MB = machine_memory_mb() if LOCAL else None
 GPUS = gpus.count() if LOCAL and RUN.gpus else 0
 # What a rule asks for to be alone on a machine; a cluster's profile says so in its own way.

@@ -27,6 +27,8 @@ Found = TypeVar("Found")
 WAIT_SECONDS = 300
 POLLING = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
 """This SLURM keeps no accounts; the rest is haste."""
+DEVICE = ["--config", "device=cpu"]
+MEGABYTES = {"M": 1, "G": 1024}
 
 
 class Orchestrator:
@@ -47,6 +49,7 @@ class Orchestrator:
                 *command,
                 "--configfile",
                 f"config/{config}.yaml",
+                *DEVICE,
                 env={"PYTHONPATH": f"{folder}:{folder.parent / 'plugins'}"},
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -126,7 +129,7 @@ def disturb(folder: Path, config: str) -> None:
     run.end()
     jobs = ask("scontrol show job -o").splitlines()
     run.check(any("JobState=CANCELLED" in each for each in jobs), "SLURM has seen the cancelled job")
-    sizes = {int(size[:-1]) for size in ask("squeue -h -t all -o %m").split()}
+    sizes = {float(size[:-1]) * MEGABYTES[size[-1]] for size in ask("squeue -h -t all -o %m").split()}
     run.check(2 * min(sizes) in sizes, "a retry asks for twice the memory")
     gpu = [each for each in jobs if "TresPerJob=gres:gpu:1" in each]
     run.check(bool(gpu) and all("Comment=rule_distill" in each for each in gpu), "a rule's gpu is asked of SLURM")
@@ -147,7 +150,7 @@ def prove(folder: Path, config: str) -> None:
     # A job that wants this one node for itself would hold up all that are behind it in the queue.
     profile.write_text(text.replace('"--exclusive"', '"--exclusive --nice=10000"'))
     print("An undisturbed local run", flush=True)
-    answer = snakemake(still, "--configfile", f"config/{config}.yaml")
+    answer = snakemake(still, "--configfile", f"config/{config}.yaml", *DEVICE)
     if answer.returncode:
         sys.exit(answer.stdout + answer.stderr)
     expected = numbers(still, config)
