@@ -169,6 +169,25 @@ def test_retry_trains_what_passed_with_the_moment(checkout):
     assert file.exists() and len(after) == len(before)
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(checkout):
+    """Before anything is trained."""
+    write(checkout, "frozen")
+    results = checkout / "results" / "frozen"
+    results.mkdir(parents=True)
+    mount = ["mount", "--bind", str(results), str(results)]
+    if os.geteuid() or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip("NO READ-ONLY FOLDER: this user may not mount one")
+    try:
+        subprocess.check_call(["mount", "-o", "remount,ro,bind", str(results)])
+        answer = snakemake(checkout, "--configfile", "config/frozen.yaml")
+    finally:
+        subprocess.call(["umount", "-l", str(results)])
+    told = answer.stdout + answer.stderr
+    assert answer.returncode != 0
+    assert "error: results/frozen: Read-only file system" in told
+    assert "Traceback" not in told and "teaching" not in told
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 24 MiB."""

@@ -65,8 +65,11 @@ class Run:
     def lock(self) -> None:
         """Lets one Snakemake at a time work on a run; the lock dies with its process."""
         folder = Path(self.results)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / ".lock").open("a+")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / ".lock").open("a+")
+        except OSError as error:
+            sys.exit(f"error: {folder}: {error.strerror}")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
