@@ -39,13 +39,11 @@ if LOCAL:
 # Jobs run in the Python that runs Snakemake, whether or not its environment is activated, and end with it.
 # A cluster's jobs do not share a machine, so they need no server to fork from.
 # The plan is told here, because a job need not run again when another part of the plan changes.
-os.environ |= (
-    environment.JOB_ENVIRONMENT
-    | {environment.PLAN: str(RUN.plan_file)}
-    | ({environment.ORCHESTRATOR: str(os.getpid()), environment.GPUS: str(GPUS)} if LOCAL else {environment.COLD: "1"})
+environment.export(
+    {environment.PLAN: str(RUN.plan_file)}
+    | ({environment.ORCHESTRATOR: str(os.getpid()), environment.GPUS: str(GPUS)} if LOCAL else {environment.COLD: "1"}),
+    programs=[Path(sys.executable).parent, Path(workflow.basedir) / "workflow" / "bin"],
 )
-folders = [Path(sys.executable).parent, Path(workflow.basedir) / "workflow" / "bin"]
-os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
 
 
 # Of a cluster's run: the nodes often have no network, and a table takes less time than its way through the queue.

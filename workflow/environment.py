@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
 KILLED = "ABKD_KILLED"
 """Variable that names the signal which has killed the process of a step that begins again."""
 COLD = "ABKD_COLD"
@@ -22,3 +26,13 @@ Without it glibc maps every tensor above 32 MiB anew, and half the time of an ep
 goes into clearing pages. The price is memory that lies idle: up to a half more at the peak. glibc reads these variables
 when a process starts; other C libraries ignore them.
 """
+
+
+def export(values: Mapping[str, str], programs: Iterable[Path]) -> None:
+    """Gives every process that is started from here these variables and JOB_ENVIRONMENT.
+
+    Args:
+        programs: folders in which programs are looked for first.
+    """
+    os.environ.update({**JOB_ENVIRONMENT, **values})
+    os.environ["PATH"] = os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)])
