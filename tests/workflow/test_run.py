@@ -12,6 +12,7 @@ import pytest
 
 from tests.workflow.samples import GOOD, ROOT, change
 from workflow import gpus, identity, sources
+from workflow import plan as planning
 from workflow.config import complete
 from workflow.errors import UserError
 from workflow.run import Run, from_here
@@ -60,8 +61,9 @@ def test_run_without_torch():
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """An empty folder."""
+    """An empty folder, with plans made in this process."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planning, "cached", lambda config, where: (planning.build(config, where), Path("plan.json")))
     return tmp_path
 
 
