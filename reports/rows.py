@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -71,6 +72,11 @@ class Row(_Strict):
     config_hash: str
     commit: str
     versions: str
+
+    @property
+    def cell(self) -> tuple[Any, ...]:
+        """The values of the columns that name a training (CELL)."""
+        return tuple(getattr(self, column) for column in CELL)
 
 
 class Measurement(_Strict):

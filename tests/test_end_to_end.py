@@ -166,7 +166,7 @@ def test_a_second_run_has_nothing_to_do(smoke):
 
 
 def test_rows_are_those_of_a_training_made_anew(smoke):
-    answer = call(smoke.parents[1], "workflow.steps.verify", "results/smoke", "--sample", "4")
+    answer = call(smoke.parents[1], "workflow.cli", "verify", "results/smoke", "--sample", "4")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "4 of 4 rows are the same; largest difference 0" in answer.stdout
 

@@ -159,7 +159,7 @@ def test_retry_trains_what_passed_with_the_moment(checkout):
     before = rows_of(checkout, "passing")
     file = checkout / "baselines" / "raises.py"
     assert (before[before["method"] == "raises"]["status"] == "failed").all()
-    command = ["workflow.steps.retry", "config/passing.yaml", "--", "--cores", "2", "--nocolor"]
+    command = ["workflow.cli", "retry", "config/passing.yaml", "--", "--cores", "2", "--nocolor"]
     answer = call(checkout, *command)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "training again: 2 failed" in answer.stdout

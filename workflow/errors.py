@@ -18,12 +18,11 @@ DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
 """What a disk can have that is nobody's mistake and no result."""
 
 
-def refuse_broken_disk(error: OSError) -> None:
-    """Raises UserError where the disk is full or cannot be written; whatever was under way is to be done again."""
-    if error.errno in DISK:
-        raise UserError(
-            f"{error.filename or 'disk'}: {error.strerror}; nothing half-written counts: run again"
-        ) from error
+def broken_disk(error: OSError) -> UserError | None:
+    """What to tell where the disk is full or cannot be written; whatever was under way is to be done again."""
+    if error.errno not in DISK:
+        return None
+    return UserError(f"{error.filename or 'disk'}: {error.strerror}; nothing half-written counts: run again")
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
@@ -40,9 +39,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         except UserError as error:
             sys.exit(f"error: {error}")
         except OSError as error:
-            try:
-                refuse_broken_disk(error)
-            except UserError as told:
+            if told := broken_disk(error):
                 sys.exit(f"error: {told}")
             raise
 

@@ -10,9 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from workflow.environment import GPUS
 
@@ -50,19 +51,20 @@ def claimed() -> Iterator[None]:
         return
     folder = Path(tempfile.gettempdir()) / f"abkd-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    with ExitStack() as stack:
-        os.environ["CUDA_VISIBLE_DEVICES"] = _free(visible(number), folder, stack)
+    name, lock = _free(visible(number), folder)
+    with lock:
+        os.environ["CUDA_VISIBLE_DEVICES"] = name
         yield
 
 
-def _free(names: list[str], folder: Path, stack: ExitStack) -> str:
-    """The first GPU whose lock can be had; it is held until the stack is closed."""
+def _free(names: list[str], folder: Path) -> tuple[str, IO[str]]:
+    """The first GPU whose lock can be had, and the lock, which is held until it is closed."""
     while True:
         for name in names:
-            file = stack.enter_context((folder / name.replace("/", "_")).open("a"))
+            lock = (folder / name.replace("/", "_")).open("a")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return name
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return name, lock
             except BlockingIOError:
-                file.close()
+                lock.close()
         time.sleep(POLL_SECONDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from reports.rows import Row, Status
 from workflow import catalog, prepared
 from workflow.config import parse_seeds
-from workflow.files import digest, read_json
+from workflow.files import read_json
 from workflow.run import Run
 from workflow.specs import CellSpec, TeacherSpec
 from workflow.training.records import DamagedError, Record, Records
@@ -64,7 +64,6 @@ class Training:
             peak_memory_mb=0.0,
             device="",
             threads=0,
-            config_hash=digest(self.spec.model_dump(mode="json")),
             commit="",
             versions="",
         )

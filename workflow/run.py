@@ -22,6 +22,7 @@ from workflow.errors import UserError
 from workflow.files import digest, read_json, write_text
 from workflow.schemas.configuration import Configuration
 from workflow.specs import MethodFacts
+from workflow.training.records import Records
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a run: it stands in paths and in shell commands."""
@@ -182,7 +183,16 @@ class Run:
     def all_blocks(self) -> list[str]:
         """The file that Snakemake waits for, of every block of teachers and cells."""
         keys = (*self.plan.teachers, *self.plan.cells)
-        return [f"{self.folder(key)}/seeds~{block}.json" for key in keys for block in self.blocks(key)]
+        return [self.marker(key, block) for key in keys for block in self.blocks(key)]
+
+    def marker(self, key: str, block: str) -> str:
+        """The file that says that a block is done."""
+        return str(Records(Path(self.folder(key))).marker(block))
+
+    @staticmethod
+    def key(wildcards: Any) -> str:
+        """Of a cell."""
+        return "/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method))
 
     def log(self, key: str, block: str) -> str:
         """The log of a block."""
@@ -195,11 +205,10 @@ class Run:
 
     def teacher_blocks(self, wildcards: Any) -> list[str]:
         """The teacher's blocks that hold some of a cell's seeds; none where the method learns from no teacher."""
-        key = "/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method))
-        if not self.plan.cells[key].taught:
+        if not self.plan.cells[self.key(wildcards)].taught:
             return []
-        folder = self.teacher_folder(wildcards)
-        return [f"{folder}/seeds~{block}.json" for block in self._teacher_blocks(wildcards.seeds)]
+        teacher = f"{wildcards.dataset}/{wildcards.teacher}"
+        return [self.marker(teacher, block) for block in self._teacher_blocks(wildcards.seeds)]
 
     @cache  # noqa: B019
     def _teacher_blocks(self, seeds: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from reports.rows import Role
+from workflow.files import digest
 
 Option = bool | int | float | str
 Network = dict[str, Option]
@@ -81,7 +82,7 @@ class TeacherSpec(Strict):
         """The columns of a row that the spec alone decides."""
         size = (self.params, self.params_with_embeddings)
         named = {"student": self.teacher, "method": "teacher", "ratio_target": 1.0}
-        return {"dataset": self.dataset, "teacher": self.teacher, **named, **_sizes(size, size)}
+        return {"dataset": self.dataset, "teacher": self.teacher, **named, **_sizes(size, size), **_hash(self)}
 
 
 class CellSpec(Strict):
@@ -123,7 +124,11 @@ class CellSpec(Strict):
         teacher = (self.teacher_params, self.teacher_params_with_embeddings)
         student = (self.student_params, self.student_params_with_embeddings)
         named = {"student": self.student, "method": self.method, "ratio_target": self.ratio_target}
-        return {"dataset": self.dataset, "teacher": self.teacher, **named, **_sizes(teacher, student)}
+        return {"dataset": self.dataset, "teacher": self.teacher, **named, **_sizes(teacher, student), **_hash(self)}
+
+
+def _hash(spec: Strict) -> dict[str, str]:
+    return {"config_hash": digest(spec.model_dump(mode="json"))}
 
 
 def _sizes(teacher: tuple[int, int], student: tuple[int, int]) -> dict[str, float | int]:

@@ -13,7 +13,7 @@ rule distill:
         gpu=RUN.gpus,
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
     params:
-        key=lambda wildcards: "/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method)),
+        key=lambda wildcards: RUN.key(wildcards),
         teacher=lambda wildcards: RUN.teacher_folder(wildcards),
         options=lambda wildcards: RUN.distill_options,
     message:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from reports.files import anonymous
-from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS, Measurement, Row
+from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS, Measurement
 from workflow.config import complete
 from workflow.errors import UserError, command
 from workflow.files import read_json, replacing, write_json
@@ -59,9 +59,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
     runs = pd.DataFrame([training.row.model_dump(mode="json") for training in trainings], columns=RUN_COLUMNS)
     runs["reason"] = runs["reason"].map(anonymous)
     runs = runs.astype({"best_epoch": "Int64"}).sort_values(CELL, ignore_index=True)
-    histories = sorted(
-        ((cell_of(t.row), t.record.history) for t in trainings if t.record), key=lambda pair: str(pair[0])
-    )
+    histories = sorted(((t.row.cell, t.record.history) for t in trainings if t.record), key=lambda pair: str(pair[0]))
     curves = pd.DataFrame(curve_rows(histories), columns=CURVE_COLUMNS)
     attention = pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS)
     measured = [
@@ -90,11 +88,6 @@ def refuse_gaps(run: Run, trainings: list[Training]) -> None:
             f"{run.results}: {len(gaps)} of {len(trainings)} trainings do not belong to {run.where}: {named}{more}; "
             f"train them with: abkd-bench retry {run.where}"
         )
-
-
-def cell_of(row: Row) -> Cell:
-    """The values of the columns that name a training."""
-    return tuple(getattr(row, column) for column in CELL)
 
 
 def curve_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:

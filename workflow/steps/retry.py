@@ -1,4 +1,4 @@
-"""Trains again what has failed, is missing, damaged or stale; nothing else."""
+"""`abkd-bench retry`: trains again what has failed, is missing, damaged or stale; nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from reports.rows import Status
 from workflow import config as configuration
 from workflow import prepared
-from workflow.errors import UserError, command
+from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
 
@@ -48,7 +48,7 @@ def _forget_students_marks(run: Run, training: Training) -> None:
         if cell.taught and f"{cell.dataset}/{cell.teacher}" == training.spec.key:
             for block in run.blocks(cell.key):
                 if training.seed in configuration.parse_seeds(block):
-                    (Path(run.folder(cell.key)) / f"seeds~{block}.json").unlink(missing_ok=True)
+                    Path(run.marker(cell.key, block)).unlink(missing_ok=True)
 
 
 def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
@@ -85,15 +85,3 @@ def call(arguments: argparse.Namespace) -> None:
     """Ends with Snakemake's exit code."""
     options = [option for option in arguments.snakemake if option != "--"]
     sys.exit(retry(arguments.config, tuple(arguments.status), options))
-
-
-@command
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser)
-    call(parser.parse_args())
-
-
-if __name__ == "__main__":
-    main()

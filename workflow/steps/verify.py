@@ -1,4 +1,4 @@
-"""Trains a random sample of a run's rows anew and says how far they agree."""
+"""`abkd-bench verify`: trains a random sample of a run's rows anew and says how far they agree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from reports.rows import CELL, Status
 from workflow.config import complete
-from workflow.errors import UserError, command
+from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
 from workflow.specs import CellSpec
@@ -85,10 +85,10 @@ def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> 
 def _anew(run: Run, training: Training, published: pd.DataFrame, threads: int) -> Agreement:
     from workflow.training.block import Block, Place
 
-    old = training.row
-    row = published.loc[[tuple(getattr(old, column) for column in CELL)]].iloc[0] if _in(published, old) else None
-    if row is None:
+    cell = training.row.cell
+    if cell not in published.index:
         raise UserError(f"{run.results}/runs.parquet: has no row of {training.name}; run snakemake first")
+    row = published.loc[[cell]].iloc[0]
     spec = training.spec
     teacher = Path(run.folder(f"{spec.dataset}/{spec.teacher}")) if isinstance(spec, CellSpec) else None
     with tempfile.TemporaryDirectory() as temporary:
@@ -104,10 +104,6 @@ def _anew(run: Run, training: Training, published: pd.DataFrame, threads: int) -
     new = record.row
     scores = [abs(float(row[s]) - value) for s in SCORES if (value := getattr(new, s)) is not None]
     return Agreement(training.name, str(row["status"]), str(new.status), max(scores, default=float("nan")))
-
-
-def _in(published: pd.DataFrame, row: object) -> bool:
-    return tuple(getattr(row, column) for column in CELL) in published.index
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,15 +123,3 @@ def call(arguments: argparse.Namespace) -> None:
     wrong = [one for one in found if one.published != one.anew or not one.difference <= arguments.tolerance]
     if wrong:
         raise UserError(f"{arguments.folder}: {len(wrong)} of {len(found)} rows differ: {wrong[0].name}")
-
-
-@command
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser)
-    call(parser.parse_args())
-
-
-if __name__ == "__main__":
-    main()

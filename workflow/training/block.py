@@ -18,7 +18,7 @@ from methods.contract import Method, NotApplicableError, Shape, Signals
 from reports.rows import Row, Status
 from workflow import catalog, identity
 from workflow.environment import KILLED
-from workflow.errors import UserError, refuse_broken_disk
+from workflow.errors import UserError, broken_disk
 from workflow.files import digest, write_json
 from workflow.identity import Basis
 from workflow.models import sizes
@@ -193,7 +193,8 @@ class Block:
         except NotApplicableError as reason:
             return Outcome(Status.SKIPPED, str(reason)), None
         except OSError as error:
-            refuse_broken_disk(error)
+            if told := broken_disk(error):
+                raise told from error
             return Outcome(*devices.trouble(error)), None
         except Exception as error:
             return Outcome(*devices.trouble(error)), None
@@ -282,7 +283,6 @@ class Block:
             peak_memory_mb=devices.peak_memory_mb(self.device),
             device=devices.describe(self.device),
             threads=self.place.threads,
-            config_hash=digest(self.spec.model_dump(mode="json")),
             commit=commit(),
             versions=versions(),
         )
