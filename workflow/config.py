@@ -23,6 +23,9 @@ from workflow.schemas.plain import shown
 from workflow.specs import Hyperparameters
 
 MOST_BYTES = 64 * 1024
+MOST_NODES = 10_000
+"""Values and keys of a file, which is far more than one needs; each costs a tenth of a millisecond."""
+MOST_DEPTH = 50
 MOST_MERGED = 10_000
 MOST_LETTERS = 300
 """Of what YAML says of a fault."""
@@ -44,6 +47,19 @@ WORDS = {
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML, without what it would misread (a key given twice, 010, 1:30), and bounded."""
+
+    nodes = depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.nodes += 1
+        self.depth += 1
+        if self.nodes > MOST_NODES:
+            raise yaml.YAMLError(f"holds more than {MOST_NODES} keys and values")
+        if self.depth > MOST_DEPTH:
+            raise RecursionError
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)

@@ -58,9 +58,9 @@ FILES: list[tuple[str, bytes | str, str]] = [
     ("a mapping holds itself", "title: &a {b: *a}\n", "title.b.b: is nested more than 20 levels deep"),
     ("a billion laughs", BOMB, "has more than 100000 values"),
     ("a billion laughs merged", MERGED, "holds more than 10000 keys"),
-    ("many keys", "".join(f"k{i}: 1\n" for i in range(6000)), "title: is missing"),
-    ("a long list", f"spotlight: [{'a,' * 30_000}]\n", "title: is missing"),
-    ("one key 30,000 times", f"{{{'a,' * 30_000}}}\n", "'a' is given twice"),
+    ("many keys", "".join(f"k{i}: 1\n" for i in range(6000)), "holds more than 10000 keys and values"),
+    ("a long list", f"spotlight: [{'a,' * 30_000}]\n", "holds more than 10000 keys and values"),
+    ("one key 30,000 times", f"{{{'a,' * 30_000}}}\n", "holds more than 10000 keys and values"),
     ("a large file", " " * 65 * KIB, "is larger than 64 KiB"),
 ]
 SURROGATE = "\ud800"
