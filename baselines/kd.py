@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
-from methods.pairing import at_least, logits_of, one_of
+from methods.pairing import at_least, logits_of, one_of, share
 from methods.vocabulary import Objective
 
 
@@ -44,11 +44,9 @@ class SoftTargets(Method):
         reduction: str = "batchmean",
     ) -> None:
         super().__init__(teacher, student)
-        at_least(self, 0, alpha=alpha)
+        share(self, alpha=alpha)
         at_least(self, 0, above=True, temperature=temperature)
         one_of(self, "reduction", reduction, ("batchmean", "elementwise"))
-        if alpha > 1:
-            raise ValueError(f"kd: alpha={alpha!r}; allowed: 0 to 1")
         self.alpha = alpha
         self.temperature = temperature
         self.reduction = reduction

@@ -3,6 +3,30 @@
 Importing this package does not import torch, so that the Snakefile can list methods cheaply.
 """
 
-from methods.registry import available, create, defaults, describe, load, modules, parts, skip, taught
+from methods.registry import (
+    available,
+    create,
+    defaults,
+    describe,
+    epochs_factor,
+    load,
+    modules,
+    own_size,
+    parts,
+    skip,
+    taught,
+)
 
-__all__ = ["available", "create", "defaults", "describe", "load", "modules", "parts", "skip", "taught"]
+__all__ = [
+    "available",
+    "create",
+    "defaults",
+    "describe",
+    "epochs_factor",
+    "load",
+    "modules",
+    "own_size",
+    "parts",
+    "skip",
+    "taught",
+]

@@ -180,6 +180,10 @@ class Method(nn.Module):
     """The BibTeX entry itself, for a method that lives outside this repository."""
     uses_teacher: ClassVar[bool] = True
     """Whether the terms rest on the teacher; without that, a failed teacher leaves the training as it is."""
+    own_size: ClassVar[bool] = False
+    """Whether the teacher is a network like the student, trained as the student is, in place of the large one."""
+    epochs_factor: ClassVar[int] = 1
+    """How many times the epochs (and the patience) of the other methods it trains for."""
     uses_hidden: ClassVar[bool] = False
     """Whether a student and a teacher with at least one hidden layer are needed."""
     uses_edges: ClassVar[bool] = False
@@ -187,6 +191,8 @@ class Method(nn.Module):
     depends_on_rows: ClassVar[bool] = False
     """Whether the default terms change when every row of the batch is doubled, as contrastive terms (more negatives)
     do; all other terms are means, whose weight need not be tuned again for another graph's size."""
+    depends_on_order: ClassVar[bool] = False
+    """Whether a draw decides which rows meet, so that a term changes with their order."""
     objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
 

@@ -44,6 +44,18 @@ def at_least(method: Method, lowest: float, *, above: bool = False, **values: fl
             raise ValueError(f"{_identifier(method)}: {name}={value!r}; allowed: {'>' if above else '>='} {lowest}")
 
 
+def share(method: Method, **values: float) -> None:
+    """Refuses hyperparameters that are no numbers from 0 to 1.
+
+    Raises:
+        ValueError: naming the allowed range.
+    """
+    for name, value in values.items():
+        at_least(method, 0, **{name: value})  # type: ignore[arg-type]
+        if value > 1:
+            raise ValueError(f"{_identifier(method)}: {name}={value!r}; allowed: 0 to 1")
+
+
 def whole(method: Method, **values: int | None) -> None:
     """Refuses hyperparameters that are no whole numbers of at least 1; None stands for the default's own choice.
 

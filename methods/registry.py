@@ -133,6 +133,23 @@ def taught(method: str) -> bool:
     return any(load(name).uses_teacher for name in parts(method))
 
 
+def own_size(method: str) -> bool:
+    """Whether a method's teacher is a network of the student's own size.
+
+    Raises:
+        ValueError: only some parts of a composition have such a teacher.
+    """
+    wanted = {load(name).own_size for name in parts(method)}
+    if len(wanted) > 1:
+        raise ValueError(f"'{method}' mixes methods of a large teacher with methods of one of the student's size")
+    return wanted.pop()
+
+
+def epochs_factor(method: str) -> int:
+    """How many times the usual epochs a method, or the longest part of it, trains for."""
+    return max(load(name).epochs_factor for name in parts(method))
+
+
 def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: Any) -> Method:
     """Builds a method, or a composition such as `kd+gcrd`, for a pair of networks.
 

@@ -140,11 +140,11 @@ def _cases(classes: int, rows: int = 24) -> Iterator[_Case]:
 def check_contract(method_id: str, **hyperparameters: Any) -> None:
     """Runs every check of the contract on one method, on node- and graph-level tasks.
 
-    Terms are finite scalars that never reach the teacher; every head moves; the order of nodes does not matter, nor
-    their number (unless `depends_on_rows`), nor edges (unless `uses_edges`); the same generator seed gives the same
-    value and no other random state is touched; past steps live on in parameters and buffers alone; one Batch serves
-    many steps; dead students get finite gradients; wrong shapes are refused; the class is described and cited, and its
-    `skip` answers.
+    Terms are finite scalars that never reach the teacher; every head moves; the order of nodes does not matter (unless
+    `depends_on_order`), nor their number (unless `depends_on_rows`), nor edges (unless `uses_edges`); the same
+    generator seed gives the same value and no other random state is touched; past steps live on in parameters and
+    buffers alone; one Batch serves many steps; dead students get finite gradients; wrong shapes are refused; the class
+    is described and cited, and its `skip` answers.
 
     Raises:
         AssertionError: naming the method and what it breaks.
@@ -202,9 +202,10 @@ def _check_case(
     first = value(case, s, t)
     assert first == value(case, s, t), f"{where}: the same seed gives another value"
 
-    order = torch.randperm(case.rows, generator=torch.Generator().manual_seed(3))
-    there = value(case.permuted(order), _rows(s, order, case), _rows(t, order, case))
-    _assert_close(f"{where}: depends on the order of nodes", first, there)
+    if not method.depends_on_order:
+        order = torch.randperm(case.rows, generator=torch.Generator().manual_seed(3))
+        there = value(case.permuted(order), _rows(s, order, case), _rows(t, order, case))
+        _assert_close(f"{where}: depends on the order of nodes (declare depends_on_order)", first, there)
     if not method.uses_edges:
         bare = _Case(case.kind, case.objective, case.labels, case.edge_index[:, :0], case.graph)
         _assert_close(f"{where}: reads edges (declare uses_edges)", first, value(bare, s, t))

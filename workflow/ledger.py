@@ -123,7 +123,7 @@ class Ledger:
         """Digest of what the teacher of a training knows."""
         if isinstance(spec, TeacherSpec) or not spec.taught:
             return ""
-        teacher = self._teacher(f"{spec.dataset}/{spec.teacher}", seed)
+        teacher = self._teacher(spec.taught_by, seed)
         return teacher.knowledge if teacher else "of a teacher that has no record"
 
     def _teacher_record(self, key: str, seed: int) -> Record | None:

@@ -21,7 +21,7 @@ from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json, write_text
 from workflow.schemas.configuration import Configuration, Experiment, Student
-from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec
+from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec, TrainingSettings
 
 if TYPE_CHECKING:
     from workflow.models.sizes import Size
@@ -80,6 +80,7 @@ def build(config: Configuration, where: str) -> Plan:
         UserError: a model option or hyperparameter that is refused, a ratio that no width reaches, a student that is
             not smaller than its teacher, or a cell that is listed twice.
     """
+    import methods
     from workflow.models import sizes
 
     described = _method_facts(config, where)
@@ -110,6 +111,10 @@ def build(config: Configuration, where: str) -> Plan:
                         if cell.key in cells:
                             raise UserError(f"{here}: the cell {cell.key} is listed twice")
                         cells[cell.key] = cell
+                        if methods.own_size(cell.method_id):
+                            own = pair.own_teacher(config, experiment)
+                            if teachers.setdefault(own.key, own) != own:
+                                raise UserError(f"{here}: {own.key}, of the student's own size, has two trainings")
     return Plan(teachers=teachers, cells=cells, methods=described)
 
 
@@ -149,6 +154,10 @@ class _Sized:
     network: Network
     size: Size
 
+    @property
+    def name(self) -> str:
+        return f"{self.model}x{self.network['width']}"
+
 
 @dataclass(frozen=True)
 class _Pair:
@@ -158,6 +167,21 @@ class _Pair:
     teacher_size: Size
     student: _Sized
     facts: Facts
+
+    def training(self, config: Configuration, experiment: Experiment) -> TrainingSettings:
+        """Of the student."""
+        return config.training.changed(config.models[self.student.model].training, experiment.training)
+
+    def own_teacher(self, config: Configuration, experiment: Experiment) -> TeacherSpec:
+        """A network like the student, trained as the student is."""
+        return TeacherSpec(
+            dataset=self.teacher.dataset,
+            teacher=f"{self.student.name}.own",
+            model=self.student.network,
+            training=self.training(config, experiment),
+            params=self.student.size.params,
+            params_with_embeddings=self.student.size.params_with_embeddings,
+        )
 
 
 def _students(config: Configuration, entry: Student, facts: Facts, teacher: Size, here: str) -> list[_Sized]:
@@ -187,30 +211,34 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
     """One cell per method of an experiment. Raises UserError for a hyperparameter that is refused."""
     import methods
 
-    teacher, student = pair.teacher, pair.student
+    student = pair.student
+    training = pair.training(config, experiment)
     for label, changes in config.chosen(experiment).items():
         identity = config.method_id(label)
         hyperparameters = merged(config.method(label).hyperparameters, changes)
-        shapes = pair.teacher_size.shape, student.size.shape
-        if not methods.skip(identity, _Situation(pair.facts), *shapes):
-            try:
+        try:
+            own_size = methods.own_size(identity)
+            shapes = (student.size if own_size else pair.teacher_size).shape, student.size.shape
+            if not methods.skip(identity, _Situation(pair.facts), *shapes):
                 methods.create(identity, teacher=shapes[0], student=shapes[1], **hyperparameters)
-            except (ValueError, TypeError) as error:
-                raise UserError(f"{where}: methods.{label}: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{where}: methods.{label}: {error}") from error
+        teacher = pair.own_teacher(config, experiment) if own_size else pair.teacher
         taught = methods.taught(identity)
         yield CellSpec(
-            dataset=teacher.dataset,
-            teacher=teacher.teacher,
+            dataset=pair.teacher.dataset,
+            teacher=pair.teacher.teacher,
+            taught_by=teacher.key,
             teacher_model=teacher.model,
             teacher_hash=digest(teacher.model_dump()) if taught else "",
-            teacher_params=teacher.params,
-            teacher_params_with_embeddings=teacher.params_with_embeddings,
-            student=f"{student.model}x{student.network['width']}",
+            teacher_params=pair.teacher.params,
+            teacher_params_with_embeddings=pair.teacher.params_with_embeddings,
+            student=student.name,
             student_params=student.size.params,
             student_params_with_embeddings=student.size.params_with_embeddings,
             ratio_target=student.ratio,
             model=student.network,
-            training=config.training.changed(config.models[student.model].training, experiment.training),
+            training=training.times(methods.epochs_factor(identity)),
             method=label,
             method_id=identity,
             taught=taught,

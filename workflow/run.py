@@ -201,14 +201,14 @@ class Run:
 
     def teacher_folder(self, wildcards: Any) -> str:
         """The folder of a cell's teacher's records."""
-        return self.folder(f"{wildcards.dataset}/{wildcards.teacher}")
+        return self.folder(self.plan.cells[self.key(wildcards)].taught_by)
 
     def teacher_blocks(self, wildcards: Any) -> list[str]:
         """The teacher's blocks that hold some of a cell's seeds; none where the method learns from no teacher."""
-        if not self.plan.cells[self.key(wildcards)].taught:
+        cell = self.plan.cells[self.key(wildcards)]
+        if not cell.taught:
             return []
-        teacher = f"{wildcards.dataset}/{wildcards.teacher}"
-        return [self.marker(teacher, block) for block in self._teacher_blocks(wildcards.seeds)]
+        return [self.marker(cell.taught_by, block) for block in self._teacher_blocks(wildcards.seeds)]
 
     @cache  # noqa: B019
     def _teacher_blocks(self, seeds: str) -> list[str]:

@@ -58,6 +58,12 @@ class TrainingSettings(Strict):
             stated |= level.model_dump(exclude_unset=True)
         return TrainingSettings(**stated)
 
+    def times(self, factor: int) -> TrainingSettings:
+        """Settings of a training of so many times the epochs, and of the patience that they allow."""
+        if factor == 1:
+            return self
+        return self.changed(TrainingSettings(epochs=self.epochs * factor, patience=self.patience * factor))
+
 
 class TeacherSpec(Strict):
     """All that one job needs to know of a teacher.
@@ -89,13 +95,17 @@ class CellSpec(Strict):
     """All that one job needs to know of a cell of the table: dataset x teacher x student x method.
 
     Attributes:
-        taught: whether the method learns from the teacher; the floor does not, and rests on no training of it.
-        teacher_hash: digest of the teacher's spec, "" where `taught` is False. Another training of the teacher is
+        taught_by: key of the teacher that the method learns from; of another network than `teacher` names where that
+            is one of the student's own size.
+        taught: whether the method learns from it; the floor does not, and rests on no training of it.
+        teacher_model: the network of that teacher.
+        teacher_hash: digest of the spec of that teacher, "" where `taught` is False. Another training of the teacher is
             another cell, whatever stands on disk.
     """
 
     dataset: str
     teacher: str
+    taught_by: str
     teacher_model: Network
     teacher_hash: str
     teacher_params: int
@@ -182,12 +192,13 @@ class Plan(Strict):
 
     def networks(self, dataset: str) -> list[MeasuredNetwork]:
         """Every network of a dataset once, teachers first."""
+        named = {spec.teacher for spec in self.cells.values()}  # without those of a student's own size
         found = {
             (spec.teacher, None): MeasuredNetwork(
                 name=spec.teacher, role=Role.TEACHER, ratio_target=1.0, model=spec.model
             )
             for spec in self.teachers.values()
-            if spec.dataset == dataset
+            if spec.dataset == dataset and spec.teacher in named
         } | {
             (spec.student, spec.ratio_target): MeasuredNetwork(
                 name=spec.student, role=Role.STUDENT, ratio_target=spec.ratio_target, model=spec.model

@@ -6,8 +6,10 @@ A shipped file in `baselines/` without an entry in CASES fails the build.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import nn
 
 from tests.methods.reference import (
@@ -201,6 +203,32 @@ def cka(method: nn.Module, v: View) -> dict[str, float]:
 
 KERNELS = ("cosine", "poly", "l2", "rbf")
 
+
+def label_smoothing(epsilon: float) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        values = []
+        for row, label in zip(v.z_student, v.labels, strict=True):
+            if v.objective == "binary":
+                values += [-(log_sigmoid(z) + log_sigmoid(-z)) / 2 for z in row[~np.isnan(label)]]
+            elif label != -1:
+                values.append(np.mean([-math.log(p) for p in softmax(row)]))
+        return {"smoothing": epsilon * float(np.mean(values))}
+
+    return loss
+
+
+def shuffled(method: nn.Module, v: View) -> dict[str, float]:
+    """KD with the targets in the order that the batch's generator draws, group by group."""
+    draws = torch.rand(len(v.labels), generator=torch.Generator().manual_seed(0)).numpy()
+    hidden = [v.labels.ndim == 1 and label == -1 for label in v.labels]
+    z_teacher = v.z_teacher.copy()
+    for group in (False, True):
+        rows = [k for k in range(len(draws)) if hidden[k] == group]
+        for row, other in zip(rows, sorted(rows, key=lambda k: draws[k]), strict=True):
+            z_teacher[row] = v.z_teacher[other]
+    return {"shuffled": kd()(method, replace(v, z_teacher=z_teacher))["kd"]}
+
+
 CASES: dict[str, list[Case]] = {
     "supervised": [case(supervised)],
     "kd": [case(kd()), case(kd(0.5, 2.0, True), alpha=0.5, temperature=2.0, reduction="elementwise")],
@@ -223,4 +251,8 @@ CASES: dict[str, list[Case]] = {
     "dist": [case(dist(1.0)), case(dist(3.0), temperature=3.0)],
     "kd-standardised": [case(kd_standardised)],
     "cka": [case(cka)],
+    "label-smoothing": [case(label_smoothing(0.1)), case(label_smoothing(0.4), epsilon=0.4)],
+    "shuffled": [case(shuffled)],
+    "self": [case(kd())],
+    "longer": [case(supervised)],
 }

@@ -112,6 +112,46 @@ def test_another_training_of_the_teacher_is_another_cell():
         assert changed == (set() if spec.method == "supervised" else {"teacher_hash"})
 
 
+def test_the_longer_floor_has_three_times_the_epochs():
+    config = change("methods", {"supervised": None, "kd": None, "longer": None})
+    config["training"] = {"epochs": 7, "patience": 4}
+    plan = plan_of(config)
+    floor, longer = cell_of(plan, "supervised").training, cell_of(plan, "longer").training
+    assert (floor.epochs, floor.patience, longer.epochs, longer.patience) == (7, 4, 21, 12)
+    assert longer.model_dump(exclude={"epochs", "patience"}) == floor.model_dump(exclude={"epochs", "patience"})
+
+
+def test_a_teacher_of_the_students_size_is_a_student_of_another_start():
+    """One per student, trained as the student is; tables keep the family of the large teacher."""
+    config = change("methods", {"kd": None, "self": None})
+    config["models"]["small"]["training"] = {"learning_rate": 0.5}
+    plan = plan_of(config)
+    cells = [cell for cell in plan.cells.values() if cell.method == "self"]
+    assert len(plan.teachers) == 1 + len(cells) > 2
+    for cell in cells:
+        own = plan.teachers[cell.taught_by]
+        assert own.key == f"ace-sim-mini/{cell.student}.own"
+        assert (own.model, own.training, own.params) == (cell.model, cell.training, cell.student_params)
+        assert (cell.teacher, cell.teacher_model) == ("big", cell.model)
+        assert cell.teacher_params > cell.student_params
+    large = cell_of(plan, "kd")
+    assert (large.taught_by, large.teacher_model) == ("ace-sim-mini/big", plan.teachers["ace-sim-mini/big"].model)
+    assert {network.name for network in plan.networks("ace-sim-mini") if network.role == "teacher"} == {"big"}
+
+
+def test_methods_of_two_teachers_do_not_compose():
+    with pytest.raises(UserError, match=r"methods.kd\+self: 'kd\+self' mixes"):
+        plan_of(change("methods", {"kd": None, "kd+self": None}))
+
+
+def test_a_teacher_of_the_students_size_has_one_training():
+    config = change("methods", {"kd": None, "self": None})
+    config["models"]["other"] = {**config["models"]["big"]}
+    config["experiments"].append({**config["experiments"][0], "teachers": ["other"], "training": {"epochs": 3}})
+    with pytest.raises(UserError, match=r"experiments\[1\]: ace-sim-mini/small.*own.* has two trainings"):
+        plan_of(config)
+
+
 # Parameters beyond the published ones: one more row of an embedding, as today's `ogb` knows a fifth chirality, and for
 # PNA four vectors of 150 less in each layer, which no described layer of the source accounts for.
 EXTRA = {"gine-5x300": 300, "pna-5x150": 150 - 3000, "mol-gcn-2x100": 100}

@@ -90,7 +90,7 @@ def _anew(run: Run, training: Training, published: pd.DataFrame, threads: int) -
         raise UserError(f"{run.results}/runs.parquet: has no row of {training.name}; run snakemake first")
     row = published.loc[[cell]].iloc[0]
     spec = training.spec
-    teacher = Path(run.folder(f"{spec.dataset}/{spec.teacher}")) if isinstance(spec, CellSpec) else None
+    teacher = Path(run.folder(spec.taught_by)) if isinstance(spec, CellSpec) else None
     with tempfile.TemporaryDirectory() as temporary:
         place = Place(
             task=Path(run.task(spec.dataset)).parent,

@@ -77,6 +77,7 @@ def specs(dataset: str, width: int, epochs: int) -> tuple[TeacherSpec, CellSpec]
         teacher="gcn-3x256",
         teacher_model=TEACHER,
         teacher_hash="of no importance",
+        taught_by="of no importance",
         teacher_params=large.params,
         teacher_params_with_embeddings=large.params_with_embeddings,
         student=f"gcn-2x{width}",

@@ -42,7 +42,7 @@ class Tiny:
             if keys and key not in keys:
                 continue
             spec = self.run.plan.spec(key)
-            teacher = Path(self.run.folder(f"{spec.dataset}/{spec.teacher}")) if isinstance(spec, CellSpec) else None
+            teacher = Path(self.run.folder(spec.taught_by)) if isinstance(spec, CellSpec) else None
             for block in self.run.blocks(key):
                 place = Place(Path(self.run.task("tiny")).parent, Path(self.run.folder(key)), "cpu", teacher=teacher)
                 Block(spec, place).run(block, parse_seeds(block))

@@ -120,3 +120,23 @@ def test_what_is_missing_is_a_row(tiny):
 def test_nothing_at_all_is_rows_too(tiny):
     runs = tiny().collect(unfinished=True)
     assert len(runs) == 9 and (runs["status"] == "missing").all()
+
+
+def test_controls_are_rows_beside_the_methods(tiny):
+    """The floor for longer, label smoothing, shuffled targets, and a teacher of the student's own size."""
+    run = tiny(methods=dict.fromkeys(["supervised", "kd", "longer", "label-smoothing", "shuffled", "self"]))
+    run.train()
+    rows = run.collect()
+    assert set(rows["status"]) == {"ok"}
+    students = rows[rows["method"] != "teacher"]
+    assert set(students["teacher"]) == {"big"}
+    assert dict(students.groupby("method")["epochs"].first()) == {
+        "supervised": 4,
+        "kd": 4,
+        "longer": 12,
+        "label-smoothing": 4,
+        "shuffled": 4,
+        "self": 4,
+    }
+    teachers = rows[rows["method"] == "teacher"]
+    assert set(teachers["teacher"]) == {"big", "smallx4.own"}

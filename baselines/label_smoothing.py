@@ -1,0 +1,49 @@
+"""Label smoothing: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
+
+A control without a teacher: what of logit KD is regularisation of the targets (Yuan et al., CVPR 2020).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from methods.contract import UNLABELED, Batch, Method, Shape, Signals
+from methods.pairing import logits_of, share
+from methods.vocabulary import Objective
+
+
+class LabelSmoothing(Method):
+    """(1 - epsilon) CE(labels) + epsilon CE(uniform), both over the labelled rows alone.
+
+    By objective, with z [n, C]:
+
+    - multiclass: the second term is the mean over labelled rows of -mean_c log softmax(z)_c.
+    - binary: the mean over measured entries of the binary cross-entropy of sigmoid(z) with 1/2.
+
+    Args:
+        epsilon: share of the target that all classes get alike, in [0, 1]. Default 0.1 (Szegedy et al. 2016).
+    """
+
+    title = "Label smoothing"
+    year = 2016
+    citation = "szegedy2016rethinking"
+    uses_teacher = False
+    objectives = frozenset({Objective.MULTICLASS, Objective.BINARY})
+
+    def __init__(self, teacher: Shape, student: Shape, *, epsilon: float = 0.1) -> None:
+        super().__init__(teacher, student)
+        share(self, epsilon=epsilon)
+        self.epsilon = epsilon
+        self.ce_weight = 1 - epsilon
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
+        z, _ = logits_of(self, student, teacher)
+        if batch.objective == Objective.BINARY:
+            known = ~batch.labels.isnan()
+            entropy = -(functional.logsigmoid(z) + functional.logsigmoid(-z)) / 2
+        else:
+            known = (batch.labels != UNLABELED)[:, None].expand_as(z)
+            entropy = -functional.log_softmax(z, 1)
+        # A product, not a selection, which a GPU would have to wait for.
+        return {"smoothing": self.epsilon * (entropy * known).sum() / known.sum().clamp(min=1)}
