@@ -54,7 +54,7 @@ localrules:
 
 
 wildcard_constraints:
-    dataset="[a-z0-9.-]+",
+    dataset="[a-z0-9.@,-]+",
     teacher="[a-z0-9.-]+",
     student="[a-z0-9.~-]+",
     method="[a-z0-9+.-]+",

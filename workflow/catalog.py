@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from methods.listing import modules
 from methods.vocabulary import Kind, Objective
+from workflow.datasets.parts import variants
 from workflow.errors import UserError
 from workflow.task import Task
 
@@ -57,13 +58,13 @@ def _owners() -> dict[str, tuple[str, Facts]]:
 
 
 def available() -> list[str]:
-    """Ids of all datasets, sorted."""
+    """Ids of all datasets, sorted, without their variants (`workflow.datasets.parts.variants`)."""
     return sorted(_owners())
 
 
 def loader(name: str) -> str:
-    """Name of the file in `workflow/datasets/` that builds a dataset."""
-    return _owners()[name][0]
+    """Name of the file in `workflow/datasets/` that builds a dataset or a variant of it."""
+    return _owners()[variants.parse(name)[0]][0]
 
 
 def settings(name: str) -> tuple[str, ...]:
@@ -73,15 +74,18 @@ def settings(name: str) -> tuple[str, ...]:
 
 
 def facts(name: str) -> Facts:
-    """What is known of a dataset; raises UserError for an unknown name."""
+    """What is known of a dataset or a variant of it; raises UserError for an unknown name."""
     owners = _owners()
-    if name not in owners:
-        raise UserError(f"unknown dataset '{name}'; allowed: {', '.join(sorted(owners))}")
-    return owners[name][1]
+    dataset, variant = variants.parse(name)
+    if dataset not in owners:
+        raise UserError(f"unknown dataset '{dataset}'; allowed: {', '.join(sorted(owners))}")
+    found = owners[dataset][1]
+    variant.check(found.kind, found.objective)
+    return replace(found, title=variant.title(found.title))
 
 
 def build(name: str, settings: Mapping[str, str]) -> Task:
-    """Prepares a dataset from its raw files.
+    """Prepares a dataset, or a variant of it, from its raw files.
 
     Args:
         settings: the config's `data` section (where raw files may lie).
@@ -90,8 +94,9 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
         UserError: raw files that are missing, broken, or disagree with the catalogue.
     """
     wanted = facts(name)
-    loader = importlib.import_module(f"workflow.datasets.{_owners()[name][0]}")
-    task: Task = loader.build(name, settings).finish()
+    dataset, variant = variants.parse(name)
+    loader = importlib.import_module(f"workflow.datasets.{_owners()[dataset][0]}")
+    task: Task = loader.build(dataset, settings).finish()
     target = f"/{task.info['target']}" if task.kind == Kind.HETEROGENEOUS else ""
     columns = task.arrays[f"features{target}"].shape[1]
     found = (task.kind, task.objective, task.metric, task.outputs, columns, task.info)
@@ -99,4 +104,4 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     for there, should in zip(found, known, strict=True):
         if there != should:
             raise UserError(f"{name}: the raw files hold {there}, but {should} belongs there")
-    return task
+    return task if name == dataset else variant.apply(task).finish()

@@ -234,6 +234,10 @@ def _check_names(config: Configuration, where: str) -> None:
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
         _known(experiment.dataset, catalog.available(), f"{here}.dataset", "dataset")
+        try:
+            catalog.facts(experiment.task)
+        except UserError as error:
+            raise UserError(f"{here}.{error}") from error
         for teacher in experiment.teachers:
             _known(teacher, config.models, f"{here}.teachers", "model")
         for index, student in enumerate(experiment.students):

@@ -88,7 +88,7 @@ def build(config: Configuration, where: str) -> Plan:
     cells: dict[str, CellSpec] = {}
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
-        facts = catalog.facts(experiment.dataset)
+        facts = catalog.facts(experiment.task)
         for name in experiment.teachers:
             network = config.models[name].network
             try:
@@ -96,14 +96,14 @@ def build(config: Configuration, where: str) -> Plan:
             except UserError as error:
                 raise UserError(f"{where}: models.{name}: {error}") from error
             teacher = TeacherSpec(
-                dataset=experiment.dataset,
+                dataset=experiment.task,
                 teacher=name,
                 model=network,
                 training=config.training.changed(config.models[name].training),
                 params=size.params,
                 params_with_embeddings=size.params_with_embeddings,
             )
-            teachers[f"{experiment.dataset}/{name}"] = teacher
+            teachers[teacher.key] = teacher
             for index, entry in enumerate(experiment.students):
                 for student in _students(config, entry, facts, size, f"{here}.students[{index}]"):
                     pair = _Pair(teacher, size, student, facts)
@@ -243,7 +243,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             method_id=identity,
             taught=taught,
             hyperparameters=hyperparameters,
-            distill_on=config.distill_on,
+            distill_on=experiment.distill_on or config.distill_on,
         )
 
 

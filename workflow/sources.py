@@ -48,7 +48,10 @@ class Sources:
 
 RESTS_ON = {
     # Facts of a dataset (workflow.catalog) are only checked in preparation, which fails where they disagree.
-    "data": Sources(("workflow.datasets.{}",), ("workflow.datasets", "workflow.task", "workflow.arrays")),
+    "data": Sources(
+        ("workflow.datasets.{}", "workflow.datasets.parts.variants"),
+        ("workflow.datasets", "workflow.task", "workflow.arrays"),
+    ),
     "training": Sources(("workflow.training.block", "workflow.models.architectures.{}"), COMPUTED),
     "measuring": Sources(("workflow.training.measuring", "workflow.models.architectures.{}"), COMPUTED),
     "method": Sources(

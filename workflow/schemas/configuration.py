@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from workflow.datasets.parts.variants import INDUCTIVE, Variant
 from workflow.specs import Hyperparameters, Network, Strict, TrainingSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
@@ -106,6 +107,21 @@ class Experiment(Strict):
     """Which teachers and students meet on one dataset."""
 
     dataset: str = Field(description="id of the dataset")
+    labels_per_class: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="training nodes (or graphs) of each class that keep their label, the same ones everywhere, those of "
+        "5 among those of 20; by default all",
+    )
+    setting: Literal["transductive", "inductive"] = Field(
+        "transductive",
+        description="`inductive` (homogeneous node tasks): test nodes and their edges are absent in training and in "
+        "what the teacher knows",
+    )
+    distill_on: Literal["train", "all"] | None = Field(
+        None, description="in place of the configuration's own `distill_on`"
+    )
     teachers: list[str] = Field(min_length=1, description="names of models")
     students: list[Student] = Field(min_length=1, description="students of each of these teachers")
     methods: dict[str, Hyperparameters | None] | None = Field(
@@ -115,6 +131,11 @@ class Experiment(Strict):
         json_schema_extra=_or_labels,
     )
     training: TrainingSettings = Field(TrainingSettings(), description="settings of the students of this experiment")
+
+    @property
+    def task(self) -> str:
+        """Id of the prepared data: the dataset, or a variant of it."""
+        return Variant(self.labels_per_class, self.setting == INDUCTIVE).of(self.dataset)
 
     @field_validator("methods", mode="before")
     @classmethod

@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from methods.contract import Signals
-from tests.conftest import TINY
+from tests.conftest import TINY, make_tiny_task
 from tests.workflow.training.conftest import CPU
+from workflow.datasets.parts.variants import Variant
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
+from workflow.specs import TrainingSettings
+from workflow.task import Task
 from workflow.training.feeds import choose
-from workflow.training.loop import evaluate
+from workflow.training.loop import evaluate, fit
 from workflow.training.seeds import Streams
 
 
@@ -73,3 +76,74 @@ def test_batch_edges_are_those_among_the_rows(tiny_task, distill_on):
     }
     assert set(map(tuple, step.batch.edge_index.T.tolist())) == expected
     torch.testing.assert_close(step.teacher.logits, knowledge.logits[torch.as_tensor(rows)])
+
+
+def inductive(task: Task) -> Task:
+    return Variant(inductive=True).apply(task).finish()
+
+
+def with_other_test_nodes(task: Task) -> Task:
+    """Other features of the test nodes, and none of their edges."""
+    arrays = {name: np.array(array) for name, array in task.arrays.items()}
+    test = task.split("test")
+    arrays["features"][test] += 5
+    targets = np.repeat(np.arange(60), np.diff(arrays["pointers"]))
+    kept = ~(np.isin(targets, test) | np.isin(arrays["sources"], test))
+    arrays["sources"] = arrays["sources"][kept]
+    arrays["pointers"] = np.searchsorted(targets[kept], np.arange(61)).astype(np.int32)
+    return Task(**{**task.__dict__, "arrays": arrays}).finish()
+
+
+@pytest.mark.parametrize("setting", ["inductive", "transductive"])
+def test_inductive_training_never_sees_a_test_node(setting):
+    """Weights, knowledge and validation scores are the same bit for bit, whatever the test nodes are."""
+    found = []
+    for task in (make_tiny_task(), with_other_test_nodes(make_tiny_task())):
+        feed = choose.create(inductive(task) if setting == "inductive" else task, CPU, "all")
+        streams = Streams(0, "teacher", CPU)
+        with streams.globally("network"):
+            network = create({"model": "gcn", "layers": 2, "width": 8, "dropout": 0.5}, TINY)
+        outcome = fit(network, feed, streams, TrainingSettings(epochs=6))
+        with torch.no_grad():
+            knowledge = feed.knowledge(network.eval())
+        found.append((network.state_dict(), knowledge, outcome))
+    (weights, knowledge, outcome), (others, other_knowledge, other) = found
+    same = all(weights[name].equal(others[name]) for name in weights)
+    assert same == (setting == "inductive")
+    if setting == "inductive":
+        test = torch.as_tensor(make_tiny_task().split("test"))
+        for one, two in zip(
+            (knowledge.logits, *knowledge.hidden), (other_knowledge.logits, *other_knowledge.hidden), strict=True
+        ):
+            assert one[test].isnan().all()
+            assert not one.isnan().all(1)[torch.as_tensor(make_tiny_task().split("valid"))].any()
+            assert torch.equal(one.nan_to_num(), two.nan_to_num())
+        assert outcome.curve == other.curve
+        assert {part: outcome.scores[part] for part in ("train", "valid")} == {
+            part: other.scores[part] for part in ("train", "valid")
+        }
+
+
+@pytest.mark.parametrize("distill_on", ["train", "all"])
+def test_inductive_distillation_hands_over_no_test_node(tiny_task, distill_on):
+    task = inductive(tiny_task)
+    feed = choose.create(task, CPU, distill_on)
+    teacher = torch.randn(60, 3)
+    teacher[torch.as_tensor(task.split("test"))] = torch.nan
+    step = next(feed.steps(Streams(0, "student", CPU), Signals(teacher, (teacher,))))[0]
+    rows = 60 - len(task.split("test")) if distill_on == "all" else len(task.split("train"))
+    assert step.teacher.logits.shape == (rows, 3)
+    assert not step.teacher.logits.isnan().any()
+    assert len(step.batch.labels) == rows
+    assert step.batch.edge_index.max() < rows
+
+
+def test_inductive_answers_for_test_nodes_come_from_the_whole_graph(tiny_task):
+    network = create({"model": "gcn", "layers": 3, "width": 4}, TINY).eval()
+    plain, feed = choose.create(tiny_task, CPU, "all"), choose.create(inductive(tiny_task), CPU, "all")
+    with torch.no_grad():
+        torch.testing.assert_close(feed.predict(network, "test"), plain.predict(network, "test"))
+        assert not torch.allclose(feed.predict(network, "valid"), plain.predict(network, "valid"))
+        whole = feed.predict(network)
+        for part in ("train", "valid", "test"):
+            torch.testing.assert_close(whole[feed.units(part)[0]], feed.predict(network, part))

@@ -87,3 +87,10 @@ def permuted(pointers: np.ndarray, sources: np.ndarray, order: np.ndarray) -> tu
 def expand(pointers: np.ndarray) -> np.ndarray:
     """The target [E] int64 of every edge of a CSR adjacency."""
     return np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+
+
+def leading(pointers: np.ndarray, sources: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The adjacency among the first nodes alone."""
+    inside = sources[: pointers[nodes]] < nodes
+    before = np.concatenate([[0], np.cumsum(inside)])
+    return before[pointers[: nodes + 1]].astype(pointers.dtype), sources[: pointers[nodes]][inside]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from methods.contract import UNLABELED, Batch, Signals
 from workflow.datasets.parts import csr
+from workflow.datasets.parts.variants import INDUCTIVE
 from workflow.models.graph import Graph
 from workflow.models.model import Model
 from workflow.specs import TrainingSettings
@@ -19,13 +20,16 @@ from workflow.training.seeds import Streams
 
 
 class FullGraph:
-    """Transductive node classification with the whole graph in every step.
+    """Node classification with the whole graph in every step.
 
-    Inside, nodes stand in the order training, validation, test, others, so that every part is a slice: nothing is
+    Inside, nodes stand in the order training, validation, others, test, so that every part is a slice: nothing is
     gathered forwards or scattered backwards in a step. Signals come and go in the task's own order.
 
+    In inductive tasks a step, the selection and the teacher's knowledge rest on the graph without the test nodes, and
+    the test part alone is answered for from the whole graph.
+
     Args:
-        distill_on: "train" or "all" nodes carry the distillation terms.
+        distill_on: "train" or "all" nodes carry the distillation terms; all that are seen in training.
         training: not used.
     """
 
@@ -33,50 +37,60 @@ class FullGraph:
         self.task = task
         self.device = device
         arrays = task.arrays
-        parts = [np.sort(arrays[f"split/{part}"]) for part in SPLITS]
+        parts = {part: np.sort(arrays[f"split/{part}"]) for part in SPLITS}
         others = np.ones(len(arrays["labels"]), bool)
-        others[np.concatenate(parts)] = False
-        order = np.concatenate([*parts, np.flatnonzero(others)])
-        ends = np.cumsum([0, *map(len, parts)]).tolist()
-        self.split = {part: slice(*ends[i : i + 2]) for i, part in enumerate(SPLITS)}
+        others[np.concatenate(list(parts.values()))] = False
+        placed = {"train": parts["train"], "valid": parts["valid"], "": np.flatnonzero(others), "test": parts["test"]}
+        order = np.concatenate(list(placed.values()))
+        ends = np.cumsum([0, *map(len, placed.values())]).tolist()
+        self.split = {part: slice(*ends[i : i + 2]) for i, part in enumerate(placed)}
         self.order = torch.from_numpy(order).to(device)
         self.place = torch.argsort(self.order)
-
-        def adjacency(prefix: str = "") -> tuple[Tensor, Tensor]:
-            moved = csr.permuted(arrays[f"{prefix}pointers"], arrays[f"{prefix}sources"], order)
-            return to_device(moved[0], device), to_device(moved[1], device)
-
-        transpose = None if task.info["symmetric"] else adjacency("transpose/")
+        self.inductive = bool(task.info.get(INDUCTIVE))
         self.labels = to_device(arrays["labels"][order], device).long()
         self.visible = torch.full_like(self.labels, UNLABELED)
         """[n] labels, hidden outside the training split."""
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
-        self.graph = Graph(to_device(arrays["features"][order], device), *adjacency(), transpose, self.visible)
+        features = to_device(arrays["features"][order], device)
+
+        def adjacency(nodes: int, prefix: str = "") -> tuple[Tensor, Tensor]:
+            moved = csr.permuted(arrays[f"{prefix}pointers"], arrays[f"{prefix}sources"], order)
+            found = moved if nodes == len(order) else csr.leading(*moved, nodes)
+            return to_device(found[0], device), to_device(found[1], device)
+
+        def graph(nodes: int) -> Graph:
+            transpose = None if task.info["symmetric"] else adjacency(nodes, "transpose/")
+            return Graph(features[:nodes], *adjacency(nodes), transpose, self.visible[:nodes])
+
+        self.graph = graph(len(order))
+        self.seen = graph(self.split["test"].start) if self.inductive else self.graph
+        """The graph of training."""
         self.distilled = self.split["train"] if distill_on == "train" else None
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[list[Step]]:
         """One list per epoch, the same object every time.
 
         Args:
-            teacher: signals of ALL nodes in the task's order; None where a teacher is trained.
+            teacher: signals of ALL nodes in the task's order, in inductive tasks unknown (NaN) on test nodes; None
+                where a teacher is trained.
         """
         train, labels = self.units("train")
         if teacher is None:
-            step = Step(self.graph.at(train), None, labels)
+            step = Step(self.seen.at(train), None, labels)
         else:
             rows = self.distilled
-            known = teacher.at(self.order if rows is None else self.order[rows])
+            known = teacher.at(self.order[: self.seen.nodes] if rows is None else self.order[rows])
             batch = Batch(*self._among(rows), generator=streams.generator("sampling"), constant=True)
-            step = Step(self.graph.at(rows), train if rows is None else None, labels, known, batch)
+            step = Step(self.seen.at(rows), train if rows is None else None, labels, known, batch)
         while True:
             yield [step]
 
     def _among(self, rows: slice | None) -> tuple[Tensor, Tensor]:
         """Labels of the first rows (None: of all), hidden outside the training split, and the edges among them."""
-        adjacency = self.graph.adjacency
+        adjacency = self.seen.adjacency
         edges = torch.stack([adjacency.columns.long(), adjacency.rows.long()])
         if rows is None:
-            return self.visible, edges
+            return self.visible[: self.seen.nodes], edges
         return self.visible[rows], edges[:, (edges < rows.stop).all(0)]
 
     def units(self, part: str) -> tuple[slice, Tensor]:
@@ -85,14 +99,25 @@ class FullGraph:
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, C] logits of a part of the split, or of all nodes in the feed's own order, dropout off."""
-        return model(self.graph.at(self.split[part] if part else None), NO_DROPOUT).logits
+        if self.inductive and part is None:
+            return torch.cat([model(self.seen, NO_DROPOUT).logits, self.predict(model, "test")])
+        graph = self.graph if part in (None, "test") else self.seen
+        return model(graph.at(self.split[part] if part else None), NO_DROPOUT).logits
 
     def knowledge(self, model: Model) -> Signals:
-        """The signals of all nodes in the task's order, dropout off."""
-        return model(self.graph, NO_DROPOUT).detached().at(self.place)
+        """The signals of all nodes in the task's order, dropout off; in inductive tasks NaN on test nodes."""
+        found = model(self.seen, NO_DROPOUT).detached()
+        if self.inductive:
+            unknown = self.graph.nodes - self.seen.nodes
+            logits, *hidden = (
+                torch.cat([x, x.new_full((unknown, x.shape[1]), torch.nan)]) for x in (found.logits, *found.hidden)
+            )
+            found = Signals(logits, tuple(hidden))
+        return found.at(self.place)
 
     def forget(self) -> None:
         """Drops what was computed of the features once and for all (A X), for honest latencies."""
-        self.graph.forget()
-        # Another tensor object, so that no layer takes the features for those of its last answer.
-        self.graph.x = self.graph.x.view_as(self.graph.x)
+        for graph in (self.graph, self.seen):
+            graph.forget()
+            # Another tensor object, so that no layer takes the features for those of its last answer.
+            graph.x = graph.x.view_as(graph.x)

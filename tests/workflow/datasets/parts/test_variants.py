@@ -1,0 +1,113 @@
+"""Few labels are the same everywhere and nested; a variant is a dataset with a fingerprint of its own."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports import published
+from tests.conftest import make_tiny_task
+from tests.workflow.samples import GOOD, plan_of
+from workflow import catalog
+from workflow.config import complete
+from workflow.datasets.parts import variants
+from workflow.datasets.parts.variants import Variant
+from workflow.errors import UserError
+from workflow.task import Task
+
+
+def test_ids_say_what_is_changed_and_are_read_again():
+    for name, variant in {
+        "cora": Variant(),
+        "cora@5": Variant(5),
+        "cora@inductive": Variant(None, True),
+        "cora@20,inductive": Variant(20, True),
+    }.items():
+        assert variant.of("cora") == name
+        assert variants.parse(name) == ("cora", variant)
+    assert Variant(1, True).title("Cora") == "Cora, 1 label per class, inductive"
+    assert Variant(5).title("Cora") == "Cora, 5 labels per class"
+
+
+@pytest.mark.parametrize(
+    "name", ["cora@", "cora@0", "cora@05", "cora@x", "cora@5,", "cora@,inductive", "cora@-3", "@5"]
+)
+def test_other_ids_are_refused(name):
+    with pytest.raises(UserError, match=r"unknown (variant|dataset)"):
+        catalog.facts(name)
+
+
+def test_labels_are_kept_by_a_hash_of_the_node_alone():
+    """Written down once: another order would be another benchmark."""
+    rows, labels = np.arange(0, 200, 2), np.arange(200) % 3
+    assert variants.few(rows, labels, 3).tolist() == [44, 46, 48, 66, 88, 114, 170, 172, 188]
+    for more in (4, 10, 20):
+        assert set(variants.few(rows, labels, more - 1)) < set(variants.few(rows, labels, more))
+    assert variants.few(rows, labels, 1000).tolist() == rows.tolist()
+    assert np.bincount(labels[variants.few(rows, labels, 7)]).tolist() == [7, 7, 7]
+    turned = np.random.default_rng(0).permutation(rows)
+    assert variants.few(turned, labels, 3).tolist() == variants.few(rows, labels, 3).tolist()
+
+
+def test_a_class_with_fewer_keeps_all():
+    labels = np.array([0, 0, 0, 0, 1])
+    assert variants.few(np.arange(5), labels, 3)[-1] == 4
+
+
+def test_a_variant_is_another_task_of_the_same_data(tmp_path: Path):
+    task = make_tiny_task()
+    found = Variant(2, True).apply(task).finish()
+    assert found.name == "tiny@2,inductive"
+    assert found.info["inductive"]
+    assert len(found.split("train")) == 6
+    assert set(found.split("train")) < set(task.split("train"))
+    for name in set(task.arrays) - {"split/train"}:
+        assert np.array_equal(found.arrays[name], task.arrays[name]), name
+    assert found.fingerprint != task.fingerprint
+    found.save(tmp_path / found.name)
+    assert Task.load(tmp_path / found.name).fingerprint == found.fingerprint
+
+
+def few_labels(**changes: object) -> dict[str, object]:
+    config = copy.deepcopy(GOOD)
+    config["experiments"].append({**config["experiments"][0], **changes})
+    return config
+
+
+def test_a_plain_dataset_and_its_variants_stand_in_one_run():
+    plan = plan_of(few_labels(labels_per_class=5, setting="inductive", distill_on="all"))
+    assert sorted(plan.teachers) == ["ace-sim-mini/big", "ace-sim-mini@5,inductive/big"]
+    cells = {spec.dataset: spec for spec in plan.cells.values()}
+    assert cells["ace-sim-mini"].distill_on == "train"
+    assert cells["ace-sim-mini@5,inductive"].distill_on == "all"
+    assert catalog.facts("ace-sim-mini@5,inductive").title == "ACE similarity (mini), 5 labels per class, inductive"
+    assert catalog.loader("ace-sim-mini@5") == "ace_sim"
+
+
+def test_what_has_no_classes_or_many_kinds_of_nodes_is_refused():
+    for dataset, changes, message in (
+        ("ace-mol-mini", {"labels_per_class": 5}, r"experiments\[1\].labels_per_class: needs classes.* binary"),
+        ("ace-het-mini", {"setting": "inductive"}, r"experiments\[1\].setting: inductive is for node tasks"),
+        ("ace-sim-mini", {"labels_per_class": 0}, r"experiments\[1\].labels_per_class: must be at least 1"),
+    ):
+        with pytest.raises(UserError, match=message):
+            complete(few_labels(dataset=dataset, **changes), "x.yaml")
+
+
+def test_published_figures_are_of_plain_datasets():
+    assert not [cell for block in published.facts() for cell in block.get("cells", []) if "@" in cell["dataset"]]
+
+
+def test_preparation_of_a_variant(tiny_task, monkeypatch):
+    class Family:
+        @staticmethod
+        def build(name, settings):
+            assert name == "tiny"
+            return tiny_task
+
+    monkeypatch.setattr(catalog.importlib, "import_module", lambda name: Family)
+    assert catalog.build("tiny", {}).fingerprint == tiny_task.fingerprint
+    assert len(catalog.build("tiny@4", {}).split("train")) == 12

@@ -1,0 +1,98 @@
+"""Variants of a dataset: the same data with few labels, or with test nodes that nobody sees in training.
+
+`cora@5`, `cora@inductive`, `cora@5,inductive`: a variant is a dataset of its own, prepared from the other's task, with
+its own fingerprint, teachers and columns in every table. A configuration asks for it by keys of an experiment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from methods.vocabulary import Kind, Objective
+from workflow.errors import UserError
+from workflow.task import Task
+
+MARK = "@"
+INDUCTIVE = "inductive"
+DRAW = "abkd-bench labels 1"
+"""Names the one order in which nodes keep their labels; of a smaller number they are among those of a larger one."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is changed of a dataset.
+
+    Attributes:
+        labels_per_class: training nodes (or graphs) of each class that keep their label; None for all.
+        inductive: whether test nodes and their edges are absent in training.
+    """
+
+    labels_per_class: int | None = None
+    inductive: bool = False
+
+    def of(self, dataset: str) -> str:
+        """The id of this variant of a dataset; the dataset's own where nothing is changed."""
+        changes = [str(self.labels_per_class)] if self.labels_per_class else []
+        changes += [INDUCTIVE] if self.inductive else []
+        return f"{dataset}{MARK}{','.join(changes)}" if changes else dataset
+
+    def title(self, title: str) -> str:
+        """`Cora, 5 labels per class, inductive`."""
+        number = self.labels_per_class
+        few = f", {number} label{'' if number == 1 else 's'} per class" if number else ""
+        return title + few + (f", {INDUCTIVE}" if self.inductive else "")
+
+    def check(self, kind: Kind, objective: Objective) -> None:
+        """Raises UserError, beginning with the key, where a dataset has no such variant."""
+        if self.labels_per_class and objective != Objective.MULTICLASS:
+            raise UserError(f"labels_per_class: needs classes; this dataset is {objective}")
+        if self.inductive and kind != Kind.NODE:
+            raise UserError(f"setting: {INDUCTIVE} is for node tasks on homogeneous graphs; this dataset is {kind}")
+
+    def apply(self, task: Task) -> Task:
+        """The variant of a task."""
+        arrays, info = dict(task.arrays), dict(task.info)
+        if self.labels_per_class:
+            arrays["split/train"] = few(task.split("train"), task.labels, self.labels_per_class)
+        if self.inductive:
+            info[INDUCTIVE] = True
+        return replace(task, name=self.of(task.name), arrays=arrays, info=info)
+
+
+def parse(name: str) -> tuple[str, Variant]:
+    """`cora@5,inductive` -> ("cora", Variant(5, True)); a plain id has the variant that changes nothing."""
+    dataset, mark, changes = name.partition(MARK)
+    if not mark:
+        return name, Variant()
+    match = re.fullmatch(rf"([1-9][0-9]*)?,?({INDUCTIVE})?", changes)
+    found = Variant(int(match[1]) if match[1] else None, bool(match[2])) if match else Variant()
+    if found.of(dataset) != name:
+        raise UserError(f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, {dataset}{MARK}{INDUCTIVE}")
+    return dataset, found
+
+
+def few(rows: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:
+    """The rows of a training split that keep their label, ascending.
+
+    Rows are ranked by a hash of their number, so that the same ones come out on every machine and with every version
+    of numpy. A class with fewer keeps all.
+
+    Args:
+        rows: [k] ids of the training split.
+        labels: [n] classes of all items.
+        per_class: how many of each class.
+    """
+    drawn = np.array([int.from_bytes(_hash(row)[:8], "big") for row in rows.tolist()], np.uint64)
+    kept = []
+    for label in np.unique(labels[rows]):
+        own = np.flatnonzero(labels[rows] == label)
+        kept.append(own[np.argsort(drawn[own], kind="stable")][:per_class])
+    return np.sort(rows[np.concatenate(kept)])
+
+
+def _hash(row: int) -> bytes:
+    return hashlib.sha256(f"{DRAW} {row}".encode()).digest()
