@@ -16,7 +16,7 @@ from typing import Any
 
 from methods.listing import modules
 from methods.vocabulary import Kind, Objective
-from workflow.datasets.parts import variants
+from workflow import variants
 from workflow.errors import UserError
 from workflow.task import Task
 
@@ -58,7 +58,7 @@ def _owners() -> dict[str, tuple[str, Facts]]:
 
 
 def available() -> list[str]:
-    """Ids of all datasets, sorted, without their variants (`workflow.datasets.parts.variants`)."""
+    """Ids of all datasets, sorted, without their variants (`workflow.variants`)."""
     return sorted(_owners())
 
 

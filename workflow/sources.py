@@ -24,6 +24,7 @@ COMPUTED = (
     "workflow.models",
     "workflow.datasets.parts.csr",
     "workflow.task",
+    "workflow.variants",
     "methods.sparse",
     "reports.metrics",
 )
@@ -49,7 +50,7 @@ class Sources:
 RESTS_ON = {
     # Facts of a dataset (workflow.catalog) are only checked in preparation, which fails where they disagree.
     "data": Sources(
-        ("workflow.datasets.{}", "workflow.datasets.parts.variants"),
+        ("workflow.datasets.{}", "workflow.variants"),
         ("workflow.datasets", "workflow.task", "workflow.arrays"),
     ),
     "training": Sources(("workflow.training.block", "workflow.models.architectures.{}"), COMPUTED),

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from workflow.datasets.parts.variants import INDUCTIVE, Variant
 from workflow.specs import Hyperparameters, Network, Strict, TrainingSettings
+from workflow.variants import INDUCTIVE, Variant
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,99}$")]
@@ -111,8 +111,8 @@ class Experiment(Strict):
         None,
         ge=1,
         le=1_000_000,
-        description="training nodes (or graphs) of each class that keep their label, the same ones everywhere, those of "
-        "5 among those of 20; by default all",
+        description="training nodes (or graphs) of each class that keep their label: the same ones everywhere, those "
+        "of 5 among those of 20; by default all",
     )
     setting: Literal["transductive", "inductive"] = Field(
         "transductive",

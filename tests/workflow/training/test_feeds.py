@@ -9,7 +9,6 @@ import torch
 from methods.contract import Signals
 from tests.conftest import TINY, make_tiny_task
 from tests.workflow.training.conftest import CPU
-from workflow.datasets.parts.variants import Variant
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
 from workflow.specs import TrainingSettings
@@ -17,6 +16,7 @@ from workflow.task import Task
 from workflow.training.feeds import choose
 from workflow.training.loop import evaluate, fit
 from workflow.training.seeds import Streams
+from workflow.variants import Variant
 
 
 def test_methods_never_see_labels_outside_the_training_split(tiny_task):

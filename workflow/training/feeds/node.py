@@ -10,13 +10,13 @@ from torch import Tensor
 
 from methods.contract import UNLABELED, Batch, Signals
 from workflow.datasets.parts import csr
-from workflow.datasets.parts.variants import INDUCTIVE
 from workflow.models.graph import Graph
 from workflow.models.model import Model
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
 from workflow.training.seeds import Streams
+from workflow.variants import INDUCTIVE
 
 
 class FullGraph:

@@ -11,12 +11,11 @@ import pytest
 from reports import published
 from tests.conftest import make_tiny_task
 from tests.workflow.samples import GOOD, plan_of
-from workflow import catalog
+from workflow import catalog, variants
 from workflow.config import complete
-from workflow.datasets.parts import variants
-from workflow.datasets.parts.variants import Variant
 from workflow.errors import UserError
 from workflow.task import Task
+from workflow.variants import Variant
 
 
 def test_ids_say_what_is_changed_and_are_read_again():
