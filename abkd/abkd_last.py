@@ -6,6 +6,6 @@ from abkd.abkd import AttentionBasedKD
 
 
 class LastPairAlignment(AttentionBasedKD, attention="uniform", teacher_layers="last", student_layers="last"):
-    """abkd on the two pre-softmax outputs alone: A = 1, the loss is beta * D + gamma * ||P'P - I||^2."""
+    """abkd on the two pre-softmax outputs alone: A = 1, the loss is beta * D."""
 
     title = "ABKD last"

@@ -15,11 +15,12 @@ from methods.pairing import at_least, one_of, sample, whole
 class StructureAndEmbedding(AttentionBasedKD):
     """ABKD (node) plus a structural dissimilarity R_ij of each pair of layers, weighted by the same attention A.
 
-    The loss is beta * <A, D> + structure_weight * <A, R> + gamma * ||P'P - I||^2. The defaults are this project's, not
-    published ones, but for tau2 and the weight of a contrastive term, which are those of G-CRD (Joshi et al. 2022).
+    The loss is beta * <A, D> + structure_weight * <A, R>. The defaults are this project's, not published ones, but for
+    tau2 and the weight of a contrastive term, which are those of G-CRD (Joshi et al. 2022).
 
     Args:
-        dim, beta, gamma, axis: as in abkd.
+        dim: as in abkd; default 64, for nodes to be told apart.
+        beta, axis: as in abkd.
         structure: gcrd (contrastive, on the shared subspace) | lsp (neighbourhoods; node-level tasks only) | gsp; see
             abkd/parts/structure.py.
         structure_weight: weight of the structure. Default 0.1.
@@ -38,15 +39,14 @@ class StructureAndEmbedding(AttentionBasedKD):
         student: Shape,
         *,
         dim: int = 64,
-        beta: float = 1.0,
-        gamma: float = 0.1,
+        beta: float = 10.0,
         axis: str = "teacher",
         structure: str = "gcrd",
         structure_weight: float = 0.1,
         tau2: float = 0.075,
         max_samples: int = 2048,
     ) -> None:
-        super().__init__(teacher, student, dim=dim, beta=beta, gamma=gamma, axis=axis)
+        super().__init__(teacher, student, dim=dim, beta=beta, axis=axis)
         one_of(self, "structure", structure, structures.STRUCTURES)
         at_least(self, 0, structure_weight=structure_weight)
         at_least(self, 0, above=True, tau2=tau2)
@@ -60,7 +60,7 @@ class StructureAndEmbedding(AttentionBasedKD):
     def weighted_terms(self, weights: Tensor, layers: Layers, batch: Batch) -> dict[str, Tensor]:
         """The structural term, and that of the embeddings unless beta is 0."""
         if self.structure == "gcrd":
-            student, teacher = self.projections(layers)
+            student, teacher = self.student_values(layers), self.teacher_values(layers, batch)
             embedding = compare.by_rows(student, teacher) if self.beta else None
             structure = self._contrast(weights, student, teacher, batch)
         else:

@@ -6,6 +6,6 @@ from abkd.stride import StructureAndEmbedding
 
 
 class StructureAlone(StructureAndEmbedding, beta=0.0, axis="teacher"):
-    """stride without the embeddings' dissimilarity D (beta 0): the loss is structure_weight <A, R> and P's penalty."""
+    """stride without the embeddings' dissimilarity D (beta 0): the loss is structure_weight <A, R>."""
 
     title = "STRIDE structure"

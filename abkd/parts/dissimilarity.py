@@ -1,8 +1,8 @@
-"""How far teacher layer i and student layer j are apart in the shared subspace: D [L_t, L_s] for all pairs at once.
+"""How far teacher layer i and student layer j are apart: D [L_t, L_s] for all pairs at once, between 0 and 2 or 4.
 
-`node`. Let the projections P V_i T_i and P Y_j S_j, [n, d] each, be standardised per column over the n rows (mean 0,
-mean square 1). The mean over rows of their squared distance, divided by d, is then mean_k ( 1 + 1 - 2 r_ijk ) with
-r_ijk the correlation of column k, so
+`node`. Let the projections V_i T_i and Y_j S_j, [n, d] each, be standardised per column over the n rows (mean 0, mean
+square 1). The mean over rows of their squared distance, divided by d, is then mean_k ( 1 + 1 - 2 r_ijk ) with r_ijk the
+correlation of column k, so
 
     D_ij = 2 - 2 mean_k r_ijk,      r = cov / sqrt((var_S + eps) (var_T + eps)).
 
@@ -10,14 +10,17 @@ The two ones hold for every column that varies. A constant column has r = 0: it 
 so that neither a head nor the student can lower D by shrinking. As r_ijk is at most the largest canonical correlation
 rho of T_i and S_j, no choice of heads brings D_ij below 2 - 2 rho.
 
-Two ways to the same numbers, chosen by their cost (`prefers_moments`):
+`regression`. The same with the projection of S_j that fits best, for each pair its own, by least squares instead of by
+gradient steps: with C = Cov(S_j, U_i) and U_i the d leading principal components of T_i, scaled to a total variance 1,
 
-- rows: project and standardise the n rows of every layer, then one [L_t, n d] x [n d, L_s] product.
-- moments: with a column v of a teacher's small head matrix and a column u of a student's, cov = v' Cov(T_i, S_j) u,
-  var_T = v' Cov(T_i) v, var_S = u' Cov(S_j) u. Cov(T_i) is known once and for all, and no head ever touches n rows:
-  right for narrow students.
+    D_ij = 2 - 2 R2_ij,      R2_ij = tr( C' (Cov(S_j) + ridge I)^-1 C ),
 
-`pooled`. The squared distance of the unit vectors of P V_i mean_n(T_i) and P Y_j mean_n(S_j).
+the share of the variance of U_i that a linear map of S_j explains. The ridge lets a vanishing S_j explain nothing.
+
+What is compared of the teacher stays the same over a training. Both then take one product with it per step, and no
+tensor of L_t x L_s x n values.
+
+`pooled`. The squared distance of the unit vectors of V_i mean_n(T_i) and Y_j mean_n(S_j).
 """
 
 from __future__ import annotations
@@ -34,15 +37,8 @@ from methods.kernels import unit_rows
 
 EPSILON = 1e-5
 """Added to variances, as batch norm does."""
-
-
-def prefers_moments(student: Sequence[int], teacher: Sequence[int], dim: int, rows: int) -> bool:
-    """Whether `by_moments` needs fewer multiplications than `by_rows` for these widths."""
-    of_student, of_teacher = sum(student), sum(teacher)
-    rowwise = rows * dim * (of_student + of_teacher + len(student) * len(teacher))
-    moments = rows * of_student * (of_student + of_teacher)
-    moments += dim * (of_student * of_teacher + sum(width**2 for width in teacher))
-    return moments < rowwise
+RIDGE = 1e-3
+"""Of the mean variance of a student layer's columns."""
 
 
 def standardised(layers: Sequence[Tensor], matrices: Tensor) -> Tensor:
@@ -53,54 +49,47 @@ def standardised(layers: Sequence[Tensor], matrices: Tensor) -> Tensor:
 
 
 def by_rows(student: Tensor, teacher: Tensor) -> Tensor:
-    """Standardised projections [L_s, n, d] and [L_t, n, d] -> D [L_t, L_s]."""
+    """Standardised projections [L_s, n, d] and [L_t, n, d] -> D [L_t, L_s] of `node`."""
     return 2 - teacher.flatten(1) @ student.flatten(1).T * (2 / teacher[0].numel())
 
 
-class TeacherMoments:
-    """What `by_moments` keeps of a fixed teacher: centred layers side by side [n, sum of d_i], and each Cov(T_i)."""
+def components(layers: Sequence[Tensor], dim: int) -> Tensor:
+    """The leading principal components of every layer [n, d_i], of a total variance 1, side by side [n, L_t dim].
 
-    def __init__(self, layers: Sequence[Tensor]) -> None:
-        self.rows = torch.cat(list(layers), 1)
-        self.rows -= self.rows.mean(0)
-        n = len(self.rows)
-        self.widths = [layer.shape[1] for layer in layers]
-        self.covariances = [part.T @ part / n for part in self.rows.split(self.widths, 1)]
+    A layer of fewer than `dim` columns has zeros behind its own; one that is constant has zeros alone.
+    """
+    found = []
+    for layer in layers:
+        centred = layer - layer.mean(0)
+        directions = torch.linalg.eigh(centred.T @ centred)[1][:, -dim:]
+        leading = centred @ directions
+        total = leading.square().mean(0).sum()
+        leading = leading * torch.where(total > EPSILON**2, total, torch.inf).rsqrt()
+        found.append(functional.pad(leading, (0, dim - leading.shape[1])))
+    return torch.cat(found, 1)
 
 
-def by_moments(
-    student: Sequence[Tensor],
-    teacher: TeacherMoments,
-    student_matrices: Tensor,
-    teacher_matrices: Tensor,
-    teacher_membership: Tensor,
-) -> Tensor:
-    """D [L_t, L_s] from covariances alone.
+def by_regression(student: Sequence[Tensor], values: Tensor, dim: int) -> Tensor:
+    """D [L_t, L_s] of `regression`.
 
     Args:
         student: layers [n, d_j].
-        teacher: moments of the teacher's layers.
-        student_matrices, teacher_matrices: stacked head matrices [sum of d_j, d], [sum of d_i, d].
-        teacher_membership: [L_t, sum of d_i], a one where a stacked row belongs to a layer.
+        values: the teacher's `components` [n, L_t dim].
+        dim: columns of a layer's components.
     """
-    dim = teacher_matrices.shape[1]
-    of_teacher = torch.cat(
-        [
-            _normalised(matrix, covariance)
-            for matrix, covariance in zip(teacher_matrices.split(teacher.widths), teacher.covariances, strict=True)
-        ]
-    )
-    crossed, *own = _StudentMoments.apply(teacher.rows, *student)
-    widths = [layer.shape[1] for layer in student]
-    correlations = []
-    for cross, covariance, matrix in zip(crossed.split(widths), own, student_matrices.split(widths), strict=True):
-        of_student = _normalised(matrix, covariance)
-        correlations.append(((cross.T @ of_student) * of_teacher).sum(1))
-    return 2 - (teacher_membership.to(of_teacher.dtype) @ torch.stack(correlations, 1)) * (2 / dim)
+    explained = []
+    crossed, *covariances = _StudentMoments.apply(values, *student)
+    for cross, own in zip(crossed.split([layer.shape[1] for layer in student]), covariances, strict=True):
+        ridge = RIDGE * own.diagonal().mean() + EPSILON
+        # Not `linalg.solve`, which asks a GPU whether it has succeeded.
+        factor = torch.linalg.cholesky_ex(own + ridge * torch.eye(len(own), dtype=own.dtype, device=own.device))[0]
+        fitted = torch.linalg.solve_triangular(factor, cross, upper=False)
+        explained.append(fitted.square().sum(0).view(-1, dim).sum(1))
+    return 2 - 2 * torch.stack(explained, 1)
 
 
 class _StudentMoments(torch.autograd.Function):
-    """Covariances of the student's layers with a teacher's centred rows, [sum of d_j, sum of d_i], and each Cov(S_j).
+    """Covariances of the student's layers with fixed centred rows, [sum of d_j, columns], and each Cov(S_j).
 
     Forward and backward work on one centred copy that holds the layers' columns as rows, the layout in which products
     of thin matrices run fastest. Centring costs no pass of its own backwards: the gradients of covariances are already
@@ -126,12 +115,6 @@ class _StudentMoments(torch.autograd.Function):
         for gradient, part, upon in zip(gradients, columns.split(ctx.widths), own, strict=True):
             gradient.addmm_(upon + upon.T, part, alpha=1 / n)
         return None, *(gradient.T for gradient in gradients)
-
-
-def _normalised(matrix: Tensor, covariance: Tensor) -> Tensor:
-    """Head matrix [d_l, d] scaled so that each projected column has variance one (up to EPSILON)."""
-    variance = ((covariance @ matrix) * matrix).sum(0)
-    return matrix * torch.rsqrt(variance.clamp(min=0) + EPSILON)
 
 
 def pooled(student_means: Tensor, teacher_means: Tensor) -> Tensor:

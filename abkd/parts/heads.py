@@ -1,6 +1,6 @@
-"""Trainable parts of the layer alignment: the attention over pairs of layers, and the shared subspace.
+"""What is trained of the layer alignment: the attention over pairs of layers, and the projections that are compared.
 
-One parameter holds the matrices of all layers of a network, stacked by rows, so that the number of operations does not
+One tensor holds the matrices of all layers of a network, stacked by rows, so that the number of operations does not
 grow with the depth. The teacher's matrices are drawn before the student's: another order would be another start.
 """
 
@@ -15,15 +15,25 @@ AXES = ("teacher", "student", "pairs")
 
 
 class StackedLinear(nn.Module):
-    """One matrix [d_l, dim] for every layer l, stacked to [sum of d_l, dim]."""
+    """One matrix [d_l, dim] for every layer l, stacked to [sum of d_l, dim]; random orthonormal at the start.
 
+    Args:
+        widths: of the layers.
+        dim: columns.
+        trained: whether the matrices are parameters; else they stay what they are.
+    """
+
+    weight: Tensor
     membership: Tensor
     """[L, sum of d_l], a one where a stacked row belongs to a layer: sums over each layer's rows are one product."""
 
-    def __init__(self, widths: Sequence[int], dim: int) -> None:
+    def __init__(self, widths: Sequence[int], dim: int, trained: bool = True) -> None:
         super().__init__()
-        blocks = [nn.init.orthogonal_(torch.empty(width, dim)) for width in widths]
-        self.weight = nn.Parameter(torch.cat(blocks))
+        stacked = torch.cat([nn.init.orthogonal_(torch.empty(width, dim)) for width in widths])
+        if trained:
+            self.weight = nn.Parameter(stacked)
+        else:
+            self.register_buffer("weight", stacked)
         layer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(list(widths)))
         self.register_buffer("membership", nn.functional.one_hot(layer, len(widths)).T.float(), persistent=False)
 
@@ -65,38 +75,30 @@ class LayerAttention(nn.Module):
 
 
 class SharedSubspace(nn.Module):
-    """V_i and Y_j into a common space of `dim` columns, and its trainable basis P, which starts as the identity.
+    """V_i and Y_j into a common space of `dim` columns.
 
-    P is folded into the small matrices: V_i then P is one [d_i, dim] matrix, applied once to the rows.
+    The teacher's V_i stay at their random start: a target that is trained, too, meets the student in the directions
+    that are easiest, and says ever less about the teacher. `trained` is that form, for the ablation, with a trainable
+    basis P that both sides share and that starts as the identity; P V_i is one [d_i, dim] matrix.
 
     Args:
         student, teacher: widths of the layers.
         dim: columns of the common space.
-        basis: whether there is a P.
+        trained: whether V_i is trained and there is a P.
     """
 
-    def __init__(self, student: Sequence[int], teacher: Sequence[int], dim: int, basis: bool) -> None:
+    def __init__(self, student: Sequence[int], teacher: Sequence[int], dim: int, trained: bool = False) -> None:
         super().__init__()
-        self.teacher = StackedLinear(teacher, dim)
+        self.teacher = StackedLinear(teacher, dim, trained)
         self.student = StackedLinear(student, dim)
-        self.basis = nn.Parameter(torch.eye(dim)) if basis else None
+        self.basis = nn.Parameter(torch.eye(dim)) if trained else None
 
     def matrices(self) -> tuple[Tensor, Tensor]:
         """(P Y_j)' of all student layers [sum of d_j, dim], and (P V_i)' of all teacher layers [sum of d_i, dim]."""
-        if self.basis is None:
-            return self.student.weight, self.teacher.weight
-        teacher = self.teacher.weight @ self.basis.T
-        return self.student.weight @ self.basis.T, teacher
+        student, teacher = self.student.weight, self.teacher.weight
+        return (student, teacher) if self.basis is None else (student @ self.basis.T, teacher @ self.basis.T)
 
     def of_means(self, student_means: Tensor, teacher_means: Tensor) -> tuple[Tensor, Tensor]:
         """Means of all layers -> P Y_j mean_n(S_j) [L_s, dim], and P V_i mean_n(T_i) [L_t, dim]."""
         student, teacher = self.matrices()
-        projected = self.teacher.of_means(teacher_means, teacher)
-        return self.student.of_means(student_means, student), projected
-
-    def departure(self) -> Tensor | None:
-        """||P'P - I||^2, the price of leaving the orthonormal matrices; None without P."""
-        if self.basis is None:
-            return None
-        gram = self.basis.T @ self.basis
-        return (gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).square().sum()
+        return self.student.of_means(student_means, student), self.teacher.of_means(teacher_means, teacher)

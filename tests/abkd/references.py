@@ -62,6 +62,20 @@ def project(method: nn.Module, layers: list[Array], side: str, basis: bool) -> l
     return [np.array([p @ (m @ row) for row in h]) for m, h in zip(heads, layers, strict=True)]
 
 
+def unexplained(s: Array, t: Array, dim: int) -> float:
+    """2 - 2 R2 of the least squares of T's leading components on S with a small ridge, from its normal equations."""
+    s, t = s - s.mean(0), t - t.mean(0)
+    left, singular, _ = np.linalg.svd(t, full_matrices=False)
+    leading = left[:, :dim] * singular[:dim]
+    if not (leading**2).sum() / len(t) > 1e-10:
+        return 2.0
+    own = s.T @ s / len(s)
+    ridge = 1e-3 * np.trace(own) / len(own) + 1e-5
+    crossed = s.T @ leading / len(s)
+    explained = np.trace(crossed.T @ np.linalg.inv(own + ridge * np.eye(len(own))) @ crossed)
+    return 2 - 2 * explained * len(s) / (leading**2).sum()
+
+
 def structural(name: str, s: Array, t: Array, projected: tuple[Array, ...], tau2: float, edges: Array) -> float:
     """R_ij of one pair of layers; `projected` holds both layers in the shared subspace where it is needed."""
     if name == "gcrd":
@@ -72,12 +86,13 @@ def structural(name: str, s: Array, t: Array, projected: tuple[Array, ...], tau2
 
 
 def layer_alignment(
-    beta: float = 1.0,
+    beta: float = 10.0,
     gamma: float = 0.1,
     axis: str = "teacher",
     dissimilarity: str = "node",
     attention: bool = True,
-    basis: bool = True,
+    trained: bool = False,
+    logits: bool = True,
     last_teacher: bool = False,
     last_student: bool = False,
     structure: str = "",
@@ -85,25 +100,27 @@ def layer_alignment(
     tau2: float = 0.075,
 ) -> Reference:
     def loss(method: nn.Module, v: View) -> dict[str, float]:
-        s = [*(pool(h, v.graph) for h in v.h_student), v.z_student][-1 if last_student else 0 :]
-        t = [*(pool(h, v.graph) for h in v.h_teacher), v.z_teacher][-1 if last_teacher else 0 :]
+        s = [*(pool(h, v.graph) for h in v.h_student), *([v.z_student] if logits else [])][-1 if last_student else 0 :]
+        t = [*(pool(h, v.graph) for h in v.h_teacher), *([v.z_teacher] if logits else [])][-1 if last_teacher else 0 :]
         pairs = [(i, j) for i in range(len(t)) for j in range(len(s))]
 
         a = attend(method, s, t, axis) if attention else np.full((len(t), len(s)), 1.0 / len(s))
         mass = a.sum()
 
         terms: dict[str, float] = {}
-        if basis:
+        if trained:
             p = weight(method, "subspace.basis")
             terms["orthonormality"] = gamma * ((p.T @ p - np.eye(len(p))) ** 2).sum()
-        embedded = beta > 0 or structure == "gcrd"
-        projected_s = project(method, s, "student", basis) if embedded else []
-        projected_t = project(method, t, "teacher", basis) if embedded else []
+        embedded = dissimilarity != "regression" and (beta > 0 or structure == "gcrd")
+        projected_s = project(method, s, "student", trained) if embedded else []
+        projected_t = project(method, t, "teacher", trained) if embedded else []
         standard_s, standard_t = [batch_norm(h) for h in projected_s], [batch_norm(h) for h in projected_t]
         if beta:
             total = 0.0
             for i, j in pairs:
-                if dissimilarity == "pooled":
+                if dissimilarity == "regression":
+                    d = unexplained(s[j], t[i], method.dim)
+                elif dissimilarity == "pooled":
                     d = sum((unit(projected_s[j].mean(0)) - unit(projected_t[i].mean(0))) ** 2)
                 else:
                     # Their mean squared distance, but for batch norm's eps, which leaves mean squares a little below 1.
@@ -124,12 +141,20 @@ def layer_alignment(
 CASES: dict[str, list[Case]] = {
     "abkd": [
         case(layer_alignment()),
-        case(layer_alignment(3.0, 0.5, "student"), dim=3, beta=3.0, gamma=0.5, axis="student"),
+        case(layer_alignment(3.0, axis="student"), dim=3, beta=3.0, axis="student"),
         case(layer_alignment(axis="pairs", dissimilarity="pooled"), dim=6, axis="pairs", dissimilarity="pooled"),
+        case(layer_alignment(logits=False), logits=False),
+    ],
+    "abkd-trained-values": [
+        case(layer_alignment(1.0, trained=True)),
+        case(layer_alignment(3.0, 0.5, trained=True), dim=5, beta=3.0, gamma=0.5),
+    ],
+    "abkd-regression": [
+        case(layer_alignment(dissimilarity="regression")),
+        case(layer_alignment(2.0, dissimilarity="regression", logits=False), dim=3, beta=2.0, logits=False),
     ],
     "abkd-uniform": [case(layer_alignment(attention=False)), case(layer_alignment(attention=False), dim=2)],
     "abkd-last": [case(layer_alignment(attention=False, last_teacher=True, last_student=True))],
-    "abkd-noproj": [case(layer_alignment(basis=False)), case(layer_alignment(basis=False), dim=2)],
     "abkd-pooled": [case(layer_alignment(dissimilarity="pooled"))],
     "abkd-many-to-one": [case(layer_alignment(axis="student", last_student=True), dim=8)],
     "abkd-one-to-many": [case(layer_alignment(last_teacher=True), dim=8)],
@@ -142,7 +167,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "stride-structure": [
         case(layer_alignment(beta=0, structure="gcrd", tau2=0.2), tau2=0.2),
-        case(layer_alignment(beta=0, structure="lsp", basis=False), "node", structure="lsp"),
+        case(layer_alignment(beta=0, structure="lsp"), "node", structure="lsp"),
     ],
     "stride-embedding": [case(layer_alignment())],
 }

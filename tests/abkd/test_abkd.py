@@ -13,7 +13,7 @@ import methods
 from abkd.parts import dissimilarity as compare
 from methods.contract import Shape
 from methods.testing import make_batch, make_signals
-from tests.methods.cases import CASES, STUDENT, TEACHER, LargestTensor, build, shaken, signals, task, view
+from tests.methods.cases import STUDENT, TEACHER, LargestTensor, build, shaken, signals, task
 
 torch.set_num_threads(1)
 
@@ -31,8 +31,8 @@ def correlated(n: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
     return [layer(width) for width in (3, 4)], teacher
 
 
-def test_moments_and_rows_agree_with_the_naive_distance() -> None:
-    """Values and gradients (students and heads) of both ways, against the [L_t, L_s, n, d] tensor itself."""
+def test_one_product_agrees_with_the_naive_distance() -> None:
+    """Values and gradients (students and heads), against the [L_t, L_s, n, d] tensor itself."""
     student, teacher = correlated(40, 0)
     widths_t, widths_s, dim = [6, 5, 4], [3, 4], 7
     generator = torch.Generator().manual_seed(1)
@@ -40,54 +40,81 @@ def test_moments_and_rows_agree_with_the_naive_distance() -> None:
         torch.randn(sum(w), dim, generator=generator, dtype=torch.float64) for w in (widths_t, widths_s)
     )
     mixture = torch.rand(3, 2, generator=generator, dtype=torch.float64)
-    member = torch.nn.functional.one_hot(torch.repeat_interleave(torch.arange(3), torch.tensor(widths_t)), 3).T
 
-    def naive(s: list[Tensor], s_matrices: Tensor, t_matrices: Tensor) -> Tensor:
-        def standard(layers: list[Tensor], m: Tensor, widths: list[int]) -> Tensor:
-            parts = [h @ part for h, part in zip(layers, m.split(widths), strict=True)]
-            return torch.stack([(x - x.mean(0)) / x.var(0, correction=0).sqrt() for x in parts])
+    def standard(layers: list[Tensor], m: Tensor, widths: list[int]) -> Tensor:
+        parts = [h @ part for h, part in zip(layers, m.split(widths), strict=True)]
+        return torch.stack([(x - x.mean(0)) / x.var(0, correction=0).sqrt() for x in parts])
 
-        small, large = standard(s, s_matrices, widths_s), standard(teacher, t_matrices, widths_t)
-        return (large[:, None] - small[None]).square().sum(-1).mean(-1) / dim
+    large = standard(teacher, of_teacher, widths_t)
 
-    def rows(s: list[Tensor], s_matrices: Tensor, t_matrices: Tensor) -> Tensor:
-        return compare.by_rows(compare.standardised(s, s_matrices), compare.standardised(teacher, t_matrices))
+    def naive(s: list[Tensor], s_matrices: Tensor) -> Tensor:
+        return (large[:, None] - standard(s, s_matrices, widths_s)[None]).square().sum(-1).mean(-1) / dim
 
-    def moments(s: list[Tensor], s_matrices: Tensor, t_matrices: Tensor) -> Tensor:
-        return compare.by_moments(s, compare.TeacherMoments(teacher), s_matrices, t_matrices, member)
+    def rows(s: list[Tensor], s_matrices: Tensor) -> Tensor:
+        return compare.by_rows(compare.standardised(s, s_matrices), compare.standardised(teacher, of_teacher))
 
-    def run(way: Callable[[list[Tensor], Tensor, Tensor], Tensor]) -> tuple[Tensor, list[Tensor]]:
-        leaves = [x.clone().requires_grad_() for x in (*student, of_student, of_teacher)]
-        d = way(leaves[:2], leaves[2], leaves[3])
+    def run(way: Callable[[list[Tensor], Tensor], Tensor]) -> tuple[Tensor, list[Tensor]]:
+        leaves = [x.clone().requires_grad_() for x in (*student, of_student)]
+        d = way(leaves[:2], leaves[2])
         (d * mixture).sum().backward()
         return d.detach(), [x.grad for x in leaves]  # type: ignore[misc]
 
     expected, gradients = run(naive)
-    values = [run(rows), run(moments)]
-    for d, found in values:
-        torch.testing.assert_close(d, expected, rtol=1e-4, atol=1e-4)  # batch norm's eps
-        for a, b in zip(found, gradients, strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(values[0][0], values[1][0], rtol=1e-10, atol=1e-12)
-    for a, b in zip(values[0][1], values[1][1], strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-10)
+    d, found = run(rows)
+    torch.testing.assert_close(d, expected, rtol=1e-4, atol=1e-4)  # batch norm's eps
+    for a, b in zip(found, gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
-def test_the_narrow_way_is_chosen_for_narrow_students() -> None:
-    assert compare.prefers_moments([4] * 4 + [3], [64] * 64 + [3], 64, 19717)
-    assert not compare.prefers_moments([256, 40], [256, 256, 40], 64, 90941)
+def test_no_trained_parameter_touches_the_teachers_values() -> None:
+    """What is compared of the teacher is the same after any training; only its attention (queries) may learn."""
+    batch = task("node")
+    s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
+    for name in ("abkd", "abkd-uniform", "abkd-last", "abkd-many-to-one", "abkd-one-to-many", "abkd-pooled", "stride"):
+        method = build(name)
+        before = method.subspace.teacher.weight.clone()
+        shaken(method)
+        assert method.subspace.teacher.weight.equal(before), name
+        heads = {key for key, _ in method.named_parameters()}
+        assert heads <= {"attention.query.weight", "attention.key.weight", "subspace.student.weight"}, name
+    regression = build("abkd-regression")
+    assert {key for key, _ in regression.named_parameters()} == {"attention.query.weight", "attention.key.weight"}
+    trained = build("abkd-trained-values")
+    assert {"subspace.teacher.weight", "subspace.basis"} <= {key for key, _ in trained.named_parameters()}
+    assert trained(s, t, batch).keys() == {"alignment", "orthonormality"}
 
 
-@pytest.mark.parametrize("moments", [True, False])
-def test_both_ways_are_the_same_method(moments: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = CASES["abkd"][0]
-    monkeypatch.setattr(compare, "prefers_moments", lambda *args: moments)
-    for kind in ("node", "binary"):
-        batch = task(kind)
-        s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
-        method = shaken(build("abkd"))
-        expected = case.reference(method, view(batch, s, t))
-        assert method(s, t, batch)["alignment"].item() == pytest.approx(expected["alignment"], rel=1e-9)
+def test_regression_knows_a_linear_map_and_nothing_of_noise() -> None:
+    n = 500
+    generator = torch.Generator().manual_seed(3)
+    t = torch.randn(n, 6, generator=generator, dtype=torch.float64) + 5
+    mapped = t @ torch.randn(6, 6, generator=generator, dtype=torch.float64) - 7
+    noise = torch.randn(n, 6, generator=generator, dtype=torch.float64)
+    values = compare.components([t], 6)
+    d = compare.by_regression([mapped, noise, torch.zeros_like(noise)], values, 6)[0]
+    assert d[0].item() < 0.05
+    assert 1.9 < d[1].item() < 2
+    assert d[2].item() == pytest.approx(2)
+
+
+def test_regression_equals_scipy_without_the_ridge(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scipy.stats import linregress
+
+    monkeypatch.setattr(compare, "RIDGE", 0.0)
+    monkeypatch.setattr(compare, "EPSILON", 0.0)
+    generator = torch.Generator().manual_seed(3)
+    t, s = torch.randn(2, 50, 1, generator=generator, dtype=torch.float64)
+    d = compare.by_regression([s + t], compare.components([t], 1), 1)
+    r = linregress((s + t)[:, 0].numpy(), t[:, 0].numpy()).rvalue
+    assert d.item() == pytest.approx(2 - 2 * r**2)
+
+
+def test_components_of_a_narrow_and_of_a_constant_layer() -> None:
+    generator = torch.Generator().manual_seed(3)
+    values = compare.components([torch.randn(30, 2, generator=generator), torch.ones(30, 3)], 4).split(4, 1)
+    assert values[0].square().mean(0).sum().item() == pytest.approx(1, rel=1e-5)
+    assert not values[0][:, 2:].any()
+    assert not values[1].any()
 
 
 def canonical_correlation(a: Tensor, b: Tensor) -> float:
@@ -95,13 +122,13 @@ def canonical_correlation(a: Tensor, b: Tensor) -> float:
     return torch.linalg.matrix_norm(q[0].T @ q[1], 2).item()
 
 
-@pytest.mark.parametrize("name", ["abkd", "abkd-uniform", "abkd-noproj", "abkd-last"])
+@pytest.mark.parametrize("name", ["abkd", "abkd-uniform", "abkd-regression", "abkd-trained-values", "abkd-last"])
 def test_heads_alone_cannot_make_the_dissimilarity_vanish(name: str) -> None:
     """Against a fixed random student D stays above 2 - 2 rho, rho the largest canonical correlation of any pair."""
     n = 400
     s, t = make_signals(n, STUDENT, 1, dtype=torch.float64), make_signals(n, TEACHER, 2, dtype=torch.float64)
     batch = make_batch([0] * n)
-    method = build(name, dim=8)
+    method = build(name, dim=8, beta=1.0)
     optimizer = torch.optim.Adam(method.parameters(), lr=0.05)
     value = torch.tensor(0.0)
     for _ in range(300):
@@ -155,7 +182,7 @@ def test_attention_is_traced_over_all_pairs() -> None:
 
 def test_p_starts_as_the_identity_and_departing_costs() -> None:
     batch = task("node")
-    method = build("abkd")
+    method = build("abkd-trained-values")
     s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
     assert method(s, t, batch)["orthonormality"].item() == pytest.approx(0, abs=1e-12)
     method.subspace.basis.data *= 2
@@ -163,12 +190,12 @@ def test_p_starts_as_the_identity_and_departing_costs() -> None:
 
 
 def test_memory_of_the_alignment_is_linear_in_the_layers() -> None:
-    """64 teacher layers and 4 student layers: no tensor of L_t x L_s x n values (dim 8 makes rows the cheaper way)."""
+    """64 teacher layers and 4 student layers: no tensor of L_t x L_s x n values."""
     n, deep, shallow = 256, Shape((16,) * 64, 4), Shape((16,) * 4, 4)
     batch = make_batch(torch.zeros(n, dtype=torch.int64))
     s, t = make_signals(n, shallow, 1, True), make_signals(n, deep, 2)
-    for dim in (8, 64):
-        method = methods.create("abkd", teacher=deep, student=shallow, dim=dim)
+    for name in ("abkd", "abkd-regression"):
+        method = methods.create(name, teacher=deep, student=shallow, dim=8)
         with LargestTensor() as largest:
             sum(method(s, t, batch).values()).backward()  # type: ignore[union-attr]
-        assert largest.elements <= n * max(dim * (65 + 5), 64 * 16 + 4)
+        assert largest.elements <= n * 8 * 65

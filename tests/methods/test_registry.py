@@ -18,7 +18,7 @@ TEACHER, STUDENT = Shape((6, 7), 5), Shape((4, 3), 5)
 
 
 def test_methods_of_the_design_exist() -> None:
-    wanted = "supervised kd fitnet at lsp gsp gcrd abkd stride abkd-uniform abkd-last abkd-noproj abkd-pooled "
+    wanted = "supervised kd fitnet at lsp gsp gcrd abkd stride abkd-uniform abkd-last abkd-regression abkd-pooled "
     wanted += "abkd-many-to-one abkd-one-to-many stride-structure stride-embedding"
     assert set(wanted.split()) <= set(methods.available())
 
@@ -59,7 +59,7 @@ VARIANTS = [name for name in methods.available() if methods.load(name).fixed]
 
 
 def test_variants_are_found() -> None:
-    assert {"abkd-pooled", "abkd-noproj", "stride-embedding", "stride-structure"} <= set(VARIANTS)
+    assert {"abkd-pooled", "abkd-regression", "stride-embedding", "stride-structure"} <= set(VARIANTS)
 
 
 @pytest.mark.parametrize("method", VARIANTS)

@@ -61,9 +61,7 @@ def stride(method: StructureAndEmbedding, student: Signals, teacher: Signals) ->
             else:
                 structure = functional.mse_loss(s_pairs[j], t_pairs[i])
             total = total + weights[i, j] * (method.beta * alignment + method.structure_weight * structure)
-    assert method.subspace is not None and method.subspace.basis is not None
-    gram = method.subspace.basis.T @ method.subspace.basis
-    return total + method.gamma * (gram - torch.eye(len(gram), dtype=gram.dtype)).square().sum()
+    return total
 
 
 def _attention(method: AttentionBasedKD, s: tuple[Tensor, ...], t: tuple[Tensor, ...]) -> Tensor:
@@ -82,10 +80,10 @@ def _projected(
     method: AttentionBasedKD, s: tuple[Tensor, ...], t: tuple[Tensor, ...]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Standardised projections of the teacher's and of the student's layers, [n, dim] each."""
-    assert method.subspace is not None and method.subspace.basis is not None
-    basis, sides = method.subspace.basis, []
+    assert method.subspace is not None
+    sides = []
     for layers, stacked in ((t, method.subspace.teacher), (s, method.subspace.student)):
         matrices = stacked.weight.split([h.shape[1] for h in layers])
-        projected = [h @ (m @ basis.T) for h, m in zip(layers, matrices, strict=True)]
+        projected = [h @ m for h, m in zip(layers, matrices, strict=True)]
         sides.append([(p - p.mean(0)) / (p.var(0, correction=0) + 1e-5).sqrt() for p in projected])
     return sides[0], sides[1]
