@@ -22,6 +22,7 @@ class Findings:
     Attributes:
         attempts: family -> label -> what became of the trainings, in display order, the teacher's among them.
         comparisons: family -> one entry per method, in display order, the teacher left out.
+        gains: the same against the floor in place of the reference; what the page's first sentence rests on.
         columns: family -> its column of the main table.
         panels: the main table, one per dataset.
         ranking: the methods across datasets.
@@ -31,6 +32,7 @@ class Findings:
     settings: Settings
     attempts: Mapping[Family, Mapping[str, Attempts]]
     comparisons: Mapping[Family, list[Comparison]]
+    gains: Mapping[Family, list[Comparison]]
     columns: Mapping[Family, Column]
     panels: list[Panel]
     ranking: Ranking
@@ -40,15 +42,19 @@ class Findings:
         """Makes every test that the report prints."""
         families = results.families
         found = {family: attempts.of_family(results, family, settings) for family in families}
-        compared = {
-            family: comparisons.compare(found[family], results.metric(family.dataset).sign, settings)
-            for family in families
-        }
+        against_floor = settings.model_copy(update={"reference": settings.floor})
+        compared, gains = (
+            {
+                family: comparisons.compare(found[family], results.metric(family.dataset).sign, chosen)
+                for family in found
+            }
+            for chosen in (settings, against_floor)
+        )
         columns = {
             family: cells.column(results, family, found[family], compared[family], settings) for family in families
         }
         panels = cells.panels(results, columns, settings)
-        return cls(results, settings, found, compared, columns, panels, ranking.rank(results.runs, settings))
+        return cls(results, settings, found, compared, gains, columns, panels, ranking.rank(results.runs, settings))
 
     def metric(self, family: Family) -> Metric:
         """The metric of a family's test scores."""

@@ -31,27 +31,23 @@ class Statement:
 
 
 def family_statement(findings: Findings, family: Family) -> Statement:
-    """Who beats the reference, who loses to it, what the spotlit methods do, who leads, and what went wrong."""
+    """Who beats no teacher and the reference, what the spotlit methods do, who leads and loses, what went wrong."""
     settings, metric, rows = findings.settings, findings.metric(family), findings.comparisons[family]
     reference = settings.method_title(settings.reference)
-    # The floor is a control, not a contestant: it has a sentence of its own and does not count among the methods.
-    tested = [row for row in rows if row.verdict in TESTED and row.method != settings.floor]
-    better, worse = (_titles(tested, verdict, settings) for verdict in (Verdict.BETTER, Verdict.WORSE))
     sentences = []
-    if tested:
-        sentences.append(
-            f"{len(better) or 'None'} of {len(tested)} tested methods {'beats' if len(better) == 1 else 'beat'} "
-            f"{reference} significantly{': ' + listed(better) if better else ''}."
-        )
-    else:
-        sentences.append(_untested(rows, settings))
+    if settings.floor != settings.reference:
+        sentences += _beaten(findings.gains[family], settings.floor, "no teacher", settings)
+    # The floor is a control, not a contestant: it has a sentence of its own and does not count among the methods.
+    sentences += _beaten(rows, settings.reference, reference, settings) or [_untested(rows, settings)]
     for label in (*settings.spotlight, settings.floor):
-        sentences += [_spotlight(row, metric, settings) for row in rows if row.method == label]
+        told = (row for row in rows if row.method == label and row.verdict not in INCOMPLETE)
+        sentences += [_spotlight(row, metric, settings) for row in told]
     if leader := best(rows, metric, settings):
         shared = sum(cell.bold for cell in findings.columns[family].cells.values()) - 1
         tail = f"; {shared} more not significantly worse" if shared > 0 else ""
         sentences.append(f"Best mean: {leader}{tail}.")
-    if worse:
+    tested = [row for row in rows if row.verdict in TESTED and row.method != settings.floor]
+    if worse := _titles(tested, Verdict.WORSE, settings):
         sentences.append(f"Significantly worse than {reference}: {listed(worse)}.")
     incomplete = [row for row in rows if row.verdict in INCOMPLETE]
     if incomplete:
@@ -59,6 +55,18 @@ def family_statement(findings: Findings, family: Family) -> Statement:
         sentences.append(f"Incomplete: {listed(named)}.")
     where = f"At {findings.results.size(family)} ({family.teacher} → {family.student})"
     return Statement(where, sentences)
+
+
+def _beaten(rows: list[Comparison], reference: str, title: str, settings: Settings) -> list[str]:
+    """The sentence on who beats a reference; none where nothing was tested against it."""
+    tested = [row for row in rows if row.verdict in TESTED and row.method not in (settings.floor, reference)]
+    better = _titles(tested, Verdict.BETTER, settings)
+    if not tested:
+        return []
+    return [
+        f"{len(better) or 'None'} of {len(tested)} tested methods {'beats' if len(better) == 1 else 'beat'} "
+        f"{title} significantly{': ' + listed(better) if better else ''}."
+    ]
 
 
 def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:

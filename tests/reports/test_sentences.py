@@ -30,10 +30,35 @@ def test_the_summary_says_what_the_tests_say():
     assert "Best mean: STRIDE 81.01 ± 0.75" in text
 
 
+def test_the_first_sentence_is_about_no_teacher_and_the_second_about_the_reference():
+    found = samples.findings(
+        samples.cell(BASE),
+        samples.cell(BASE + 0.01 + OTHER, method="stride"),
+        samples.cell(BASE - 0.02 + OTHER, method="abkd"),
+        samples.cell(BASE - 0.02 - OTHER, method="supervised"),
+    )
+    first, second, *_ = sentences.family_statement(found, found.results.families[0]).sentences
+    assert first == "2 of 3 tested methods beat no teacher significantly: STRIDE and KD."
+    assert second == "1 of 2 tested methods beats KD significantly: STRIDE."
+
+
+def test_where_the_floor_was_not_run_nothing_is_said_of_it():
+    assert "no teacher" not in first_sentence(samples.cell(BASE), samples.cell(BASE + 0.01 + OTHER, method="stride"))
+
+
+def test_an_unfinished_floor_is_named_once():
+    found = samples.findings(
+        samples.cell(BASE), samples.cell(BASE + OTHER, method="abkd"), samples.missing(10, method="supervised")
+    )
+    text = " ".join(sentences.family_statement(found, found.results.families[0]).sentences)
+    assert text.count("Supervised") == 1
+
+
 def test_why_nothing_was_tested_is_said_in_words():
     few = first_sentence(samples.cell(BASE[:3]), samples.cell(BASE[:3], method="abkd"))
     assert few == "No test: a p-value needs 10 seeds that both methods have, and there are 3."
-    floor = first_sentence(samples.cell(BASE), samples.cell(BASE - 0.1 + OTHER, method="supervised"))
+    found = samples.findings(samples.cell(BASE), samples.cell(BASE - 0.1 + OTHER, method="supervised"))
+    _, floor, *_ = sentences.family_statement(found, found.results.families[0]).sentences
     assert floor == "No test: no method beside KD was run here."
     lost = samples.cell([np.nan] * 10, method="abkd", status="oom", reason="memory")
     assert first_sentence(samples.cell(BASE), lost) == "No test: every method failed."
