@@ -1,8 +1,9 @@
 """Cora, CiteSeer and PubMed with the public split of Planetoid (Yang et al. 2016, arXiv:1603.08861).
 
-As in PyTorch Geometric: bag-of-words features as they are stored (not normalised), the graph undirected without
-self-loops and duplicates, 20 training nodes per class, 500 for validation, 1,000 for testing; the nodes that CiteSeer's
-files leave out get features of zero and class 0 and are in no part.
+Every row of the bag-of-words features is divided by its sum, as by Kipf and Welling (ICLR 2017, section 5.2, whose
+figures rest on it); a row of zeros stays so. Else as in PyTorch Geometric: the graph undirected without self-loops and
+duplicates, 20 training nodes per class, 500 for validation, 1,000 for testing; the nodes that CiteSeer's files leave
+out get features of zero and class 0 and are in no part.
 
 The raw files are old pickles of scipy and numpy objects. A pickle can run any code, so they are read by an unpickler
 that admits the handful of names that these files use and refuses the rest. They are looked for in `NAME/raw` (`cora`,
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import importlib
 import pickle
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,6 @@ from workflow.datasets.parts.csr import symmetric_csr
 from workflow.errors import UserError
 from workflow.task import Task
 
-DOWNLOAD_ATTEMPTS = 3
 VALID_NODES = 500
 MOST_GAPS = 2
 MOST_CELLS = 10**9
@@ -64,7 +63,15 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     Args:
         settings: `planetoid_root` (optional): an existing root, never written to.
     """
-    raw = _folder(name, settings)
+    raw = files.located(
+        name,
+        NAMES[name].title,
+        [f"ind.{name}.{file}" for file in FILES],
+        settings.get("planetoid_root"),
+        "planetoid_root",
+        fetch,
+        lambda folder: read_raw(folder, name),
+    )
     content = read_raw(raw, name)
     x, y = _in_order(content, raw / f"ind.{name}.test.index")
     ends = content["graph"]
@@ -77,7 +84,7 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
         known = f"{len(content['ally'])} nodes that are not for testing, of which {VALID_NODES} are for validation"
         raise UserError(f"{raw / f'ind.{name}.y'}: has {train} training nodes, but there are {known}")
     arrays = {
-        "features": x.astype(np.float32),
+        "features": row_normalised(x),
         "labels": y.argmax(axis=1).astype(np.int64),
         "pointers": pointers,
         "sources": sources,
@@ -86,6 +93,12 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
         "split/test": np.sort(content["test.index"]),
     }
     return Task(name, Kind.NODE, Objective.MULTICLASS, "accuracy", y.shape[1], arrays, dict(_INFO))
+
+
+def row_normalised(counts: np.ndarray) -> np.ndarray:
+    """[n, f] that are not negative -> float32: each row divided by its sum, a row of zeros as it is."""
+    sums = counts.sum(axis=1, dtype=np.float64, keepdims=True)
+    return np.divide(counts, np.where(sums > 0, sums, 1)).astype(np.float32)
 
 
 def _in_order(content: dict[str, Any], index_file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -106,47 +119,11 @@ def _in_order(content: dict[str, Any], index_file: Path) -> tuple[np.ndarray, np
     return joined[0], joined[1]
 
 
-def _folder(name: str, settings: Mapping[str, str]) -> Path:
-    given = settings.get("planetoid_root")
-    root = files.root(given)
-    raw = root / name / "raw"
-    places = [raw, *sorted(own / "raw" for own in files.children(root) if own.name.lower() == name), root]
-    found, missing = files.most_complete(places, [f"ind.{name}.{file}" for file in FILES])
-    if missing and given:
-        expected = f"{raw}, {root / NAMES[name].title / 'raw'} or {root}"
-        raise UserError(f"{found / missing[0]} is missing; `planetoid_root` must hold {name} in {expected}")
-    if missing:
-        _download(name, raw)
-        return raw
-    return found
-
-
-def _download(name: str, raw: Path) -> None:
-    """Fetches the files with PyTorch Geometric's own function; the folder appears once all of them can be read."""
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    reason: object = None
-    for _ in range(DOWNLOAD_ATTEMPTS):
-        with tempfile.TemporaryDirectory(dir=raw.parent, prefix=".raw.") as temporary:
-            try:
-                for file in FILES:
-                    fetch(f"ind.{name}.{file}", Path(temporary))
-                read_raw(Path(temporary), name)
-            except (OSError, RuntimeError, ValueError, UserError) as error:
-                reason = " ".join(str(error).split())
-                continue
-            raw.mkdir(exist_ok=True)
-            for file in FILES:
-                (Path(temporary) / f"ind.{name}.{file}").replace(raw / f"ind.{name}.{file}")
-            return
-    raise UserError(f"could not download {name} ({reason}); put its files into {raw}, or set `planetoid_root`")
-
-
 def fetch(file: str, folder: Path) -> None:
     """Downloads one file from where PyTorch Geometric does."""
     from torch_geometric.datasets import Planetoid
-    from torch_geometric.io import fs
 
-    fs.cp(f"{Planetoid.url}/{file}", str(folder))
+    files.fetch(f"{Planetoid.url}/{file}", folder)
 
 
 def read_raw(raw: Path, name: str) -> dict[str, Any]:
@@ -169,8 +146,8 @@ def read_raw(raw: Path, name: str) -> dict[str, Any]:
         for file, whole in ((features, "allx"), (labels, "ally")):
             if content[file].shape[1] != content[whole].shape[1]:
                 raise UserError(f"{raw / f'ind.{name}.{file}'} and .{whole} differ in their numbers of columns")
-        if not np.isfinite(content[features]).all():
-            raise UserError(f"{raw / f'ind.{name}.{features}'}: has values that are not finite")
+        if not np.isfinite(content[features].sum(axis=1, dtype=np.float64)).all() or content[features].min() < 0:
+            raise UserError(f"{raw / f'ind.{name}.{features}'}: has values that are negative or not finite")
         hot = content[labels] != 0
         if (hot.sum(axis=1) > 1).any() or (content[labels][hot] != 1).any():
             raise UserError(f"{raw / f'ind.{name}.{labels}'}: a row must have a 1 at its class and 0 elsewhere")

@@ -35,13 +35,18 @@ def first(
     """
     if p == 0 or dropout.generator is None:
         return linear.constant(x)
+    mapped = dropped(linear.weight, x, dropout, p, graph, key)
+    return mapped if linear.bias is None else mapped + linear.bias
+
+
+def dropped(weight: Tensor, x: Tensor, dropout: Dropout, p: float, graph: Graph, key: Hashable = "features") -> Tensor:
+    """dropout(x) W': [n, in] -> [n, out]; see `first`."""
     entries = graph.memo(("entries", key), lambda: entries_of(x))
     if entries is None:
-        return nn.functional.linear(dropout(x, p), linear.weight, linear.bias)
+        return dropout(x, p) @ weight.t()
     # A zero stays zero, so that only the other entries need a mask.
     pattern, values = entries
-    mapped = product(dropout(values, p), linear.weight.t(), pattern)
-    return mapped if linear.bias is None else mapped + linear.bias
+    return product(dropout(values, p), weight.t(), pattern)
 
 
 def check_probabilities(**values: float) -> None:
