@@ -6,6 +6,7 @@ import copy
 import datetime
 import gzip
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.workflow.datasets.conftest import tiny  # noqa: F401 (a fixture)
+from tests.workflow.datasets import gnn_benchmark_files
 from tests.workflow.datasets.ogb_files import build
 from tests.workflow.datasets.test_planetoid import write_tiny
 from tests.workflow.samples import GOOD
@@ -144,5 +146,27 @@ def test_a_damaged_file_of_planetoid(tmp_path: Path, file: str) -> None:
     def attempt(data: st.DataObject) -> None:
         path.write_bytes(damaged(whole, data))
         read(lambda: planetoid.build("cora", {"planetoid_root": str(tmp_path)}).finish(), Task)
+
+    attempt()
+
+
+@pytest.mark.parametrize("array", ["adj_indptr", "adj_indices", "attr_data", "attr_shape", "labels", None])
+def test_a_damaged_file_of_the_gnn_benchmark(tmp_path: Path, array: str | None) -> None:
+    """Before it is packed, so that no checksum tells; None damages the archive itself."""
+    path = gnn_benchmark_files.write(tmp_path, gnn_benchmark_files.tiny())
+    packed = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+
+    @fuzz(40)
+    @given(st.data())
+    def attempt(data: st.DataObject) -> None:
+        if array is None:
+            path.write_bytes(damaged(packed, data))
+        else:
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, content in (members | {f"{array}.npy": damaged(members[f"{array}.npy"], data)}).items():
+                    archive.writestr(name, content)
+        read(lambda: gnn_benchmark_files.build(tmp_path), Task)
 
     attempt()

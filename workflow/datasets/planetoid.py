@@ -98,7 +98,8 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
 def row_normalised(counts: np.ndarray) -> np.ndarray:
     """[n, f] that are not negative -> float32: each row divided by its sum, a row of zeros as it is."""
     sums = counts.sum(axis=1, dtype=np.float64, keepdims=True)
-    return np.divide(counts, np.where(sums > 0, sums, 1)).astype(np.float32)
+    shares: np.ndarray = counts / np.where(sums > 0, sums, 1)
+    return shares.astype(np.float32)
 
 
 def _in_order(content: dict[str, Any], index_file: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -39,6 +39,12 @@ class Data(Strict):
         description="an existing folder of Planetoid raw files, never written to; "
         "without it they are downloaded to `data/raw`",
     )
+    gnn_benchmark_root: str | None = Field(
+        None,
+        min_length=1,
+        description="an existing folder of the Amazon and Coauthor raw files, never written to; "
+        "without it they are downloaded to `data/raw`",
+    )
 
 
 class ConfiguredNetwork(Strict):

@@ -68,7 +68,9 @@ def test_what_ogb_lacks_names_every_place(tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("root", ["a" * 300, "a/" * 3000, "file", "file/below", "~nobody-of-this-name/x", "a\0b"])
-@pytest.mark.parametrize(("name", "key"), [("cora", "planetoid_root"), ("ogbn-arxiv", "ogb_root")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("cora", "planetoid_root"), ("ogbn-arxiv", "ogb_root"), ("amazon-photo", "gnn_benchmark_root")]
+)
 def test_a_root_that_is_none_is_one_line(tmp_path: Path, name: str, key: str, root: str) -> None:
     (tmp_path / "file").write_text("")
     place = root if root.startswith("~") else f"{tmp_path}/{root}"

@@ -79,9 +79,7 @@ def located(
     return raw
 
 
-def _download(
-    raw: Path, wanted: Sequence[str], fetch: Callable[[str, Path], None], read: Callable[[Path], Any]
-) -> str:
+def _download(raw: Path, wanted: Sequence[str], fetch: Callable[[str, Path], None], read: Callable[[Path], Any]) -> str:
     """Fetches files; the folder appears once all of them can be read. Returns why it did not, "" where it did."""
     raw.parent.mkdir(parents=True, exist_ok=True)
     reason = ""

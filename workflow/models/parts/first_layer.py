@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from methods.sparse import Pattern, product
 from workflow.models.graph import Graph
