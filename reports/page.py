@@ -172,7 +172,7 @@ def _failures(found: list[Trouble], settings: Settings) -> list[list[str]]:
 def _published(findings: Findings) -> dict[str, Any]:
     """Rows for the page, and the sources that their last column numbers."""
     found = published.rows(findings)
-    sources = list(dict.fromkeys(row.source for row in found))
+    sources = list(dict.fromkeys((row.source, row.protocol) for row in found))
     settings = findings.settings
     rows = [
         [
@@ -182,14 +182,20 @@ def _published(findings: Findings) -> dict[str, Any]:
             _spread(row.published_mean, row.published_std),
             _spread(row.reproduced_mean, row.reproduced_std),
             str(row.seeds),
-            f"{row.difference:+.2f}".replace("-", MINUS),
-            {True: "yes", False: "no", None: "no standard deviation"}[row.within],
+            ABSENT if row.protocol else f"{row.difference:+.2f}".replace("-", MINUS),
+            _agreement(row),
             f"{_params(row.published_params)} / {_params(row.reproduced_params)}",
-            f"[{1 + sources.index(row.source)}]",
+            f"[{1 + sources.index((row.source, row.protocol))}]",
         ]
         for row in found
     ]
     return {"published": rows, "sources": sources}
+
+
+def _agreement(row: published.Published) -> str:
+    if row.protocol:
+        return "not comparable: another protocol"
+    return {True: "yes", False: "no", None: "no standard deviation"}[row.within]
 
 
 def _spread(mean: float, std: float) -> str:

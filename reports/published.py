@@ -22,9 +22,15 @@ TOLERANCE = 2.0
 
 @dataclass(frozen=True)
 class Published:
-    """One published figure and its counterpart. All numbers in percent; NaN where unknown."""
+    """One published figure and its counterpart. All numbers in percent; NaN where unknown.
+
+    Attributes:
+        protocol: how the published figure came about, where that differs from here; "" where it is the same. Figures of
+            another protocol stand side by side and are never subtracted.
+    """
 
     source: str
+    protocol: str
     dataset: str
     teacher: str
     student: str
@@ -39,14 +45,17 @@ class Published:
 
     @property
     def difference(self) -> float:
-        """Reproduced - published."""
-        return self.reproduced_mean - self.published_mean
+        """Reproduced - published; NaN under another protocol."""
+        return np.nan if self.protocol else self.reproduced_mean - self.published_mean
 
     @property
     def within(self) -> bool | None:
-        """Whether the means differ by at most TOLERANCE pooled standard deviations; None where a side states none."""
+        """Whether the means differ by at most TOLERANCE pooled standard deviations.
+
+        None where a side states no deviation, or under another protocol.
+        """
         pooled = pooled_std(self.published_std, self.reproduced_std)
-        return None if np.isnan(pooled) else abs(self.difference) <= TOLERANCE * pooled
+        return None if np.isnan(pooled) or self.protocol else abs(self.difference) <= TOLERANCE * pooled
 
 
 @cache
@@ -68,11 +77,11 @@ def rows(findings: Findings, path: Path = FACTS) -> list[Published]:
             place = (cell["dataset"], cell["teacher"], cell.get("student"))
             for family in findings.results.families:
                 if family[:3] == place and findings.metric(family).name == block["metric"]:
-                    found += _of_family(findings, family, block["source"], cell)
+                    found += _of_family(findings, family, block, cell)
     return found
 
 
-def _of_family(findings: Findings, family: Family, source: str, cell: dict[str, Any]) -> list[Published]:
+def _of_family(findings: Findings, family: Family, block: dict[str, Any], cell: dict[str, Any]) -> list[Published]:
     """Methods with a failed training have no counterpart."""
     settings, scale = findings.settings, findings.metric(family).scale
     scores = {label: value for label, value in cell.items() if label not in NOT_SCORES}
@@ -88,7 +97,8 @@ def _of_family(findings: Findings, family: Family, source: str, cell: dict[str, 
         params = "teacher_params" if label == settings.ceiling else "student_params"
         found.append(
             Published(
-                source=source,
+                source=block["source"],
+                protocol=block.get("protocol", ""),
                 dataset=family.dataset,
                 teacher=family.teacher,
                 student=family.student,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from reports import published
+from reports.page import render
 from reports.settings import Settings
 from tests.reports import samples
 
@@ -34,6 +37,45 @@ def test_published_figures_stand_beside_their_own_cell_only():
     assert kd.within is True
     assert gcrd.within is False
     assert teacher.within is None, "one seed has no standard deviation to pool"
+
+
+def of_another_protocol() -> pd.DataFrame:
+    place = {"dataset": "cora", "teacher": "sage-2x128", "student": "mlp-cora-2x128"}
+    others = samples.frame(
+        samples.cell([0.6, 0.62], method="supervised", **place),
+        samples.cell([0.8, 0.82], method="glnn", **place),
+    )
+    return pd.concat([published_runs(), others], ignore_index=True)
+
+
+def test_a_figure_of_another_protocol_has_no_difference():
+    rows = published.rows(samples.of_runs(of_another_protocol(), SETTINGS))
+    others = [row for row in rows if row.dataset == "cora"]
+    assert {(row.method, row.published_mean) for row in others} == {
+        ("supervised", 59.22),
+        ("glnn", 80.54),
+        ("supervised", 59.18),
+        ("glnn", 80.26),
+    }
+    for row in others:
+        assert "ten random splits" in row.protocol
+        assert np.isnan(row.difference) and row.within is None and not np.isnan(row.published_std)
+    assert all(row.protocol == "" for row in rows if row.dataset != "cora")
+
+
+def test_the_page_says_so():
+    page = render(samples.of_runs(of_another_protocol(), SETTINGS), [])
+    section = page[page.index('<section id="published">') :]
+    section = section[: section.index("</section>")]
+    other = [row for row in re.findall(r"<tr>.*?</tr>", section, re.DOTALL) if "mlp-cora-2x128" in row]
+    assert len(other) == 4
+    for row in other:
+        assert "not comparable: another protocol" in row and not re.search(r"[+−]\d", row)
+    assert "Another protocol: ten random splits" in section
+    assert "are not subtracted" in section
+    alone = render(samples.of_runs(published_runs(), SETTINGS), [])
+    assert "not comparable" not in alone and "are not subtracted" not in alone
+    assert re.search(r"\+0\.05", alone)
 
 
 def test_survivors_of_failed_seeds_are_not_compared_with_what_is_published():
