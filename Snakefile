@@ -77,6 +77,8 @@ rule all:
 
 onstart:
     RUN.lock()
+    if not LOCAL:
+        os.environ[environment.RETRIES] = str(workflow.execution_settings.retries)
 
 
 onsuccess:

@@ -49,6 +49,13 @@ def test_dry_run(checkout, name):
     assert found["distill"] == cells * len(config.seed_blocks("distill"))
 
 
+def test_trainings_know_their_attempt(checkout):
+    """And a cluster's, whether it is the last (`workflow.job`)."""
+    answer = snakemake(checkout, "-n", "-p", "--attempt", "2", "--configfile", "config/smoke.yaml")
+    found = jobs(answer)
+    assert answer.stdout.count("ABKD_ATTEMPT=2 logged ") == found["teach"] + found["distill"]
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_lint(checkout, name):
     answer = snakemake(checkout, "--lint", "--configfile", f"config/{name}")

@@ -1,8 +1,9 @@
 """Runs a step as Snakemake's rules do: `python -m workflow.job workflow.steps.train ARGUMENTS`.
 
 It stands between Snakemake and the process that trains. Where that process is killed, it begins it again, told so by a
-variable, until the step gives the seed up (`workflow.training.block.KILLS`); where Snakemake itself is killed, it ends
-the process. Imports no torch.
+variable, until the step gives the seed up (`workflow.training.block.KILLS`). On a cluster it does so at the job's last
+attempt alone; before, it ends with an error, and Snakemake submits the job again with more memory. Where Snakemake
+itself is killed, it ends the process. Imports no torch.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import signal
 import sys
 import time
 
-from workflow.environment import COLD, KILLED
+from workflow.environment import ATTEMPT, COLD, KILLED, RETRIES
 from workflow.fork_server import CRASH_SIGNALS, ask, cold
 from workflow.gpus import claimed
 
@@ -30,18 +31,25 @@ def main() -> None:
 
 
 def run(module: str, arguments: list[str]) -> int:
-    """The exit code of a step that is begun again where its process is killed."""
+    """The exit code of a step that is begun again where its process is killed, unless Snakemake does it better."""
     for kills in range(1, MOST_KILLS + 1):
         answer = None if os.environ.get(COLD) else ask(module, arguments)
         code = cold(module, arguments) if answer is None else answer
         name = CRASH_SIGNALS.get(code)
         if name is None:
             return code
-        os.environ[KILLED] = name
         print(f"error: killed by signal {code - 128} ({name}), {kills}. time: out of memory?", file=sys.stderr)
+        if submitted_again():
+            return code
+        os.environ[KILLED] = name
         time.sleep(PAUSE_SECONDS if code - 128 == signal.SIGKILL else 0)
     print("error: given up; the same snakemake command tries again", file=sys.stderr)
     return code
+
+
+def submitted_again() -> bool:
+    """Whether a cluster's Snakemake submits this job again when it fails: before the last attempt."""
+    return int(os.environ.get(ATTEMPT, "1")) <= int(os.environ.get(RETRIES, "0"))
 
 
 if __name__ == "__main__":

@@ -24,11 +24,14 @@ from tests.slurm.node import Node, ask, install, install_plugin, refuse_what_can
 from tests.test_crash import SMALL, numbers, processes
 
 Found = TypeVar("Found")
-WAIT_SECONDS = 300
+WAIT_SECONDS = 900
+"""A job that is submitted again is the last of the queue."""
 POLLING = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
 """This SLURM keeps no accounts; the rest is haste."""
 DEVICE = ["--config", "device=cpu"]
 MEGABYTES = {"M": 1, "G": 1024}
+JOB, TRAINING = "workflow.job", "workflow.steps.train"
+"""Modules of a job's process and of its child that trains."""
 
 
 class Orchestrator:
@@ -71,7 +74,7 @@ class Orchestrator:
 
     def end(self) -> None:
         """Waits for a good one."""
-        self.check(self.process.wait(2 * WAIT_SECONDS) == 0, "the run is completed")
+        self.check(self.process.wait(WAIT_SECONDS) == 0, "the run is completed")
 
     def check(self, good: bool, what: str) -> None:
         """Ends with one line, below what Snakemake has said."""
@@ -80,22 +83,48 @@ class Orchestrator:
         print(f"  {what}", flush=True)
 
 
-def running(folder: Path, module: str, group: str) -> psutil.Process | None:
-    """A process that runs a module to train teachers or cells."""
-    for process in processes(folder):
-        with contextlib.suppress(psutil.Error):
-            command = process.cmdline()
-            if command[1:3] == ["-m", module]:
-                output = command[command.index("workflow.steps.train") + 2]
-                if f"/{group}/" in output:
-                    return process
+class Process(psutil.Process):
+    """A process that trains a block of seeds in a job of SLURM's."""
+
+    @property
+    def block(self) -> str:
+        """Folder and seeds."""
+        command = self.cmdline()
+        place = command.index(TRAINING)
+        return " ".join(command[place + 2 : place + 5])
+
+    @property
+    def job(self) -> str:
+        """The number of its job."""
+        return self.environ()["SLURM_JOB_ID"]
+
+    @property
+    def asked_mb(self) -> float:
+        """The memory of its job."""
+        size = ask(f"squeue -h -j {self.job} -o %m")
+        return float(size[:-1]) * MEGABYTES[size[-1]]
+
+    def end(self) -> None:
+        """By SIGKILL, as for its memory."""
+        self.kill()
+        self.wait(30)
+
+
+def running(folder: Path, module: str, what: str, other_than: str = "nothing") -> Process | None:
+    """A process that runs a module to train blocks which a word is part of."""
+    for each in processes(folder):
+        with contextlib.suppress(psutil.Error, ValueError):
+            process = Process(each.pid)
+            if process.cmdline()[1:3] == ["-m", module] and what in process.block and other_than not in process.block:
+                return process
     return None
 
 
-def job(rule: str) -> str:
-    """The number of a job of a rule that runs."""
-    jobs = (line.split() for line in ask("squeue -h -t RUNNING -o %i|%k").replace("|", " ").splitlines())
-    return next((words[0] for words in jobs if words[1].startswith(f"rule_{rule}_")), "")
+def fail(run: Orchestrator, process: Process) -> None:
+    """Kills a process, and its job ends with an error."""
+    job = process.job
+    process.end()
+    run.until("SLURM has seen its job fail", lambda: "JobState=FAILED" in ask(f"scontrol show job -o {job}"))
 
 
 def disturb(folder: Path, config: str) -> None:
@@ -103,7 +132,7 @@ def disturb(folder: Path, config: str) -> None:
     first = Orchestrator(folder, config, folder.parent / "first.log")
     teachers = folder / "results" / config / "teachers"
     first.until("a teacher is trained", lambda: list(teachers.rglob("seed~*.begun")))
-    held = first.until("its process is stopped", lambda: running(folder, "workflow.steps.train", "teachers"))
+    held = first.until("its process is stopped", lambda: running(folder, TRAINING, "/teachers/"))
     held.suspend()
     first.process.kill()
     first.process.wait()
@@ -116,21 +145,25 @@ def disturb(folder: Path, config: str) -> None:
         lambda: any(waits in file.read_text() for file in (logs / "teach").rglob("*.log")),
     )
     held.resume()
-    step = run.until("a training's process is killed", lambda: running(folder, "workflow.steps.train", "cells"))
-    step.kill()
-    run.until(
-        "its job begins it again",
-        lambda: any("killed by signal 9" in file.read_text() for file in (logs / "distill").rglob("*.log")),
-    )
-    run.until("a job's process is killed", lambda: running(folder, "workflow.job", "cells")).kill()
-    run.until("SLURM has seen its job fail", lambda: "JobState=FAILED" in ask("scontrol show job -o"))
-    cancelled = run.until("a job is cancelled", lambda: job("distill"))
+    step = run.until("a training's process is killed", lambda: running(folder, TRAINING, "/cells/"))
+    block, asked = step.block, [step.asked_mb]
+    fail(run, step)
+    fail(run, run.until("a job's process is killed", lambda: running(folder, JOB, "/cells/", block)))
+    cancelled = run.until("a job is cancelled", lambda: running(folder, JOB, "/cells/", block)).job
     subprocess.run(["scancel", cancelled], check=True)
+    run.until("SLURM has seen it", lambda: "JobState=CANCELLED" in ask(f"scontrol show job -o {cancelled}"))
+    step = run.until("the first one's training is killed again", lambda: running(folder, TRAINING, block))
+    asked.append(step.asked_mb)
+    fail(run, step)
+    step = run.until("and at its last attempt", lambda: running(folder, TRAINING, block))
+    asked.append(step.asked_mb)
+    last = step.job
+    step.end()
+    run.check(asked == [asked[0], 2 * asked[0], 4 * asked[0]], "each attempt asks for twice the memory")
+    step = run.until("its job begins it again", lambda: running(folder, TRAINING, block))
+    run.check(step.job == last, "the same job")
     run.end()
     jobs = ask("scontrol show job -o").splitlines()
-    run.check(any("JobState=CANCELLED" in each for each in jobs), "SLURM has seen the cancelled job")
-    sizes = {float(size[:-1]) * MEGABYTES[size[-1]] for size in ask("squeue -h -t all -o %m").split()}
-    run.check(2 * min(sizes) in sizes, "a retry asks for twice the memory")
     gpu = [each for each in jobs if "TresPerJob=gres:gpu:1" in each]
     run.check(bool(gpu) and all("Comment=rule_distill" in each for each in gpu), "a rule's gpu is asked of SLURM")
     run.check("rule_prepare" not in "".join(jobs), "data are prepared on the submitting machine")

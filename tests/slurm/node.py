@@ -44,7 +44,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 ReturnToService=2
 SchedulerType=sched/backfill
-MinJobAge=300
+MinJobAge=36000
 KillWait=5
 GresTypes=gpu
 NodeName=localhost NodeAddr=127.0.0.1 NodeHostname={host} CPUs={cores} SocketsPerBoard=1 CoresPerSocket={cores} \

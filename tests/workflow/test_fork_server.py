@@ -197,6 +197,21 @@ def test_a_killed_step_is_begun_again_and_told_so(checkout, victim, cold):
     assert gone(again["me"])
 
 
+@pytest.mark.parametrize(("attempt", "again"), [("1", False), ("2", False), ("3", True)])
+def test_a_killed_step_ends_a_job_that_a_cluster_submits_again(checkout, attempt, again):
+    """With more memory. At the last attempt nobody would, so the job begins it again."""
+    process = start(checkout, "wait", ABKD_COLD="1", ABKD_RETRIES="2", ABKD_ATTEMPT=attempt)
+    os.kill(json.loads(process.stdout.readline())["me"], signal.SIGKILL)
+    line = process.stdout.readline()
+    assert bool(line) is again
+    if again:
+        assert json.loads(line)["killed"] == "SIGKILL"
+        process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert "killed by signal 9 (SIGKILL), 1. time" in err
+    assert process.returncode == 128 + (signal.SIGTERM if again else signal.SIGKILL)
+
+
 @pytest.mark.parametrize("cold", ["", "1"])
 def test_no_step_outlives_snakemake(checkout, cold):
     """Even where the shell between them lives on."""

@@ -12,6 +12,7 @@ rule distill:
     resources:
         gpu=RUN.gpus,
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
+        attempt=lambda wildcards, attempt: attempt,
     params:
         key=lambda wildcards: RUN.key(wildcards),
         teacher=lambda wildcards: RUN.teacher_folder(wildcards),
@@ -20,6 +21,6 @@ rule distill:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "
         "seeds {wildcards.seeds}"
     shell:
-        "logged {log} python -m workflow.job workflow.steps.train {params.key} $(dirname {output}) "
-        "--seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) "
+        "ABKD_ATTEMPT={resources.attempt} logged {log} python -m workflow.job workflow.steps.train {params.key} "
+        "$(dirname {output}) --seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) "
         "--teacher {params.teacher} {params.options}"

@@ -12,10 +12,12 @@ rule teach:
     resources:
         gpu=RUN.gpus,
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
+        attempt=lambda wildcards, attempt: attempt,
     params:
         options=lambda wildcards: RUN.training_options,
     message:
         "teaching {wildcards.teacher} on {wildcards.dataset}, seeds {wildcards.seeds}"
     shell:
-        "logged {log} python -m workflow.job workflow.steps.train {wildcards.dataset}/{wildcards.teacher} "
-        "$(dirname {output}) --seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) {params.options}"
+        "ABKD_ATTEMPT={resources.attempt} logged {log} python -m workflow.job workflow.steps.train "
+        "{wildcards.dataset}/{wildcards.teacher} $(dirname {output}) --seeds {wildcards.seeds} --plan $ABKD_PLAN "
+        "--task $(dirname {input.task}) {params.options}"

@@ -12,10 +12,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from workflow.files import replacing
+from workflow.training.tensors import write_tensors
 
 MARK = "tensor."
 """Key of what stands for a tensor in the JSON; no parameter's name ends with a dot."""
@@ -46,24 +45,18 @@ class Checkpoint:
     def save(self, state: Mapping[str, Any]) -> None:
         """Writes a state, whole or not at all: JSON values, and tensors in any place of it."""
         tensors: dict[str, Tensor] = {}
-        storages = set()
 
         def stored(value: Any) -> dict[str, str]:
             if not isinstance(value, Tensor):
                 raise TypeError(f"a checkpoint holds JSON values and tensors, not {type(value).__name__}")
-            tensor = value.detach().cpu().contiguous()
-            if tensor.untyped_storage().data_ptr() in storages:  # tied weights, which safetensors refuses
-                tensor = tensor.clone()
-            storages.add(tensor.untyped_storage().data_ptr())
             name = str(len(tensors))
-            tensors[name] = tensor
+            tensors[name] = value.detach().cpu()
             return {MARK: name}
 
         text = json.dumps(state, default=stored)
         metadata = {"identity": self.identity, "state": text, "sum": _sum(text, tensors)}
         try:
-            with replacing(self.path) as temporary:
-                save_file(tensors, temporary, metadata)
+            write_tensors(self.path, tensors, metadata)
         except (OSError, SafetensorError) as error:
             _tell(f"{self.path}: no checkpoint could be written ({error})")
         self._saved = time.monotonic()

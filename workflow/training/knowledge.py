@@ -12,35 +12,23 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from methods.contract import Shape, Signals
 from methods.vocabulary import Kind
 from workflow.errors import UserError
-from workflow.files import replacing
 from workflow.models.model import Model
 from workflow.task import Task
+from workflow.training.tensors import write_tensors
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Writes a safetensors file, whole or not at all; tensors that share memory (tied weights) are written each."""
-    seen: set[int] = set()
-
-    def own(value: Tensor) -> Tensor:
-        """The tensor in memory of its own, which the format asks for."""
-        value = value.detach().cpu().contiguous()
-        place = value.untyped_storage().data_ptr()
-        if place in seen or value.untyped_storage().nbytes() != value.nbytes:
-            value = value.clone()
-        seen.add(place)
-        return value
-
-    with replacing(path) as temporary:
-        try:
-            save_file({name: own(value) for name, value in tensors.items()}, temporary, metadata)
-        except SafetensorError as error:  # its words for a full disk
-            raise UserError(f"{path}: {error}; run again") from error
+    """Writes tensors by name. Raises UserError where there is no room, or OSError."""
+    try:
+        write_tensors(path, tensors, metadata)
+    except SafetensorError as error:  # its words for a full disk
+        raise UserError(f"{path}: {error}; run again") from error
 
 
 def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> str:

@@ -185,7 +185,7 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_training(error, tmp_path, 
     def full(*_):
         raise error
 
-    monkeypatch.setattr("workflow.training.checkpoint.save_file", full)
+    monkeypatch.setattr("workflow.training.tensors.save_file", full)
     training = Training("node")
     found = training.run(checkpoint=checkpoint_in(tmp_path))
     assert_same(found, training.run())
