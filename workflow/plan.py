@@ -197,12 +197,11 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
                 methods.create(identity, teacher=shapes[0], student=shapes[1], **hyperparameters)
             except (ValueError, TypeError) as error:
                 raise UserError(f"{where}: methods.{label}: {error}") from error
-        taught = methods.taught(identity)
         yield CellSpec(
             dataset=teacher.dataset,
             teacher=teacher.teacher,
             teacher_model=teacher.model,
-            teacher_hash=digest(teacher.model_dump()) if taught else "",
+            teacher_hash=digest(teacher.model_dump()),
             teacher_params=teacher.params,
             teacher_params_with_embeddings=teacher.params_with_embeddings,
             student=f"{student.model}x{student.network['width']}",
@@ -213,7 +212,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             training=config.training.changed(config.models[student.model].training, experiment.training),
             method=label,
             method_id=identity,
-            taught=taught,
+            taught=methods.taught(identity),
             hyperparameters=hyperparameters,
             distill_on=config.distill_on,
         )

@@ -204,9 +204,7 @@ class Run:
         return self.folder(f"{wildcards.dataset}/{wildcards.teacher}")
 
     def teacher_blocks(self, wildcards: Any) -> list[str]:
-        """The teacher's blocks that hold some of a cell's seeds; none where the method learns from no teacher."""
-        if not self.plan.cells[self.key(wildcards)].taught:
-            return []
+        """The teacher's blocks that hold some of a cell's seeds."""
         teacher = f"{wildcards.dataset}/{wildcards.teacher}"
         return [self.marker(teacher, block) for block in self._teacher_blocks(wildcards.seeds)]
 

@@ -89,9 +89,10 @@ class CellSpec(Strict):
     """All that one job needs to know of a cell of the table: dataset x teacher x student x method.
 
     Attributes:
-        taught: whether the method learns from the teacher; the floor does not, and rests on no training of it.
-        teacher_hash: digest of the teacher's spec, "" where `taught` is False. Another training of the teacher is
-            another cell, whatever stands on disk.
+        taught: whether the method learns from the teacher. The floor does not: it is compared with it at the end, and
+            a teacher that failed leaves its training as it is.
+        teacher_hash: digest of the teacher's spec. Another training of the teacher is another cell, whatever stands on
+            disk: its agreement with the teacher, which every row states, is another one.
     """
 
     dataset: str
