@@ -22,6 +22,7 @@ from reports.figures.parts.style import (
     Drawing,
     canvas,
     finish,
+    logarithmic_ticks,
 )
 from reports.findings import Findings
 from reports.results import Family
@@ -99,8 +100,10 @@ def _panel(axes: Axes, terms: Terms) -> None:
     for name, curve in terms.items():
         line = "--" if name == SUPERVISED else "-"
         axes.plot(curve.index, curve.to_numpy(), color=colours[name], linestyle=line, linewidth=1.2, label=name)
-    if all((curve > 0).all() for curve in terms.values()):
+    low, high = min(curve.min() for curve in terms.values()), max(curve.max() for curve in terms.values())
+    if low > 0:
         axes.set_yscale("log")
+        logarithmic_ticks(axes.yaxis, low, high)
     axes.set_xlabel("Epoch")
     axes.grid(axis="y", **GRID)
-    axes.legend(frameon=False, fontsize=TEXT_SIZE - 1, loc="best", handlelength=1.4)
+    axes.legend(frameon=False, fontsize=TEXT_SIZE - 1, loc="upper right", handlelength=1.4)
