@@ -103,15 +103,20 @@ def read(rows: pd.DataFrame) -> Attempts:
     )
 
 
-def of_family(results: Results, family: Family, settings: Settings) -> dict[str, Attempts]:
-    """Label -> attempts in display order, those of the family's teacher among them."""
+def rows_of(results: Results, family: Family, settings: Settings) -> dict[str, pd.DataFrame]:
+    """Label -> rows of runs in display order, those of the family's teacher among them."""
     rows = family.rows(results.runs)
-    found = {str(label): read(group) for label, group in rows.groupby("method") if label != settings.ceiling}
+    found = {str(label): group for label, group in rows.groupby("method") if label != settings.ceiling}
     runs = results.runs[results.runs["method"] == settings.ceiling]
     teacher = runs[(runs["dataset"] == family.dataset) & (runs["teacher"] == family.teacher)]
     if len(teacher):
-        found[settings.ceiling] = read(teacher)
+        found[settings.ceiling] = teacher
     return {label: found[label] for label in settings.method_order(found)}
+
+
+def of_family(results: Results, family: Family, settings: Settings) -> dict[str, Attempts]:
+    """Label -> attempts in display order, those of the family's teacher among them."""
+    return {label: read(rows) for label, rows in rows_of(results, family, settings).items()}
 
 
 def pairs(left: Attempts, right: Attempts, sign: int) -> tuple[statistics.Scores, statistics.Scores]:

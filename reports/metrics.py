@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from reports import printing
 from reports.printing import ABSENT, MINUS
 
 
@@ -58,7 +59,7 @@ class Metric:
 
     def spread(self, mean: float, std: float) -> str:
         """`82.31 ± 0.45`, or the mean alone where one seed leaves no standard deviation."""
-        return self.score(mean) if not math.isfinite(std) else f"{self.score(mean)} ± {self.score(std)}"
+        return printing.spread(self.scale * mean, self.scale * std, self.decimals)
 
     def signed(self, value: float) -> str:
         """A difference with its sign, `+0.12`; a value that rounds to zero carries none."""

@@ -36,6 +36,12 @@ def fraction(value: float, decimals: int) -> str:
     return ABSENT if math.isnan(value) else f"{value:.{decimals}f}"
 
 
+def spread(mean: float, std: float, decimals: int) -> str:
+    """`82.31 ± 0.45`, or the mean alone where one seed leaves no standard deviation."""
+    text = fraction(mean, decimals)
+    return text if math.isnan(std) else f"{text} ± {fraction(std, decimals)}"
+
+
 def percent(share: float) -> str:
     """A share as whole percent, through an integer so that a small loss is not printed as -0."""
     return ABSENT if math.isnan(share) else f"{round(100 * share):d} %".replace("-", MINUS)

@@ -15,7 +15,7 @@ from pyarrow import ArrowException
 from pydantic import BaseModel
 
 from reports.printing import one_line
-from reports.rows import ATTENTION_COLUMNS, CURVE_COLUMNS, Measurement, Row
+from reports.rows import ATTENTION_COLUMNS, CURVE_COLUMNS, TERM_COLUMNS, Measurement, Row
 
 
 class Kind(NamedTuple):
@@ -53,6 +53,7 @@ _HISTORY = {
     "value": Kind(float, True),
 }
 CURVES = {name: _HISTORY[name] for name in CURVE_COLUMNS}
+TERMS = {name: _HISTORY[name] for name in TERM_COLUMNS}
 ATTENTION = {name: _HISTORY[name] for name in ATTENTION_COLUMNS}
 
 

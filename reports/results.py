@@ -11,8 +11,8 @@ import pandas as pd
 
 from reports import metrics, printing
 from reports.files import anonymous
-from reports.reading import ATTENTION, CURVES, MEASUREMENTS, RUNS, Kinds, read_object, read_table, typed
-from reports.rows import CELL, FAMILY, Status
+from reports.reading import ATTENTION, CURVES, MEASUREMENTS, RUNS, TERMS, Kinds, read_object, read_table, typed
+from reports.rows import CELL, FAMILY, FIDELITY, SCORES, Status
 from reports.settings import Settings
 
 RUN_FILES = ("runs.parquet", "runs.csv")
@@ -50,7 +50,7 @@ class Results:
 
     Attributes:
         runs: RUN_COLUMNS and `usable` (status ok and a test score), sorted by cell and seed.
-        measurements, curves, attention: as written; empty frames with their columns where the file is absent.
+        measurements, curves, terms, attention: as written; empty frames with their columns where the file is absent.
         provenance: free-form.
         families: in display order, without the teachers' own rows.
     """
@@ -58,6 +58,7 @@ class Results:
     runs: pd.DataFrame
     measurements: pd.DataFrame
     curves: pd.DataFrame
+    terms: pd.DataFrame
     attention: pd.DataFrame
     provenance: dict[str, Any]
     families: list[Family]
@@ -120,10 +121,12 @@ def _check_scores(runs: pd.DataFrame, where: str) -> None:
         low, high = metrics.metric(names[0]).limits
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    for column in ("train", "valid", "test"):
+    limits = dict.fromkeys(SCORES, (names[0], low, high))
+    limits |= {column: (column, *bounds) for column, bounds in FIDELITY.items()}
+    for column, (name, low, high) in limits.items():
         strange = runs.loc[~runs[column].between(low, high) & runs[column].notna(), column]
         if len(strange):
-            raise ValueError(f"{where}: {column} is {strange.iloc[0]:g}; {names[0]} lies from {low:g} to {high:g}")
+            raise ValueError(f"{where}: {column} is {strange.iloc[0]:g}; {name} lies from {low:g} to {high:g}")
 
 
 def families(runs: pd.DataFrame, settings: Settings) -> list[Family]:
@@ -175,6 +178,7 @@ def load(folder: Path, settings: Settings) -> Results:
         runs=runs,
         measurements=_optional(folder / "measurements.csv", MEASUREMENTS, ["dataset", "role", "model"], unique=False),
         curves=_optional(folder / "curves.parquet", CURVES, [*CELL, "epoch"]),
+        terms=_optional(folder / "terms.parquet", TERMS, [*CELL, "epoch", "name"]),
         attention=_optional(folder / "attention.parquet", ATTENTION, [*CELL, "name", "epoch", "row", "column"]),
         provenance=anonymous(read_object(provenance)) if provenance.exists() else {},
         families=families(runs, settings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +43,13 @@ class Row(_Strict):
         ratio_target: the compression that was asked for; None where the student was given by its width.
         ratio, ratio_with_embeddings: teacher parameters over student parameters, without and with learned embeddings.
         train, valid, test: the metric at the best validation epoch; None where there is none.
+        agreement: share of the test part on which student and teacher predict the same; this and all further ones of
+            the same weights, and None where the task or the training has no such number (docs/protocol.md).
+        kl_to_teacher: mean KL(teacher || student), nats.
+        nll: mean negative log-likelihood of the labels, nats.
+        ece: expected calibration error, from 0 to 1.
+        cka: linear CKA of the last hidden layers of student and teacher, from 0 to 1.
+        worst_class: the lowest accuracy of a class.
         seconds: wall time of the training with its evaluations.
         peak_memory_mb: MiB.
     """
@@ -63,6 +71,12 @@ class Row(_Strict):
     train: float | None
     valid: float | None
     test: float | None
+    agreement: float | None
+    kl_to_teacher: float | None
+    nll: float | None
+    ece: float | None
+    cka: float | None
+    worst_class: float | None
     best_epoch: int | None
     epochs: int
     seconds: float
@@ -107,5 +121,16 @@ MEASUREMENT_COLUMNS = list(Measurement.model_fields)
 FAMILY = ["dataset", "teacher", "student", "ratio_target"]
 """Columns that name a family: the methods of one family train the same student under the same teacher."""
 CELL = [*FAMILY, "method", "seed"]
+SCORES = ["train", "valid", "test"]
+FIDELITY = {
+    "agreement": (0, 1),
+    "kl_to_teacher": (0, math.inf),
+    "nll": (0, math.inf),
+    "ece": (0, 1),
+    "cka": (0, 1),
+    "worst_class": (0, 1),
+}
+"""Columns of what a training hands on beside its score, and the least and the most that each can be."""
 CURVE_COLUMNS = [*CELL, "epoch", "loss", "valid"]
+TERM_COLUMNS = [*CELL, "epoch", "name", "value"]
 ATTENTION_COLUMNS = [*CELL, "epoch", "name", "row", "column", "value"]

@@ -1,4 +1,4 @@
-"""Files under `tables/`: the main table and the table of comparisons, as Markdown, LaTeX and CSV."""
+"""Files under `tables/`: main table, comparisons, and fidelity, as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from reports import latex, printing
+from reports import fidelity, latex, printing
 from reports.attempts import Verdict
 from reports.cells import Arrow, Cell, Panel
 from reports.comparisons import Comparison
@@ -175,11 +175,36 @@ def _short(row: Printed) -> list[str]:
     return [latex.escape(text) for text in kept]
 
 
+def markdown_fidelity(findings: Findings) -> str:
+    """One table per family, and its legend."""
+    parts = []
+    for table in fidelity.tables(findings):
+        escaped = [[markdown_escape(text) for text in row] for row in table.rows]
+        parts.append(f"### {markdown_escape(table.title)}")
+        parts.append(tabulate(escaped, table.headings, tablefmt="pipe", disable_numparse=True))
+    return "\n\n".join([*parts, fidelity.LEGEND]) + "\n"
+
+
+def latex_fidelity(findings: Findings) -> str:
+    """One table per family."""
+    parts = [latex.PREAMBLE]
+    for table in fidelity.tables(findings):
+        names, *columns = [[latex.escape(text) for text in column] for column in zip(*table.rows, strict=True)]
+        headings = [latex.escape(text) for text in table.headings[1:]]
+        frame = pd.DataFrame(dict(zip(headings, columns, strict=True)), index=names)
+        caption = f"{table.title}. {fidelity.LEGEND}"
+        parts.append(latex.table(frame, caption, f"fidelity-{table.family.slug}", [], True, "scriptsize", 2.5))
+    return "\n".join(parts)
+
+
 def write(folder: Path, findings: Findings) -> None:
-    """Writes `main.{md,tex,csv}` and `comparisons.{md,tex}` into the folder."""
+    """Writes `main.{md,tex,csv}`, `comparisons.{md,tex}` and `fidelity.{md,tex,csv}` into the folder."""
     panels, settings = findings.panels, findings.settings
     write_text(folder / "main.md", markdown_main(findings))
     write_text(folder / "main.tex", latex.main_table(panels, settings, legend(settings)))
     write_text(folder / "main.csv", wide_main(panels, settings).to_csv(index=False, lineterminator="\n"))
     write_text(folder / "comparisons.md", markdown_comparisons(findings))
     write_text(folder / "comparisons.tex", latex_comparisons(findings))
+    write_text(folder / "fidelity.md", markdown_fidelity(findings))
+    write_text(folder / "fidelity.tex", latex_fidelity(findings))
+    write_text(folder / "fidelity.csv", fidelity.frame(findings).to_csv(index=False, lineterminator="\n"))

@@ -97,8 +97,8 @@ def test_columns_are_those_of_the_design():
     """Users' scripts read them by name and order."""
     assert " ".join(RUN_COLUMNS) == (
         "dataset task metric teacher student ratio_target ratio ratio_with_embeddings teacher_params student_params "
-        "method seed status reason train valid test best_epoch epochs seconds peak_memory_mb device threads "
-        "config_hash commit versions"
+        "method seed status reason train valid test agreement kl_to_teacher nll ece cka worst_class best_epoch epochs "
+        "seconds peak_memory_mb device threads config_hash commit versions"
     )
     assert " ".join(MEASUREMENT_COLUMNS) == (
         "dataset model role ratio_target params params_with_embeddings macs latency_ms_median latency_ms_iqr "
@@ -116,6 +116,12 @@ def test_every_cell_has_its_rows(smoke):
     assert runs["status"].isin(["ok", "skipped"]).all(), runs[["method", "status", "reason"]]
     trained = runs[runs["status"] == "ok"]
     assert trained[["train", "valid", "test"]].stack().between(0, 1).all()
+    assert trained[["nll", "ece"]].notna().all(axis=None)
+    compared = trained[["agreement", "kl_to_teacher", "cka"]].notna()
+    assert compared.eq(trained["method"] != "teacher", axis=0).all(axis=None), "the floor is compared, a teacher is not"
+    assert (trained["worst_class"].notna() == (trained["metric"] == "accuracy")).all()
+    terms = pd.read_parquet(smoke / "terms.parquet")
+    assert set(terms.loc[terms["method"] == "kd+gcrd", "name"]) == {"labels", "kd.kd", "gcrd.gcrd"}
     assert (runs["teacher_params"] >= runs["student_params"]).all()
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from reports.rows import Row, Status
+from reports.rows import FIDELITY, SCORES, Row, Status
 from workflow import catalog, prepared
 from workflow.config import parse_seeds
 from workflow.files import read_json
@@ -48,16 +49,15 @@ class Training:
         if self.record:
             return self.record.row
         facts = catalog.facts(self.spec.dataset)
+        numbers: dict[str, Any] = dict.fromkeys((*SCORES, *FIDELITY))
         return Row(
             **self.spec.columns,
+            **numbers,
             task=str(facts.kind),
             metric=facts.metric,
             seed=self.seed,
             status=Status.MISSING,
             reason=self.trouble or f"not trained; see {self.log}",
-            train=None,
-            valid=None,
-            test=None,
             best_epoch=None,
             epochs=0,
             seconds=0.0,
@@ -121,7 +121,7 @@ class Ledger:
 
     def _known(self, spec: TeacherSpec | CellSpec, seed: int) -> str:
         """Digest of what the teacher of a training knows."""
-        if isinstance(spec, TeacherSpec) or not spec.taught:
+        if isinstance(spec, TeacherSpec):
             return ""
         teacher = self._teacher(spec.taught_by, seed)
         return teacher.knowledge if teacher else "of a teacher that has no record"

@@ -224,13 +224,12 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: methods.{label}: {error}") from error
         teacher = pair.own_teacher(config, experiment) if own_size else pair.teacher
-        taught = methods.taught(identity)
         yield CellSpec(
             dataset=pair.teacher.dataset,
             teacher=pair.teacher.teacher,
             taught_by=teacher.key,
             teacher_model=teacher.model,
-            teacher_hash=digest(teacher.model_dump()) if taught else "",
+            teacher_hash=digest(teacher.model_dump()),
             teacher_params=pair.teacher.params,
             teacher_params_with_embeddings=pair.teacher.params_with_embeddings,
             student=student.name,
@@ -241,7 +240,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             training=training.times(methods.epochs_factor(identity)),
             method=label,
             method_id=identity,
-            taught=taught,
+            taught=methods.taught(identity),
             hyperparameters=hyperparameters,
             distill_on=experiment.distill_on or config.distill_on,
         )

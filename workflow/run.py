@@ -204,11 +204,9 @@ class Run:
         return self.folder(self.plan.cells[self.key(wildcards)].taught_by)
 
     def teacher_blocks(self, wildcards: Any) -> list[str]:
-        """The teacher's blocks that hold some of a cell's seeds; none where the method learns from no teacher."""
-        cell = self.plan.cells[self.key(wildcards)]
-        if not cell.taught:
-            return []
-        return [self.marker(cell.taught_by, block) for block in self._teacher_blocks(wildcards.seeds)]
+        """The teacher's blocks that hold some of a cell's seeds."""
+        teacher = self.plan.cells[self.key(wildcards)].taught_by
+        return [self.marker(teacher, block) for block in self._teacher_blocks(wildcards.seeds)]
 
     @cache  # noqa: B019
     def _teacher_blocks(self, seeds: str) -> list[str]:

@@ -97,10 +97,11 @@ class CellSpec(Strict):
     Attributes:
         taught_by: key of the teacher that the method learns from; of another network than `teacher` names where that
             is one of the student's own size.
-        taught: whether the method learns from it; the floor does not, and rests on no training of it.
+        taught: whether the method learns from it. The floor does not: it is compared with it at the end, and a teacher
+            that failed leaves its training as it is.
         teacher_model: the network of that teacher.
-        teacher_hash: digest of the spec of that teacher, "" where `taught` is False. Another training of the teacher is
-            another cell, whatever stands on disk.
+        teacher_hash: digest of the spec of that teacher. Another training of the teacher is another cell, whatever
+            stands on disk: its agreement with the teacher, which every row states, is another one.
     """
 
     dataset: str

@@ -25,12 +25,12 @@ CAPTION = (
 )
 
 
-def mean_curve(curves: pd.DataFrame) -> pd.Series:
-    """Epoch -> mean validation score, over the epochs that EVERY seed reached.
+def mean_curve(curves: pd.DataFrame, values: str = "valid") -> pd.Series:
+    """Epoch -> mean validation score (or another column), over the epochs that EVERY seed reached.
 
     Beyond the first early stop the mean would be one of the trainings that happened to last longest.
     """
-    wide = curves.pivot(index="epoch", columns="seed", values="valid").sort_index().dropna()
+    wide = curves.pivot(index="epoch", columns="seed", values=values).sort_index().dropna()
     return wide.mean(axis=1)
 
 

@@ -8,9 +8,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.figures.parts.style import DARK, GREY, GRID, PALE, WIDTH, Drawing, Look, canvas, finish, looks
+from reports.figures.parts.style import (
+    DARK,
+    GREY,
+    GRID,
+    PALE,
+    WIDTH,
+    Drawing,
+    Look,
+    canvas,
+    finish,
+    logarithmic_ticks,
+    looks,
+)
 from reports.findings import Findings
 from reports.results import Family, Results, slug
 
@@ -118,12 +129,9 @@ def _teacher(axes: Axes, findings: Findings, family: Family) -> float:
 
 
 def _ticks(axes: Axes, values: list[float]) -> None:
-    """Room around the points, and ticks at round numbers even where the axis spans less than a decade."""
+    """Room around the points, and ticks at round numbers."""
     low, high = min(values), max(values)
     axes.set_xlim(low / 1.35, high * 1.35)
     axes.margins(y=0.14)
     axes.autoscale_view(scalex=False)
-    narrow = high / low < 20
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    logarithmic_ticks(axes.xaxis, low, high)

@@ -13,7 +13,7 @@ import pandas as pd
 from reports.findings import Findings
 from reports.metrics import metric as metric_of
 from reports.results import Results, families, prepare
-from reports.rows import RUN_COLUMNS
+from reports.rows import FIDELITY, RUN_COLUMNS, SCORES
 from reports.settings import Settings
 
 TITLES = {
@@ -78,6 +78,12 @@ def row(**changes: Any) -> dict[str, Any]:
         "train": 0.9,
         "valid": 0.8,
         "test": 0.8,
+        "agreement": 0.85,
+        "kl_to_teacher": 0.21,
+        "nll": 0.62,
+        "ece": 0.043,
+        "cka": 0.77,
+        "worst_class": 0.31,
         "best_epoch": 40,
         "epochs": 60,
         "seconds": 5.0,
@@ -102,10 +108,7 @@ def missing(seeds: int, first: int = 0, **changes: Any) -> list[dict[str, Any]]:
     blank = {
         "status": "missing",
         "reason": "no row; see logs/cells/kd.log",
-        "train": None,
-        "valid": None,
-        "test": None,
-        "best_epoch": None,
+        **dict.fromkeys([*SCORES, *FIDELITY, "best_epoch"]),
         "epochs": 0,
         "seconds": 0.0,
         "peak_memory_mb": 0.0,
@@ -118,7 +121,15 @@ def missing(seeds: int, first: int = 0, **changes: Any) -> list[dict[str, Any]]:
 
 def teacher_rows(scores: Iterable[float], **changes: Any) -> list[dict[str, Any]]:
     teacher = changes.get("teacher", "gcn-3x256")
-    fixed = {"student": teacher, "method": "teacher", "ratio": 1.0, "ratio_target": 1.0, "student_params": 110_000}
+    alone = dict.fromkeys(["agreement", "kl_to_teacher", "cka"])
+    fixed = {
+        **alone,
+        "student": teacher,
+        "method": "teacher",
+        "ratio": 1.0,
+        "ratio_target": 1.0,
+        "student_params": 110_000,
+    }
     return cell(scores, **{**fixed, **changes})
 
 
@@ -133,7 +144,7 @@ def findings(*parts: list[dict[str, Any]], **changes: Any) -> Findings:
 
 def of_runs(runs: pd.DataFrame, chosen: Settings) -> Findings:
     ready, empty = prepare(runs), pd.DataFrame()
-    return Findings.of(Results(ready, empty, empty, empty, {}, families(ready, chosen)), chosen)
+    return Findings.of(Results(ready, empty, empty, empty, empty, {}, families(ready, chosen)), chosen)
 
 
 STUDENTS = {40.0: ("gcn-2x16", 0.82), 80.0: ("gcn-2x8", 0.74), 160.0: ("gcn-2x4", 0.6)}
@@ -215,6 +226,20 @@ def curves(runs: pd.DataFrame, epochs: int = 60) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[[*key, "epoch", "loss", "valid"]]
 
 
+def terms(runs: pd.DataFrame, epochs: int = 60) -> pd.DataFrame:
+    """Terms of the loss: that of the labels, and one of every method that distils."""
+    key = ["dataset", "teacher", "student", "ratio_target", "method", "seed"]
+    ran = runs[(runs["status"] == "ok") & (runs["method"] != "teacher")]
+    steps = np.arange(epochs)
+    parts = []
+    for each in ran.to_dict("records"):
+        names = ["labels", *(f"{part}.loss" for part in each["method"].split("+") if part != "supervised")]
+        for place, name in enumerate(names):
+            part = pd.DataFrame({"epoch": steps, "value": np.exp(-steps / (8 + each["seed"] % 3)) * 3**place + 0.01})
+            parts.append(part.assign(name=name, **{column: each[column] for column in key}))
+    return pd.concat(parts, ignore_index=True)[[*key, "epoch", "name", "value"]]
+
+
 def attention(
     runs: pd.DataFrame, methods: Iterable[str] = ("abkd", "stride"), teacher: int = 4, student: int = 3
 ) -> pd.DataFrame:
@@ -248,6 +273,7 @@ def save(folder: Path, runs: pd.DataFrame, everything: bool = True) -> Path:
     if everything:
         measurements(runs).to_csv(folder / "measurements.csv", index=False)
         curves(runs).to_parquet(folder / "curves.parquet", index=False)
+        terms(runs).to_parquet(folder / "terms.parquet", index=False)
         attention(runs).to_parquet(folder / "attention.parquet", index=False)
         (folder / "provenance.json").write_text(
             json.dumps(

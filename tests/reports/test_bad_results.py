@@ -82,6 +82,11 @@ BROKEN = {
     "a word for a score": (changed(test="good"), "runs.csv: test holds no number: "),
     "an infinite score": (changed(test="inf"), "runs.csv: test is infinite in row 3"),
     "percent for a share": (changed(test="82.3"), "dataset ace-sim: test is 82.3; accuracy lies from 0 to 1"),
+    "percent for an agreement": (
+        changed(agreement="85"),
+        "dataset ace-sim: agreement is 85; agreement lies from 0 to 1",
+    ),
+    "a negative divergence": (changed(kl_to_teacher="-1"), "kl_to_teacher is -1; kl_to_teacher lies from 0 to inf"),
     "half a seed": (changed(seed="1.5"), "runs.csv: seed is not a whole number in row 3"),
     "no seed": (changed(seed=""), "runs.csv: seed is blank in row 3"),
     "a ratio of zero": (changed(ratio="0"), "runs.csv: ratio must be above 0"),
@@ -109,6 +114,7 @@ BROKEN = {
     "provenance that is a number": (written("provenance.json", "3"), "provenance.json: must hold a JSON object"),
     "measurements without columns": (written("measurements.csv", "a\n1\n"), "measurements.csv: missing columns "),
     "truncated curves": (truncated("curves.parquet"), "curves.parquet: cannot be read: "),
+    "truncated terms": (truncated("terms.parquet"), "terms.parquet: cannot be read: "),
     "curves twice": (twice("curves.parquet"), "curves.parquet: more than one row for {"),
     "attention of other columns": (twice("attention.parquet"), "attention.parquet: missing columns "),
 }

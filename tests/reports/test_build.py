@@ -68,7 +68,9 @@ def test_every_promised_file_is_there(nasty):
     for name in ("comparisons.csv", "index.html", "tables/main.md", "tables/main.tex", "tables/main.csv"):
         assert (folder / name).stat().st_size > 0
     kinds = {path.name.split("-")[0] for path in (folder / "figures").iterdir()}
-    assert kinds == {"scores", "differences", "latency", "attention", "curves"}, "two datasets carry no rank diagram"
+    assert kinds == {"scores", "differences", "latency", "attention", "curves", "terms"}, (
+        "two datasets carry no rank diagram"
+    )
     assert {path.suffix for path in (folder / "figures").iterdir()} == {".svg", ".pdf"}
     assert not list(folder.rglob(".*")), "no temporary file stays behind"
 
@@ -85,7 +87,7 @@ def test_comparisons_have_the_columns_of_the_contract(nasty):
 def test_the_order_of_rows_changes_no_byte(nasty, tmp_path):
     folder, runs, settings = nasty
     samples.save(tmp_path, runs.sample(frac=1, random_state=3))
-    for name in ("curves.parquet", "attention.parquet"):
+    for name in ("curves.parquet", "terms.parquet", "attention.parquet"):
         frame = pd.read_parquet(folder / name).sample(frac=1, random_state=4)
         frame.to_parquet(tmp_path / name, index=False)
     measured = pd.read_csv(folder / "measurements.csv").sample(frac=1, random_state=5)
@@ -138,7 +140,9 @@ def test_markdown_rows_all_have_the_same_number_of_cells(nasty):
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
 def test_latex_compiles_with_booktabs_alone(nasty, tmp_path):
-    inputs = "".join(f"\\input{{{nasty[0]}/tables/{name}.tex}}\n\\clearpage\n" for name in ("main", "comparisons"))
+    inputs = "".join(
+        f"\\input{{{nasty[0]}/tables/{name}.tex}}\n\\clearpage\n" for name in ("main", "comparisons", "fidelity")
+    )
     (tmp_path / "paper.tex").write_text(
         "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + inputs + "\\end{document}\n"
     )

@@ -54,7 +54,7 @@ def test_sections_stand_in_the_order_that_their_files_state(dropped, tmp_path):
     folder = samples.save(tmp_path / "run", runs)
     build.write(folder, samples.settings())
     page = (folder / "index.html").read_text(encoding="utf-8")
-    kinds = ["scores", "differences", "latency", "attention", "curves", "dropped"]
+    kinds = ["fidelity", "scores", "differences", "latency", "attention", "curves", "terms", "dropped"]
     places = [page.index(f'<section id="{kind}">') for kind in kinds]
     assert places == sorted(places)
 
@@ -90,5 +90,19 @@ def test_no_curve_is_the_mean_of_the_seeds_that_survived(status, tmp_path):
     text = curves.read_text(encoding="utf-8")
     assert ">KD<" in text
     assert ">FitNet<" not in text
+    (terms,) = (tmp_path / "figures").glob("terms-*.svg")
+    assert "Terms of the training loss of 1 methods" in terms.read_text(encoding="utf-8"), "KD alone"
     (maps,) = (tmp_path / "figures").glob("attention-*.svg")
     assert "ABKD (2 of 3 seeds)" in maps.read_text(encoding="utf-8")
+
+
+def test_terms_are_drawn_of_the_reference_the_spotlit_methods_and_the_best_of_the_rest(tmp_path):
+    methods = ("supervised", "kd", "fitnet", "at", "kd+gcrd", "abkd")
+    runs = samples.study({"ace-sim": "accuracy"}, methods, seeds=3, ratios=(40.0,))
+    runs.loc[runs["method"] == "at", "test"] = 0.9
+    build.write(samples.save(tmp_path, runs), samples.settings(spotlight=["kd+gcrd", "supervised"]))
+    (terms,) = (tmp_path / "figures").glob("terms-*.svg")
+    text = terms.read_text(encoding="utf-8")
+    assert [f">{title}<" in text for title in ("KD", "KD + G-CRD", "AT", "FitNet", "ABKD")] == [True] * 3 + [False] * 2
+    assert ">kd.loss<" in text and ">gcrd.loss<" in text and ">labels<" in text
+    assert ">Supervised<" not in text, "one term is the learning curve's loss"

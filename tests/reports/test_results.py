@@ -19,7 +19,7 @@ def test_duplicates_unknown_words_and_missing_columns_are_refused():
         prepare(samples.frame(samples.cell([0.8], metric="f1")))
     with pytest.raises(ValueError, match="missing columns"):
         prepare(samples.frame(samples.cell([0.8])).drop(columns="valid"))
-    assert len(RUN_COLUMNS) == 26
+    assert len(RUN_COLUMNS) == 32
 
 
 def test_an_architecture_is_a_student_without_its_width():

@@ -16,8 +16,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.workflow.datasets.conftest import tiny  # noqa: F401 (a fixture)
 from tests.workflow.datasets import gnn_benchmark_files
+from tests.workflow.datasets.conftest import tiny  # noqa: F401 (a fixture)
 from tests.workflow.datasets.ogb_files import build
 from tests.workflow.datasets.test_planetoid import write_tiny
 from tests.workflow.samples import GOOD

@@ -109,7 +109,7 @@ def test_another_training_of_the_teacher_is_another_cell():
     for key, spec in cells[0].items():
         other = cells[1][key].model_dump()
         changed = {k for k, value in spec.model_dump().items() if value != other[k]}
-        assert changed == (set() if spec.method == "supervised" else {"teacher_hash"})
+        assert changed == {"teacher_hash"}
 
 
 def test_the_longer_floor_has_three_times_the_epochs():

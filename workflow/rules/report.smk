@@ -9,6 +9,7 @@ rule collect:
         runs=f"{RESULTS}/runs.parquet",
         table=f"{RESULTS}/runs.csv",
         curves=f"{RESULTS}/curves.parquet",
+        terms=f"{RESULTS}/terms.parquet",
         attention=f"{RESULTS}/attention.parquet",
         measurements=f"{RESULTS}/measurements.csv",
         provenance=f"{RESULTS}/provenance.json",

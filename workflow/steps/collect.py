@@ -1,4 +1,4 @@
-"""Gathers the records of all jobs into tidy tables: runs, curves, attention maps, measurements, provenance."""
+"""Gathers all jobs' records into tidy tables: runs, curves, loss terms, attention maps, measurements, provenance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from typing import Any
 import pandas as pd
 
 from reports.files import anonymous
-from reports.rows import ATTENTION_COLUMNS, CELL, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS, Measurement
+from reports.rows import (
+    ATTENTION_COLUMNS,
+    CELL,
+    CURVE_COLUMNS,
+    MEASUREMENT_COLUMNS,
+    RUN_COLUMNS,
+    TERM_COLUMNS,
+    Measurement,
+)
 from workflow.config import complete
 from workflow.errors import UserError, command
 from workflow.files import read_json, replacing, write_json
@@ -60,8 +68,11 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
     runs["reason"] = runs["reason"].map(anonymous)
     runs = runs.astype({"best_epoch": "Int64"}).sort_values(CELL, ignore_index=True)
     histories = sorted(((t.row.cell, t.record.history) for t in trainings if t.record), key=lambda pair: str(pair[0]))
-    curves = pd.DataFrame(curve_rows(histories), columns=CURVE_COLUMNS)
-    attention = pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS)
+    tables = {
+        "curves": pd.DataFrame(curve_rows(histories), columns=CURVE_COLUMNS),
+        "terms": pd.DataFrame(term_rows(histories), columns=TERM_COLUMNS),
+        "attention": pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS),
+    }
     measured = [
         Measurement.model_validate(row, strict=False)
         for path in run.all_measurements
@@ -71,7 +82,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
     measurements = pd.DataFrame([row.model_dump(mode="json") for row in measured], columns=MEASUREMENT_COLUMNS)
     write_csv(runs, results / "runs.csv")
     write_csv(measurements, results / "measurements.csv")
-    for frame, name in ((curves, "curves"), (attention, "attention"), (runs, "runs")):
+    for name, frame in {**tables, "runs": runs}.items():
         with replacing(results / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
     write_json(results / "provenance.json", anonymous({**provenance(run, ledger, runs), "planned": planned}))
@@ -95,6 +106,14 @@ def curve_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:
     for cell, history in histories:
         for epoch, loss, valid in history.curve:
             yield (*cell, epoch, loss, valid)
+
+
+def term_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:
+    """One row per evaluation and term of the loss."""
+    for cell, history in histories:
+        for epoch, terms in history.terms:
+            for name, value in terms.items():
+                yield (*cell, epoch, name, value)
 
 
 def trace_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:

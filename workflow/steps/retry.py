@@ -45,7 +45,7 @@ def _forget_students_marks(run: Run, training: Training) -> None:
     if training.spec.key not in run.plan.teachers:
         return
     for cell in run.plan.cells.values():
-        if cell.taught and cell.taught_by == training.spec.key:
+        if cell.taught_by == training.spec.key:
             for block in run.blocks(cell.key):
                 if training.seed in configuration.parse_seeds(block):
                     Path(run.marker(cell.key, block)).unlink(missing_ok=True)

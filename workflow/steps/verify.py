@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.rows import CELL, Status
+from reports.rows import CELL, SCORES, Status
 from workflow.config import complete
 from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
 from workflow.specs import CellSpec
-
-SCORES = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)

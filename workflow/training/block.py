@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 
 import methods
 from methods.contract import Method, NotApplicableError, Shape, Signals
-from reports.rows import Row, Status
+from reports.rows import Status
 from workflow import catalog, identity
 from workflow.environment import KILLED
 from workflow.errors import UserError, broken_disk
@@ -26,15 +27,16 @@ from workflow.models.model import Model, create
 from workflow.specs import CellSpec, Network, TeacherSpec, TrainingSettings
 from workflow.task import Task
 from workflow.training import device as devices
+from workflow.training import fidelity
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed
 from workflow.training.knowledge import load_or_remake, load_weights, no_knowledge, save_knowledge, save_tensors
 from workflow.training.limits import TimeLimitError, time_limit
-from workflow.training.loop import Outcome, fit
+from workflow.training.loop import fit
+from workflow.training.outcome import Outcome
 from workflow.training.progress import Progress
-from workflow.training.provenance import commit, versions
-from workflow.training.records import History, Record, Records, finite, listed
+from workflow.training.records import Record, Records
 from workflow.training.seeds import Streams
 
 CHECKPOINT_SECONDS = 300.0
@@ -51,7 +53,7 @@ class Place:
         task: folder of the prepared task.
         output: folder of the records.
         device, threads: as in the configuration.
-        teacher: folder of the teacher's records, for a cell that learns from it.
+        teacher: folder of the records of a cell's teacher.
         keep_weights: whether the networks are saved.
         time_limit: seconds that one training may take; None for no limit.
     """
@@ -142,12 +144,12 @@ class Block:
         return found
 
     def _teacher_record(self, seed: int) -> Record | None:
-        """What became of the teacher of a seed; None where the method does not learn from it.
+        """What became of the teacher of a seed; None for a teacher.
 
         Raises:
             UserError: it has no record.
         """
-        if self.place.teacher is None or not (isinstance(self.spec, CellSpec) and self.spec.taught):
+        if self.place.teacher is None or isinstance(self.spec, TeacherSpec):
             return None
         record = Records(self.place.teacher).read(seed)
         if record is None:
@@ -175,7 +177,9 @@ class Block:
         if outcome.status == Status.OK and model is not None:
             self._keep(seed, model)
             knowledge = self._keep_knowledge(seed, model) if isinstance(self.spec, TeacherSpec) else ""
-        record = Record(basis=basis, row=self._row(seed, outcome), history=_history(outcome), knowledge=knowledge)
+        outcome.peak_memory_mb = outcome.peak_memory_mb or devices.peak_memory_mb(self.device)
+        row = outcome.row(self.spec, self.task, seed, devices.describe(self.device), self.place.threads)
+        record = Record(basis=basis, row=row, history=outcome.history, knowledge=knowledge)
         self.records.write(record)
         return record
 
@@ -203,21 +207,39 @@ class Block:
         streams = Streams(seed, "teacher", self.device)
         model = self._network(self.spec.model, streams)
         progress = self._progress(seed, "teacher")
-        return fit(model, self.feed, streams, self.spec.training, progress=progress, checkpoint=checkpoint), model
+        outcome = fit(model, self.feed, streams, self.spec.training, progress=progress, checkpoint=checkpoint)
+        self._measure(outcome, model, lambda: None)
+        return outcome, model
 
     def _distill(self, seed: int, taught_by: Record | None, checkpoint: Checkpoint) -> tuple[Outcome, Model | None]:
         spec = self._cell
-        if taught_by and not taught_by.knowledge:
+        known = taught_by if taught_by and taught_by.knowledge else None
+        if spec.taught and taught_by and not known:
             reason = f"the teacher of seed {seed}: {taught_by.row.status} ({taught_by.row.reason})"
             return Outcome(Status.FAILED, reason), None
         streams = Streams(seed, "student", self.device)
         model = self._network(spec.model, streams)
         if skipped := methods.skip(spec.method_id, self.task, self.teacher_shape, model.shape):
             return Outcome(Status.SKIPPED, skipped), None
-        knowledge = self._knowledge(seed, taught_by)
+        knowledge = self._knowledge(seed, known if spec.taught else None)
         method = self._method(streams, model.shape)
         progress = self._progress(seed, spec.method)
-        return fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint), model
+        outcome = fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint)
+
+        def teacher() -> Signals | None:
+            """For the floor, which is compared with it, it is read only now: its training does not rest on it."""
+            if known is None:
+                return None
+            return knowledge if spec.taught else self._knowledge(seed, known)
+
+        self._measure(outcome, model, teacher)
+        return outcome, model
+
+    def _measure(self, outcome: Outcome, model: Model, teacher: Callable[[], Signals | None]) -> None:
+        """Completes the outcome of a training; `teacher` gives what the teacher knows, None where there is none."""
+        outcome.peak_memory_mb = devices.peak_memory_mb(self.device)
+        if outcome.status == Status.OK:
+            outcome.fidelity = fidelity.measure(model, self.feed, teacher())
 
     def _network(self, network: Network, streams: Streams) -> Model:
         with streams.globally("network"):
@@ -264,32 +286,3 @@ class Block:
         """Saves what a teacher knows of all rows, and returns its digest."""
         metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
         return save_knowledge(self.records.knowledge(seed), self._signals(model), metadata)
-
-    def _row(self, seed: int, outcome: Outcome) -> Row:
-        scored = outcome.status == Status.OK
-        return Row(
-            **self.spec.columns,
-            task=self.task.kind.value,
-            metric=self.task.metric,
-            seed=seed,
-            status=outcome.status,
-            reason=outcome.reason,
-            train=finite(outcome.scores["train"]) if scored else None,
-            valid=finite(outcome.scores["valid"]) if scored else None,
-            test=finite(outcome.scores["test"]) if scored else None,
-            best_epoch=outcome.best_epoch,
-            epochs=outcome.epochs,
-            seconds=outcome.seconds,
-            peak_memory_mb=devices.peak_memory_mb(self.device),
-            device=devices.describe(self.device),
-            threads=self.place.threads,
-            commit=commit(),
-            versions=versions(),
-        )
-
-
-def _history(outcome: Outcome) -> History:
-    return History(
-        curve=tuple((epoch, finite(loss), finite(valid)) for epoch, loss, valid in outcome.curve),
-        trace=tuple((epoch, {name: listed(value) for name, value in t.items()}) for epoch, t in outcome.trace),
-    )

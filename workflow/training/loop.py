@@ -21,33 +21,12 @@ from workflow.task import SPLITS
 from workflow.training import optimizers
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds.step import Feed, Step
+from workflow.training.losses import Losses, Told
+from workflow.training.outcome import Outcome
 from workflow.training.seeds import Streams
 
 TRACES = 10
 """Snapshots of a method's trace over a training."""
-
-
-@dataclass
-class Outcome:
-    """What one training gives.
-
-    Attributes:
-        scores: metric on train, valid and test at the best validation epoch.
-        best_epoch: that epoch, counted from 1; the model holds its weights.
-        epochs: epochs trained.
-        seconds: wall time of the training with its evaluations, without loading.
-        curve: (epoch, mean training loss, validation score) of every evaluation.
-        trace: (epoch, the method's small tensors) at the first and last step, and at about TRACES steps between.
-    """
-
-    status: Status
-    reason: str = ""
-    scores: dict[str, float] = field(default_factory=dict)
-    best_epoch: int | None = None
-    epochs: int = 0
-    seconds: float = 0.0
-    curve: list[tuple[int, float, float]] = field(default_factory=list)
-    trace: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)
 
 
 LOG_OFFSET = 1 - math.log(2)
@@ -102,6 +81,7 @@ class _Run:
     method: Method | None
     optimizer: optimizers.Optimizer
     streams: Streams
+    losses: Losses = field(default_factory=Losses)
     outcome: Outcome = field(default_factory=lambda: Outcome(Status.OK))
     best: _Best = field(default_factory=_Best)
 
@@ -111,6 +91,7 @@ class _Run:
             "method": self.method.state_dict() if self.method else {},
             "optimizer": self.optimizer.state(),
             "streams": self.streams.state(),
+            "losses": self.losses.state(),
             "outcome": vars(self.outcome),
             "best": vars(self.best),
         }
@@ -121,9 +102,11 @@ class _Run:
             self.method.load_state_dict(state["method"])
         self.optimizer.restore(state["optimizer"])
         self.streams.restore(state["streams"])
+        self.losses.restore(state["losses"])
         self.outcome, self.best = Outcome(**state["outcome"]), _Best(**state["best"])
         self.outcome.status = Status(self.outcome.status)
         self.outcome.curve = [(epoch, loss, valid) for epoch, loss, valid in self.outcome.curve]
+        self.outcome.terms = [(epoch, terms) for epoch, terms in self.outcome.terms]
         self.outcome.trace = [(epoch, values) for epoch, values in self.outcome.trace]
 
 
@@ -166,13 +149,13 @@ def fit(
     with streams.watched() as look:
         for epoch, steps in enumerate(feed.steps(streams, teacher), start=first):
             optimizer.set_rate(_rate(training, epoch))
-            loss = _epoch(model, method, steps, dropout, optimizer, feed.task.objective, training.loss)
+            _epoch(run, epoch, steps, dropout, feed.task.objective, training.loss)
             outcome.epochs = epoch
             if epoch == first:
                 look()
             if epoch == 1 or epoch % max(1, training.epochs // TRACES) == 0:
                 _record_trace(outcome, method)
-            if _judged(run, feed, training, loss, progress):
+            if _judged(run, feed, training, progress):
                 break
             if checkpoint and checkpoint.due():
                 look()
@@ -189,16 +172,14 @@ def fit(
     return outcome
 
 
-def _judged(
-    run: _Run, feed: Feed, training: TrainingSettings, loss: Tensor, progress: Callable[[int, float], None]
-) -> bool:
+def _judged(run: _Run, feed: Feed, training: TrainingSettings, progress: Callable[[int, float], None]) -> bool:
     """Evaluates the epoch just trained, if it is one to be evaluated; whether the training ends with it."""
     epoch = run.outcome.epochs
     finished = epoch == training.epochs
     if epoch % training.evaluate_every and not finished:
         return False
     valid = score(run.model, feed, "valid")
-    _record_scores(run.outcome, float(loss), valid)
+    _record_scores(run.outcome, run.losses.read(), valid)
     progress(epoch, valid)
     if run.outcome.status == Status.DIVERGED:
         return True
@@ -215,31 +196,26 @@ def _rate(training: TrainingSettings, epoch: int) -> float:
 
 
 def _epoch(
-    model: Model,
-    method: Method | None,
-    steps: Iterable[Step],
-    dropout: Dropout,
-    optimizer: optimizers.Optimizer,
-    objective: Objective,
-    kind: str = "cross-entropy",
-) -> Tensor:
-    """One pass over the steps; the mean loss stays on the device, so that nothing waits for it."""
+    run: _Run, epoch: int, steps: Iterable[Step], dropout: Dropout, objective: Objective, kind: str = "cross-entropy"
+) -> None:
+    """One pass over the steps; their losses stay on the device, so that nothing waits for them."""
+    model, method = run.model, run.method
     model.train()
     if method:
         method.train()
-    losses = []
     for step in steps:
         signals = model(step.inputs, dropout)
         logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
-        loss = supervised_loss(logits, step.labels, objective, kind)
+        supervised = supervised_loss(logits, step.labels, objective, kind)
+        terms: dict[str, Tensor] = {}
         if method and step.teacher is not None and step.batch is not None:
             terms = method(signals, step.teacher, step.batch)
-            loss = sum(terms.values(), start=method.ce_weight * loss)
-        optimizer.zero_grad()
+            supervised = method.ce_weight * supervised
+        loss = sum(terms.values(), start=supervised)
+        run.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-    return torch.stack(losses).mean()
+        run.optimizer.step()
+        run.losses.add(epoch, loss, supervised, terms)
 
 
 @torch.no_grad()
@@ -258,12 +234,16 @@ def evaluate(model: Model, feed: Feed) -> dict[str, float]:
     return {part: function(logits[rows], labels) for part, (rows, labels) in parts.items()}
 
 
-def _record_scores(outcome: Outcome, loss: float, valid: float) -> None:
-    """A point of the curve; what is not finite ends the training."""
-    outcome.curve.append((outcome.epochs, loss, valid))
-    if not (math.isfinite(loss) and math.isfinite(valid)):
+def _record_scores(outcome: Outcome, told: Told, valid: float) -> None:
+    """A point of the curves; what is not finite ends the training."""
+    outcome.curve.append((outcome.epochs, told.loss, valid))
+    outcome.terms.append((outcome.epochs, told.terms))
+    if told.trouble:
+        outcome.reason = f"loss {told.loss}: {told.trouble}"
+    elif not math.isfinite(valid):
+        outcome.reason = f"validation score {valid} at epoch {outcome.epochs}"
+    if outcome.reason:
         outcome.status = Status.DIVERGED
-        outcome.reason = f"loss {loss}, validation score {valid} at epoch {outcome.epochs}"
 
 
 def _record_trace(outcome: Outcome, method: Method | None) -> None:

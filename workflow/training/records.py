@@ -39,10 +39,12 @@ class History(Strict):
 
     Attributes:
         curve: (epoch, mean training loss, validation score) of every evaluation.
+        terms: (epoch, mean of every term of the loss by name, as weighted) of every evaluation.
         trace: (epoch, the method's small tensors by name).
     """
 
     curve: tuple[tuple[int, float | None, float | None], ...] = ()
+    terms: tuple[tuple[int, dict[str, float | None]], ...] = ()
     trace: tuple[tuple[int, dict[str, Matrix]], ...] = ()
 
 

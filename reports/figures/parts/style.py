@@ -12,8 +12,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from scipy.optimize import isotonic_regression
 
 from reports.files import replacing
@@ -154,6 +156,13 @@ def label_ends(
             weight="bold" if look.strong else "normal",
             size=TEXT_SIZE if look.strong else TEXT_SIZE - 0.5,
         )
+
+
+def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks at round numbers, written out, even where the values span less than a decade."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 20 else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def finish(figure: Figure, folder: Path, slug: str, title: str, caption: str, alt: str) -> Drawing:

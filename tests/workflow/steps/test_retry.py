@@ -10,7 +10,7 @@ from reports.rows import Status
 from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
 from workflow.steps import retry
 from workflow.training.block import Block
-from workflow.training.loop import Outcome
+from workflow.training.outcome import Outcome
 
 
 @pytest.fixture
@@ -67,15 +67,17 @@ def test_only_seeds_of_a_status_are_trained_again(trained, monkeypatch, status):
 
 
 def test_a_teacher_that_comes_right_has_its_students_trained_again(trained, monkeypatch):
-    """They failed only because it did."""
+    """They failed only because it did; and the floor could not be compared with it."""
     before = trained.collect()
     fail(trained, TEACHER, 1, Status.OOM)
-    trained.train(KD)
+    trained.train(KD, FLOOR)
     assert trained.records(KD).read(1).row.status == "failed"
+    floor = trained.records(FLOOR).read(1).row
+    assert (floor.status, floor.agreement) == ("ok", None)
     assert retry.forget(trained.run, retry.BY_DEFAULT) == {"oom": 1, "failed": 1}
     seen = watch(monkeypatch)
     trained.train()
-    assert seen == [(TEACHER, 1), (KD, 1)]
+    assert seen == [(TEACHER, 1), (FLOOR, 1), (KD, 1)]
     timed = ["seconds", "peak_memory_mb"]
     assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
 

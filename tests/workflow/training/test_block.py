@@ -186,6 +186,7 @@ def test_other_data_train_anew(taught, tiny_task, monkeypatch, capsys):
     taught.distill(cell("supervised"), seeds=(0,))
     arrays = {**tiny_task.arrays, "features": tiny_task.arrays["features"] + 1}
     type(tiny_task)(**{**tiny_task.__dict__, "arrays": arrays}).finish().save(taught.folder / "task")
+    taught.teach(seeds=(0,))
     trained = count_trainings(monkeypatch)
     taught.distill(cell("supervised"), seeds=(0,))
     assert trained == [0]

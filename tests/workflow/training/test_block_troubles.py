@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import time
 from contextlib import suppress
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 
 import methods
 from methods.contract import NotApplicableError, Signals
+from reports.rows import FIDELITY
 from tests.workflow.training.conftest import CPU, cell, numbers, settings, taught_otherwise
 from workflow.errors import UserError
 from workflow.training.block import Block
@@ -185,3 +187,58 @@ def test_tied_weights_are_saved(tmp_path):
     found = load_file(tmp_path / "a.safetensors")
     assert torch.equal(found["one"], shared) and torch.equal(found["two"], shared)
     assert torch.equal(found["part"], shared[1:])
+
+
+def test_every_student_is_compared_with_its_teacher(taught):
+    """The floor, too, though it learns nothing from it; a teacher is compared with nobody."""
+    kd, floor = (taught.distill(cell(method), seeds=(0,), name=method)[0] for method in ("kd", "supervised"))
+    for row in (kd, floor):
+        assert 0 < row["agreement"] <= 1 and row["kl_to_teacher"] > 0 and 0 < row["cka"] <= 1
+    assert kd["kl_to_teacher"] != floor["kl_to_teacher"]
+    (teacher,) = taught.teach(seeds=(0,))
+    assert teacher["agreement"] is teacher["kl_to_teacher"] is teacher["cka"] is None
+    for row in (kd, floor, teacher):
+        assert row["nll"] > 0 and 0 <= row["ece"] <= 1 and row["worst_class"] <= row["test"]
+
+
+def test_a_teacher_taught_anew_has_the_floor_compared_anew(taught):
+    (before,) = taught.distill(cell("supervised"), seeds=(0,))
+    taught.teach(spec=taught_otherwise(learning_rate=0.02))
+    (after,) = taught.distill(cell("supervised"), seeds=(0,))
+    assert numbers([before]) == numbers([after])
+    assert before["kl_to_teacher"] != after["kl_to_teacher"]
+
+
+def test_a_floor_without_a_teacher_is_compared_with_nobody(taught):
+    taught.teach(seeds=(0,), spec=taught_otherwise(optimizer="sgd", learning_rate=1e30))
+    (row,) = taught.distill(cell("supervised"), seeds=(0,))
+    assert row["status"] == "ok" and row["nll"] > 0
+    assert row["agreement"] is row["kl_to_teacher"] is row["cka"] is None
+
+
+def test_a_diverged_training_has_no_fidelity(taught):
+    (row,) = taught.distill(cell("kd", training=settings(optimizer="sgd", learning_rate=1e30)), seeds=(0,))
+    assert {row[name] for name in FIDELITY} == {None}
+
+
+def test_a_loss_that_is_not_finite_names_its_term_and_epoch(taught, monkeypatch):
+    """The first one: what follows from it is nan everywhere."""
+    real = methods.load("kd").forward
+    calls = []
+
+    def breaks(self, *arguments):
+        calls.append(arguments)
+        terms = real(self, *arguments)
+        return {**terms, "alignment": terms["kd"] * (math.inf if len(calls) == 3 else 1)}
+
+    monkeypatch.setattr(methods.load("kd"), "forward", breaks)
+    (row,) = taught.distill(cell("kd", training=settings(epochs=20, evaluate_every=5)), seeds=(0,))
+    assert row["status"] == "diverged"
+    assert row["reason"] == "loss nan: term `alignment` inf at epoch 3"
+
+
+def test_a_term_named_as_the_supervised_one_is_told(taught, monkeypatch):
+    monkeypatch.setattr(methods.load("kd"), "forward", lambda self, student, *_: {"labels": student.logits.sum()})
+    (row,) = taught.distill(cell("kd"), seeds=(0,))
+    assert row["status"] == "failed"
+    assert "a term of a method may not be named 'labels'" in row["reason"]

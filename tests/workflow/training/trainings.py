@@ -95,7 +95,7 @@ KINDS = {
 def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
     """Bit for bit, but for the seconds."""
     ours, theirs = (vars(run["outcome"]) for run in (found, expected))
-    for name in ("status", "reason", "best_epoch", "epochs", "scores", "curve"):
+    for name in ("status", "reason", "best_epoch", "epochs", "scores", "curve", "terms"):
         assert ours[name] == theirs[name], name
     assert [epoch for epoch, _ in ours["trace"]] == [epoch for epoch, _ in theirs["trace"]]
     for name, (one, other) in {

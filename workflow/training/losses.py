@@ -1,0 +1,90 @@
+"""The loss of a training and its terms, step by step, as they are told at every evaluation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+LABELS = "labels"
+"""Name of the supervised term: cross-entropy, or what else the labels ask for."""
+
+
+class Told(NamedTuple):
+    """What the steps between two evaluations have shown.
+
+    Attributes:
+        loss: its mean.
+        terms: the mean of each term by name, 0 counted for a step that lacks it.
+        trouble: "" where all was finite, else what was not in the first such step: "term `alignment` inf at epoch 3".
+    """
+
+    loss: float
+    terms: dict[str, float]
+    trouble: str
+
+
+class Losses:
+    """The losses of all steps since the last evaluation. They stay on the device, so that nothing waits for them."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[int, list[str]]] = []
+        """(epoch, names of its terms) of each step."""
+        self._values: list[float] = []
+        """Of each step its loss, and then its terms; the last ones still in `_waiting`."""
+        self._waiting: list[Tensor] = []
+
+    def add(self, epoch: int, loss: Tensor, supervised: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """Notes a step.
+
+        Args:
+            epoch: counted from 1.
+            loss: supervised + sum(terms).
+            supervised: the loss on the labels, as weighted.
+            terms: the method's, by name, each as weighted.
+
+        Raises:
+            ValueError: a term has the name of the supervised one.
+        """
+        if LABELS in terms:
+            raise ValueError(f"a term of a method may not be named '{LABELS}': that is the supervised loss")
+        self._steps.append((epoch, [LABELS, *terms]))
+        self._waiting += [value.detach().reshape(()) for value in (loss, supervised, *terms.values())]
+
+    def read(self) -> Told:
+        """What was noted since the last call; begins anew."""
+        rest = iter(self._fetched())
+        steps = [(epoch, next(rest), {name: next(rest) for name in names}) for epoch, names in self._steps]
+        self._steps, self._values = [], []
+        means: dict[str, float] = {}
+        for _, _, terms in steps:
+            for name, value in terms.items():
+                means[name] = means.get(name, 0.0) + value / len(steps)
+        return Told(sum(loss for _, loss, _ in steps) / len(steps), means, _trouble(steps))
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint between two evaluations."""
+        return {"steps": self._steps, "values": self._fetched()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what `state` has given."""
+        self._steps = [(epoch, names) for epoch, names in state["steps"]]
+        self._values, self._waiting = state["values"], []
+
+    def _fetched(self) -> list[float]:
+        """All values; waits for the device, once."""
+        if self._waiting:
+            self._values += torch.stack(self._waiting).tolist()
+            self._waiting = []
+        return self._values
+
+
+def _trouble(steps: list[tuple[int, float, dict[str, float]]]) -> str:
+    for epoch, loss, terms in steps:
+        strange = [f"term `{name}` {value}" for name, value in terms.items() if not math.isfinite(value)]
+        if strange or not math.isfinite(loss):
+            return f"{', '.join(strange) or 'the sum of its terms'} at epoch {epoch}"
+    return ""
