@@ -83,7 +83,8 @@ def test_another_hyperparameter_is_another_folder(here):
             assert (before.folder(key) == after.folder(key)) == (method != "kd")
 
 
-def test_what_only_the_teacher_rests_on_leaves_the_floor(here):
+def test_another_teacher_is_another_folder_of_every_student(here):
+    """Of the floor, too: its agreement with the teacher is another one."""
     before, after = (
         run_of(),
         run_of("models/big", {"model": "gcn", "layers": 3, "width": 64, "training": {"epochs": 9}}),
@@ -91,7 +92,7 @@ def test_what_only_the_teacher_rests_on_leaves_the_floor(here):
     assert before.folder("ace-sim-mini/big") != after.folder("ace-sim-mini/big")
     for method in ("supervised", "kd"):
         for key in keys(before, method):
-            assert (before.folder(key) == after.folder(key)) == (method == "supervised")
+            assert before.folder(key) != after.folder(key)
 
 
 @pytest.mark.parametrize(("work", "moved"), [("training", {"supervised", "kd", "gcrd-cold"}), ("method", {"kd"})])
