@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reports.figures.curves import mean_curve
 from reports.figures.parts.style import (
@@ -16,12 +17,13 @@ from reports.figures.parts.style import (
     GRID,
     ORANGE,
     PURPLE,
-    TEXT_SIZE,
     VERMILLION,
     WIDTH,
     Drawing,
+    Look,
     canvas,
     finish,
+    label_ends,
     logarithmic_ticks,
 )
 from reports.findings import Findings
@@ -36,9 +38,10 @@ SUPERVISED = "labels"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE)
 ACROSS = 2  # panels side by side
 HEIGHT = 1.9  # inches of a panel with its heading and axis
+ABOVE = 0.3  # inches of the title
 CAPTION = (
     "Mean over the seeds of every term of the training loss, each as weighted, up to the last epoch that every seed "
-    "reached: the reference, the methods in the spotlight, and the best of the rest. `labels` is the supervised loss. "
+    "reached: the reference, the methods in the spotlight, and the best of the rest. 'labels' is the supervised loss. "
     "Logarithmic where all terms are positive. A method is left out where a run of it failed or is missing."
 )
 
@@ -82,9 +85,12 @@ def _figure(findings: Findings, family: Family, shown: dict[str, Terms], folder:
     title, name = findings.title(family), f"{KIND}-{family.slug}"
     down = -(-len(shown) // ACROSS)
     with canvas(name):
-        figure = Figure(figsize=(WIDTH, HEIGHT * down + 0.3), layout="constrained")
-        figure.suptitle(title, x=0.0, ha="left", weight="bold", size=TEXT_SIZE + 0.5)
-        panels = figure.subplots(down, ACROSS, squeeze=False).flatten()
+        height = HEIGHT * down + ABOVE
+        figure = Figure(figsize=(WIDTH, height))
+        figure.text(0.0, 1 - 0.1 / height, title, weight="bold", va="center")
+        inside = {"left": 0.08, "right": 0.83, "bottom": 0.42 / height, "top": 1 - (ABOVE + 0.2) / height}
+        panels = figure.subplots(down, ACROSS, squeeze=False, gridspec_kw={**inside, "hspace": 0.5, "wspace": 0.95})
+        panels = panels.flatten()
         for axes, (label, terms) in zip(panels, shown.items(), strict=False):
             _panel(axes, terms)
             axes.set_title(findings.settings.method_title(label))
@@ -96,14 +102,19 @@ def _figure(findings: Findings, family: Family, shown: dict[str, Terms], folder:
 
 def _panel(axes: Axes, terms: Terms) -> None:
     others = [name for name in terms if name != SUPERVISED]
-    colours = {SUPERVISED: BLACK} | {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(others)}
+    styles = {name: Look(COLOURS[i % len(COLOURS)], "", "-", True) for i, name in enumerate(others)}
+    styles[SUPERVISED] = Look(BLACK, "", "--", True)
     for name, curve in terms.items():
-        line = "--" if name == SUPERVISED else "-"
-        axes.plot(curve.index, curve.to_numpy(), color=colours[name], linestyle=line, linewidth=1.2, label=name)
+        look = styles[name]
+        axes.plot(curve.index, curve.to_numpy(), color=look.colour, linestyle=look.line, linewidth=1.2)
     low, high = min(curve.min() for curve in terms.values()), max(curve.max() for curve in terms.values())
     if low > 0:
         axes.set_yscale("log")
         logarithmic_ticks(axes.yaxis, low, high)
     axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.set_xlim(0, max(curve.index[-1] for curve in terms.values()))
+    axes.set_ylim(axes.get_ylim())  # final: the labels' places rest on it
     axes.grid(axis="y", **GRID)
-    axes.legend(frameon=False, fontsize=TEXT_SIZE - 1, loc="upper right", handlelength=1.4)
+    ends = {name: (float(curve.index[-1]), float(curve.iloc[-1])) for name, curve in terms.items()}
+    label_ends(axes, ends, styles, {name: name for name in terms})
