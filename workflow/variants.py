@@ -75,6 +75,11 @@ def parse(name: str) -> tuple[str, Variant]:
     return dataset, found
 
 
+def whole(task: Task) -> Task:
+    """A task all of whose nodes are seen, for what asks of costs and not of scores; the fingerprint stays."""
+    return replace(task, info={name: value for name, value in task.info.items() if name != INDUCTIVE})
+
+
 def few(rows: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:
     """The rows of a training split that keep their label, ascending.
 
