@@ -18,6 +18,7 @@ if not workflow.configfiles:
     configfile: str(Path(workflow.basedir) / "config" / "quick.yaml")
 
 
+from reports.variants import prepared
 from workflow import environment, gpus
 from workflow.run import Run, machine_memory_mb
 
@@ -55,6 +56,7 @@ localrules:
 
 wildcard_constraints:
     dataset="[a-z0-9.@,-]+",
+    variant="[a-z0-9.@,-]+",
     teacher="[a-z0-9.-]+",
     student="[a-z0-9.~-]+",
     method="[a-z0-9+.-]+",

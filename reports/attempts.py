@@ -13,6 +13,7 @@ from reports import statistics
 from reports.results import Family, Results
 from reports.rows import Status
 from reports.settings import Settings
+from reports.variants import prepared
 
 NO_SCORE = "no score"
 """Word for a training that ended well and left no finite test score."""
@@ -108,7 +109,7 @@ def rows_of(results: Results, family: Family, settings: Settings) -> dict[str, p
     rows = family.rows(results.runs)
     found = {str(label): group for label, group in rows.groupby("method") if label != settings.ceiling}
     runs = results.runs[results.runs["method"] == settings.ceiling]
-    teacher = runs[(runs["dataset"] == family.dataset) & (runs["teacher"] == family.teacher)]
+    teacher = runs[(runs["dataset"] == prepared(family.dataset)) & (runs["teacher"] == family.teacher)]
     if len(teacher):
         found[settings.ceiling] = teacher
     return {label: found[label] for label in settings.method_order(found)}

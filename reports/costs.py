@@ -10,6 +10,7 @@ from reports.printing import ABSENT
 from reports.results import Results
 from reports.rows import FAMILY, Role, Status
 from reports.settings import Settings
+from reports.variants import prepared
 
 
 def training(results: Results, settings: Settings) -> list[dict[str, str]]:
@@ -42,7 +43,8 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
     if frame.empty:
         return []
     columns = ["ratio", "ratio_with_embeddings"]
-    ratios = results.runs.groupby(["dataset", "student", "teacher"])[columns].median().reset_index()
+    runs = results.runs.assign(dataset=results.runs["dataset"].map(prepared))
+    ratios = runs.groupby(["dataset", "student", "teacher"])[columns].median().reset_index()
     place = {dataset: number for number, dataset in enumerate(settings.dataset_order(frame["dataset"]))}
     order = sorted(
         frame.to_dict("records"),

@@ -7,6 +7,7 @@ from tabulate import LATEX_ESCAPE_RULES
 
 from reports.cells import Arrow, Cell, Column, Panel
 from reports.printing import ABSENT
+from reports.results import slug
 from reports.settings import Settings
 
 COLUMNS_PER_TABLE = 3
@@ -94,7 +95,7 @@ def main_table(panels: list[Panel], settings: Settings, legend: str) -> str:
                 ),
             )
             caption = f"{panel.title}: {panel.metric}{more}. {legend}"
-            parts.append(table(frame, caption, f"{panel.dataset}-{number}", panel.notes))
+            parts.append(table(frame, caption, f"{slug(panel.dataset)}-{number}", panel.notes))
     return "\n".join(parts)
 
 

@@ -16,6 +16,7 @@ from scipy import stats
 from reports.metrics import metric
 from reports.rows import FAMILY
 from reports.settings import Settings
+from reports.variants import dataset_of
 
 MINIMUM_DATASETS = 5
 """Below five blocks Friedman's chi-square approximation is not trustworthy whatever the number of methods."""
@@ -68,8 +69,8 @@ def carries(methods: int, datasets: int, alpha: float = 0.05) -> bool:
 def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
     """Ranks the methods (teacher left out) on the seed means of each family, averaged within a dataset.
 
-    A dataset with several teachers, students or ratios still counts once. A method takes part only if each of its
-    families on every dataset has a score for every attempted training.
+    A dataset with several variants, teachers, students or ratios still counts once. A method takes part only if each
+    of its families on every dataset has a score for every attempted training.
     """
     students = runs[runs["method"] != settings.ceiling]
     complete = students.groupby([*FAMILY, "metric", "method"], dropna=False).agg(
@@ -81,7 +82,7 @@ def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
     kept = [label for label in labels if wide[label].notna().all()]
     dropped = [label for label in labels if label not in kept]
     ranks = wide[kept].rank(axis=1, ascending=False)
-    blocks = ranks.groupby(level="dataset").mean().rank(axis=1)
+    blocks = ranks.groupby(ranks.index.get_level_values("dataset").map(dataset_of)).mean().rank(axis=1)
     k, n = len(kept), len(blocks)
     seeds = students[students["method"].isin(kept)].groupby([*FAMILY, "method"], dropna=False)["seed"].nunique()
     limit = critical_difference(k, n, settings.alpha) if k > 1 and n else np.nan

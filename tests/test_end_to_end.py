@@ -38,7 +38,7 @@ def jobs(answer: subprocess.CompletedProcess[str]) -> dict[str, int]:
 def test_dry_run(checkout, name):
     config = load(ROOT / "config" / name)
     found = jobs(snakemake(checkout, "-n", "--configfile", f"config/{name}"))
-    pairs = {(e.dataset, t) for e in config.experiments for t in e.teachers}
+    pairs = {(e.task, t) for e in config.experiments for t in e.teachers}
     assert found["prepare"] == found["measure"] == len({dataset for dataset, _ in pairs})
     assert found["teach"] == len(pairs) * len(config.seed_blocks("teach"))
     cells = sum(
@@ -219,6 +219,42 @@ def test_changed_method_code_runs_only_that_method(smoke):
     assert "teach" not in found
     everything = jobs(snakemake(folder, "-n", "--forceall", "--configfile", "config/smoke.yaml"))["distill"]
     assert 0 < found["distill"] < everything
+
+
+def test_variants_of_one_dataset_in_one_run(checkout):
+    """Few labels, unseen test nodes and other distilled nodes beside the plain dataset, from raw data to the page."""
+    config = {
+        "title": "Variants",
+        "seeds": 2,
+        "training": {"epochs": 4},
+        "models": {"big": {"model": "gcn", "layers": 3, "width": 32}, "small": {"model": "gcn", "layers": 2}},
+        "methods": {"supervised": None, "kd": None},
+        "experiments": [
+            {"dataset": "ace-sim-mini", **keys, "teachers": ["big"], "students": [{"model": "small", "widths": [4]}]}
+            for keys in ({}, {"distill_on": "all"}, {"labels_per_class": 5, "setting": "inductive"})
+        ],
+    }
+    (checkout / "config" / "variants.yaml").write_text(yaml.safe_dump(config))
+    answer = snakemake(checkout, "--configfile", "config/variants.yaml")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    results = checkout / "results" / "variants"
+    runs = pd.read_parquet(results / "runs.parquet")
+    assert (runs["status"] == "ok").all(), runs[["dataset", "method", "status", "reason"]]
+    few, other = "ace-sim-mini@5,inductive", "ace-sim-mini@all"
+    teachers, cells = runs[runs["method"] == "teacher"], runs[runs["method"] == "kd"]
+    assert list(teachers["dataset"]) == ["ace-sim-mini"] * 2 + [few] * 2, "one more would be taught twice"
+    assert set(cells["dataset"]) == {"ace-sim-mini", few, other}
+    scores = cells.groupby("dataset")["valid"].apply(tuple)
+    assert len(set(scores)) == 3
+    measured = pd.read_csv(results / "measurements.csv").set_index(["dataset", "model"])["macs"]
+    assert measured["ace-sim-mini"].to_dict() == measured[few].to_dict()
+    page = (results / "index.html").read_text()
+    for change in ("distilled on all", "5 labels per class, inductive"):
+        assert f"ACE similarity (mini), {change}" in page
+    assert (
+        "Nothing to be done"
+        in (again := snakemake(checkout, "-n", "--configfile", "config/variants.yaml")).stdout + again.stderr
+    )
 
 
 def test_official_raw_files_to_tables(checkout):

@@ -226,6 +226,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
         teacher = pair.own_teacher(config, experiment) if own_size else pair.teacher
         yield CellSpec(
             dataset=pair.teacher.dataset,
+            variant=experiment.distilled(config.distill_on),
             teacher=pair.teacher.teacher,
             taught_by=teacher.key,
             teacher_model=teacher.model,

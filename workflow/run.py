@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from workflow import catalog, gpus, identity, sources
+from workflow import catalog, gpus, identity, sources, variants
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
@@ -147,6 +147,13 @@ class Run:
         return sorted({spec.dataset for spec in self.plan.teachers.values()})
 
     @property
+    def shown(self) -> list[str]:
+        """What tables name as datasets, in their order: every dataset, and variants of cells alone."""
+        names = {*self.datasets, *(cell.variant for cell in self.plan.cells.values())}
+        known = {name: variants.parse(name) for name in names}
+        return sorted(known, key=lambda name: (known[name][0], known[name][1].place))
+
+    @property
     def all_tasks(self) -> list[str]:
         """The prepared task of every dataset."""
         return [self.task(dataset) for dataset in self.datasets]
@@ -192,7 +199,7 @@ class Run:
     @staticmethod
     def key(wildcards: Any) -> str:
         """Of a cell."""
-        return "/".join((wildcards.dataset, wildcards.teacher, wildcards.student, wildcards.method))
+        return "/".join((wildcards.variant, wildcards.teacher, wildcards.student, wildcards.method))
 
     def log(self, key: str, block: str) -> str:
         """The log of a block."""
@@ -262,7 +269,7 @@ class Run:
             "spotlight": [label for label in self.config.spotlight if label in self.titles],
             "alpha": self.config.alpha,
             "methods": {label: facts.model_dump() for label, facts in self.titles.items()},
-            "datasets": {dataset: catalog.facts(dataset).title for dataset in self.datasets},
+            "datasets": {name: catalog.facts(name).title for name in self.shown},
         }
 
 

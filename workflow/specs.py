@@ -80,6 +80,11 @@ class TeacherSpec(Strict):
     params_with_embeddings: int
 
     @property
+    def variant(self) -> str:
+        """What stands for the dataset in tables."""
+        return self.dataset
+
+    @property
     def key(self) -> str:
         return f"{self.dataset}/{self.teacher}"
 
@@ -95,6 +100,9 @@ class CellSpec(Strict):
     """All that one job needs to know of a cell of the table: dataset x teacher x student x method.
 
     Attributes:
+        dataset: id of the prepared data.
+        variant: what stands for it in tables: `dataset`, or that with the nodes that are distilled where an experiment
+            does not distil those of the configuration (`workflow.variants`).
         taught_by: key of the teacher that the method learns from; of another network than `teacher` names where that
             is one of the student's own size.
         taught: whether the method learns from it. The floor does not: it is compared with it at the end, and a teacher
@@ -105,6 +113,7 @@ class CellSpec(Strict):
     """
 
     dataset: str
+    variant: str
     teacher: str
     taught_by: str
     teacher_model: Network
@@ -125,9 +134,9 @@ class CellSpec(Strict):
 
     @property
     def key(self) -> str:
-        """DATASET/TEACHER/STUDENT/METHOD; STUDENT is `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
+        """VARIANT/TEACHER/STUDENT/METHOD; STUDENT is `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
         wanted = "" if self.ratio_target is None else f"~{self.ratio_target:g}x"
-        return f"{self.dataset}/{self.teacher}/{self.student}{wanted}/{self.method}"
+        return f"{self.variant}/{self.teacher}/{self.student}{wanted}/{self.method}"
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -135,7 +144,7 @@ class CellSpec(Strict):
         teacher = (self.teacher_params, self.teacher_params_with_embeddings)
         student = (self.student_params, self.student_params_with_embeddings)
         named = {"student": self.student, "method": self.method, "ratio_target": self.ratio_target}
-        return {"dataset": self.dataset, "teacher": self.teacher, **named, **_sizes(teacher, student), **_hash(self)}
+        return {"dataset": self.variant, "teacher": self.teacher, **named, **_sizes(teacher, student), **_hash(self)}
 
 
 def _hash(spec: Strict) -> dict[str, str]:
@@ -174,7 +183,7 @@ class Plan(Strict):
 
     Attributes:
         teachers: by "DATASET/TEACHER".
-        cells: by "DATASET/TEACHER/STUDENT/METHOD" (`CellSpec.key`).
+        cells: by "VARIANT/TEACHER/STUDENT/METHOD" (`CellSpec.key`).
         methods: by label.
     """
 

@@ -2,6 +2,8 @@
 
 `cora@5`, `cora@inductive`, `cora@5,inductive`: a variant is a dataset of its own, prepared from the other's task, with
 its own fingerprint, teachers and columns in every table. A configuration asks for it by keys of an experiment.
+`cora@all`, where an experiment distils other nodes than the configuration, is a variant of cells alone: it has the
+data, the teachers and the measurements of `cora`.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from methods.vocabulary import Kind, Objective
+from reports.variants import DISTILLED, MARK, SEPARATOR
 from workflow.errors import UserError
 from workflow.task import Task
 
-MARK = "@"
 INDUCTIVE = "inductive"
 DRAW = "abkd-bench labels 1"
 """Names the one order in which nodes keep their labels; of a smaller number they are among those of a larger one."""
@@ -29,22 +31,31 @@ class Variant:
     Attributes:
         labels_per_class: training nodes (or graphs) of each class that keep their label; None for all.
         inductive: whether test nodes and their edges are absent in training.
+        distill_on: the nodes that carry the terms, where they are not those of the configuration; "" else.
     """
 
     labels_per_class: int | None = None
     inductive: bool = False
+    distill_on: str = ""
 
     def of(self, dataset: str) -> str:
         """The id of this variant of a dataset; the dataset's own where nothing is changed."""
         changes = [str(self.labels_per_class)] if self.labels_per_class else []
         changes += [INDUCTIVE] if self.inductive else []
-        return f"{dataset}{MARK}{','.join(changes)}" if changes else dataset
+        changes += [self.distill_on] if self.distill_on else []
+        return f"{dataset}{MARK}{SEPARATOR.join(changes)}" if changes else dataset
+
+    @property
+    def place(self) -> tuple[int, bool, str]:
+        """Sorts variants: all labels first, then a growing number of them."""
+        return self.labels_per_class or 0, self.inductive, self.distill_on
 
     def title(self, title: str) -> str:
-        """`Cora, 5 labels per class, inductive`."""
+        """`Cora, 5 labels per class, inductive, distilled on all`."""
         number = self.labels_per_class
         few = f", {number} label{'' if number == 1 else 's'} per class" if number else ""
-        return title + few + (f", {INDUCTIVE}" if self.inductive else "")
+        inductive = f", {INDUCTIVE}" if self.inductive else ""
+        return title + few + inductive + (f", distilled on {self.distill_on}" if self.distill_on else "")
 
     def check(self, kind: Kind, objective: Objective) -> None:
         """Raises UserError, beginning with the key, where a dataset has no such variant."""
@@ -68,11 +79,16 @@ def parse(name: str) -> tuple[str, Variant]:
     dataset, mark, changes = name.partition(MARK)
     if not mark:
         return name, Variant()
-    match = re.fullmatch(rf"([1-9][0-9]*)?,?({INDUCTIVE})?", changes)
-    found = Variant(int(match[1]) if match[1] else None, bool(match[2])) if match else Variant()
+    match = re.fullmatch(rf"([1-9][0-9]*)?,?({INDUCTIVE})?,?({'|'.join(DISTILLED)})?", changes)
+    found = Variant(int(match[1]) if match[1] else None, bool(match[2]), match[3] or "") if match else Variant()
     if found.of(dataset) != name:
         raise UserError(f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, {dataset}{MARK}{INDUCTIVE}")
     return dataset, found
+
+
+def whole(task: Task) -> Task:
+    """A task all of whose nodes are seen, for what asks of costs and not of scores; the fingerprint stays."""
+    return replace(task, info={name: value for name, value in task.info.items() if name != INDUCTIVE})
 
 
 def few(rows: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from reports.figures.parts.style import (
 )
 from reports.findings import Findings
 from reports.results import Family, Results, slug
+from reports.variants import prepared
 
 KIND = "latency"
 TITLE = "Score against latency"
@@ -37,7 +38,7 @@ CAPTION = (
 def median_latency(results: Results, dataset: str, model: str, target: float | None) -> float:
     """Milliseconds, NaN if not measured; the row of this ratio where one network was measured for several."""
     rows = results.measurements
-    rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+    rows = rows[(rows["dataset"] == prepared(dataset)) & (rows["model"] == model)]
     exact = rows[rows["ratio_target"] == target]
     chosen = exact if len(exact) else rows
     return float(chosen["latency_ms_median"].iloc[0]) if len(chosen) else np.nan
@@ -86,7 +87,7 @@ def _figure(findings: Findings, latencies: dict[Family, float], folder: Path) ->
         axes.set_title(title)
         axes.grid(**GRID)
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False)
-        alt = f"Scatter plot of {metric.title} against latency for the students of {teacher} on {dataset}."
+        alt = f"Scatter plot of {metric.title} against latency. {title}."
         return finish(figure, folder, name, title, CAPTION, alt)
 
 

@@ -91,3 +91,10 @@ def test_two_pooled_deviations_by_hand():
 def test_published_claims_follow_the_dataset():
     assert published.claims(samples.of_runs(published_runs(), SETTINGS).results) == []
     assert all({"source"} <= set(block) for block in published.facts())
+
+
+@pytest.mark.parametrize("variant", ["@20", "@inductive", "@all", "@20,inductive,all"])
+def test_a_variant_is_not_compared_with_what_is_published_of_the_plain_dataset(variant):
+    runs = published_runs()
+    assert published.rows(samples.of_runs(runs, SETTINGS))
+    assert published.rows(samples.of_runs(runs.assign(dataset=runs["dataset"] + variant), SETTINGS)) == []

@@ -75,3 +75,12 @@ def test_critical_difference_by_demsars_table():
 )
 def test_which_datasets_can_carry_a_test(methods, datasets, enough):
     assert ranking.carries(methods, datasets) is enough
+
+
+def test_variants_are_no_further_datasets():
+    """`cora@5` and `cora@inductive` are the same nodes: they must not carry a test across datasets."""
+    runs = many_datasets(12)
+    runs["dataset"] = [f"cora@{1 + int(name.removeprefix('data-'))}" for name in runs["dataset"]]
+    found = ranking.rank(prepare(runs), Settings.parse(samples.settings()))
+    assert (found.datasets, found.enough) == (1, False)
+    assert found.ranks.to_dict() == {"kd": 1, "abkd": 2, "at": 3}

@@ -68,6 +68,7 @@ def cell_spec(
         "teacher": teacher.teacher,
         "teacher_model": teacher.model,
         "teacher_hash": "of no importance",
+        "variant": teacher.variant,
         "taught_by": teacher.key,
         "teacher_params": teacher.params,
         "teacher_params_with_embeddings": teacher.params_with_embeddings,

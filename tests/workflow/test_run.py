@@ -135,7 +135,7 @@ def test_every_cell_waits_for_its_teacher(here):
     run = run_of()
 
     class Wildcards:
-        dataset, teacher, seeds = "ace-sim-mini", "big", "0-1"
+        variant, teacher, seeds = "ace-sim-mini", "big", "0-1"
         student = keys(run, "kd")[0].split("/")[2]
 
     for method in ("supervised", "kd"):

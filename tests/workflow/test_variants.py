@@ -12,8 +12,10 @@ from reports import published
 from tests.conftest import make_tiny_task
 from tests.workflow.samples import GOOD, plan_of
 from workflow import catalog, variants
+from workflow import plan as planning
 from workflow.config import complete
 from workflow.errors import UserError
+from workflow.run import Run
 from workflow.task import Task
 from workflow.variants import Variant
 
@@ -24,6 +26,8 @@ def test_ids_say_what_is_changed_and_are_read_again():
         "cora@5": Variant(5),
         "cora@inductive": Variant(None, True),
         "cora@20,inductive": Variant(20, True),
+        "cora@all": Variant(distill_on="all"),
+        "cora@20,inductive,train": Variant(20, True, "train"),
     }.items():
         assert variant.of("cora") == name
         assert variants.parse(name) == ("cora", variant)
@@ -32,7 +36,19 @@ def test_ids_say_what_is_changed_and_are_read_again():
 
 
 @pytest.mark.parametrize(
-    "name", ["cora@", "cora@0", "cora@05", "cora@x", "cora@5,", "cora@,inductive", "cora@-3", "@5"]
+    "name",
+    [
+        "cora@",
+        "cora@0",
+        "cora@05",
+        "cora@x",
+        "cora@5,",
+        "cora@,inductive",
+        "cora@-3",
+        "@5",
+        "cora@all,5",
+        "cora@all,train",
+    ],
 )
 def test_other_ids_are_refused(name):
     with pytest.raises(UserError, match=r"unknown (variant|dataset)"):
@@ -82,8 +98,43 @@ def test_a_plain_dataset_and_its_variants_stand_in_one_run():
     cells = {spec.dataset: spec for spec in plan.cells.values()}
     assert cells["ace-sim-mini"].distill_on == "train"
     assert cells["ace-sim-mini@5,inductive"].distill_on == "all"
+    assert {spec.variant for spec in plan.cells.values()} == {"ace-sim-mini", "ace-sim-mini@5,inductive,all"}
     assert catalog.facts("ace-sim-mini@5,inductive").title == "ACE similarity (mini), 5 labels per class, inductive"
     assert catalog.loader("ace-sim-mini@5") == "ace_sim"
+
+
+def test_other_distilled_nodes_are_other_cells_of_one_teacher():
+    plan = plan_of(few_labels(distill_on="all"))
+    assert list(plan.teachers) == ["ace-sim-mini/big"]
+    plain = {key: spec for key, spec in plan.cells.items() if spec.variant == "ace-sim-mini"}
+    assert {key.replace("mini/", "mini@all/", 1) for key in plain} == set(plan.cells) - set(plain)
+    for key, spec in plain.items():
+        other = plan.cells[key.replace("mini/", "mini@all/", 1)]
+        assert other.columns["dataset"] == "ace-sim-mini@all"
+        changed = {"distill_on": "all", "variant": "ace-sim-mini@all"}
+        assert other == spec.model_copy(update=changed)
+
+
+@pytest.mark.parametrize("stated", ["train", None])
+def test_the_nodes_of_the_configuration_make_no_variant(stated):
+    """The same cells twice, however they are asked for."""
+    with pytest.raises(UserError, match=r"experiments\[1\]: the cell ace-sim-mini/big/.* is listed twice"):
+        plan_of(few_labels(distill_on=stated))
+
+
+def test_tables_name_variants_in_a_growing_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planning, "cached", lambda config, where: (planning.build(config, where), Path("plan.json")))
+    config = copy.deepcopy(GOOD)
+    (first,) = config["experiments"]
+    config["experiments"] = [{**first, "labels_per_class": number} for number in (20, 5)]
+    config["experiments"] += [{**first, "setting": "inductive"}, {**first, "distill_on": "all"}, first]
+    run = Run(complete(config, "x.yaml"), "x.yaml")
+    assert list(run.report_settings["datasets"].values()) == [
+        f"ACE similarity (mini){change}"
+        for change in ("", ", distilled on all", ", inductive", ", 5 labels per class", ", 20 labels per class")
+    ]
+    assert "ace-sim-mini@all" not in run.datasets, "prepared and measured twice"
 
 
 def test_what_has_no_classes_or_many_kinds_of_nodes_is_refused():

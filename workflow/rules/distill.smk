@@ -1,24 +1,24 @@
 rule distill:
     input:
-        task="data/tasks/{dataset}/task.json",
+        task=lambda wildcards: RUN.task(prepared(wildcards.variant)),
         teachers=lambda wildcards: RUN.teacher_blocks(wildcards),
     output:
-        f"{RESULTS}/cells/{{dataset}}/{{teacher}}/{{student}}/{{method}}/{{identity}}/seeds~{{seeds}}.json",
+        f"{RESULTS}/cells/{{variant}}/{{teacher}}/{{student}}/{{method}}/{{identity}}/seeds~{{seeds}}.json",
     log:
-        f"logs/{RUN.name}/distill/{{dataset}}/{{teacher}}/{{student}}/{{method}}/{{identity}}/seeds~{{seeds}}.log",
+        f"logs/{RUN.name}/distill/{{variant}}/{{teacher}}/{{student}}/{{method}}/{{identity}}/seeds~{{seeds}}.log",
     conda:
         "../envs/python.yaml"
     threads: RUN.threads
     resources:
         gpu=RUN.gpus,
-        mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.variant, attempt, MEMORY_MB),
         attempt=lambda wildcards, attempt: attempt,
     params:
         key=lambda wildcards: RUN.key(wildcards),
         teacher=lambda wildcards: RUN.teacher_folder(wildcards),
         options=lambda wildcards: RUN.distill_options,
     message:
-        "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.dataset}, "
+        "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.variant}, "
         "seeds {wildcards.seeds}"
     shell:
         "ABKD_ATTEMPT={resources.attempt} logged {log} python -m workflow.job workflow.steps.train {params.key} "

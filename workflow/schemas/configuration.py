@@ -143,6 +143,11 @@ class Experiment(Strict):
         """Id of the prepared data: the dataset, or a variant of it."""
         return Variant(self.labels_per_class, self.setting == INDUCTIVE).of(self.dataset)
 
+    def distilled(self, configured: str) -> str:
+        """What stands for `task` in the tables of its cells: the distilled nodes are named where not as configured."""
+        other = self.distill_on if self.distill_on not in (None, configured) else None
+        return Variant(self.labels_per_class, self.setting == INDUCTIVE, other or "").of(self.dataset)
+
     @field_validator("methods", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:

@@ -252,7 +252,7 @@ class Block:
         return made.to(self.device)
 
     def _progress(self, seed: int, method: str) -> Progress:
-        return Progress(f"{self.spec.dataset} {method} seed {seed}", self.spec.training.epochs, self.task.metric)
+        return Progress(f"{self.spec.variant} {method} seed {seed}", self.spec.training.epochs, self.task.metric)
 
     def _knowledge(self, seed: int, taught_by: Record | None) -> Signals:
         """What the teacher of a seed knows."""

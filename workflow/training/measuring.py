@@ -23,6 +23,7 @@ from workflow.training import device as devices
 from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed
 from workflow.training.seeds import Streams
+from workflow.variants import whole
 
 REPEATS = 30
 LONGEST_SECONDS = 20.0
@@ -87,12 +88,13 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, thr
 
     Latency is that of answering for every node (or graph) of the task at once, from the features on: nothing of the
     input is cached, so that the first propagation counts. It is warm and synchronised; median and interquartile
-    range. The weights are those of an untrained network, which changes no size and no time.
+    range. The weights are those of an untrained network, which changes no size and no time. In inductive tasks, too,
+    the answer is one pass over the whole graph.
     """
     device = devices.choose(device_name, threads)
     task = Task.load(folder)
     facts = catalog.facts(task.name)
-    feed = choose.create(task, device, "all")
+    feed = choose.create(whole(task), device, "all")
     rows = []
     for network in networks:
         size = sizes.measure(network.model, facts)

@@ -74,6 +74,7 @@ def specs(dataset: str, width: int, epochs: int) -> tuple[TeacherSpec, CellSpec]
     )
     cell = CellSpec(
         dataset=dataset,
+        variant=dataset,
         teacher="gcn-3x256",
         teacher_model=TEACHER,
         teacher_hash="of no importance",

@@ -8,6 +8,7 @@ import torch
 
 from methods.contract import Signals
 from tests.conftest import TINY, make_tiny_task
+from tests.workflow import tiny_hetero
 from tests.workflow.training.conftest import CPU
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
@@ -147,3 +148,17 @@ def test_inductive_answers_for_test_nodes_come_from_the_whole_graph(tiny_task):
         whole = feed.predict(network)
         for part in ("train", "valid", "test"):
             torch.testing.assert_close(whole[feed.units(part)[0]], feed.predict(network, part))
+
+
+@pytest.mark.parametrize("make", [make_tiny_task, tiny_hetero.make_task], ids=["node", "heterogeneous"])
+def test_nodes_that_lost_their_label_are_distilled_without_it(make):
+    task = Variant(labels_per_class=2).apply(make()).finish()
+    feed = choose.create(task, CPU, "all", tiny_hetero.FULL)
+    units = torch.arange(float(len(task.labels)))[:, None]
+    (step,) = next(iter(feed.steps(Streams(0, "student", CPU), Signals(units, (units,)))))
+    rows = step.teacher.logits[:, 0].long()
+    assert sorted(rows.tolist()) == list(range(len(task.labels))), "every node, each met at its own teacher row"
+    assert len(step.labels) == 6
+    seen = rows[step.batch.labels >= 0]
+    assert sorted(seen.tolist()) == task.split("train").tolist()
+    assert step.batch.labels[step.labeled].tolist() == step.labels.tolist() == task.labels[rows[step.labeled]].tolist()

@@ -16,6 +16,7 @@ from workflow.specs import MeasuredNetwork
 from workflow.training import measuring
 from workflow.training.feeds import choose
 from workflow.training.measuring import MacCounter, answer
+from workflow.variants import Variant
 
 
 @pytest.mark.parametrize("model", ["gcn", "sage", "mlp", "gcnii", "sign"])
@@ -54,6 +55,18 @@ def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught,
     assert first.macs is first.latency_ms_median is first.peak_memory_mb is None
     assert second.status == "ok"
     assert second.latency_ms_median > 0
+
+
+def test_an_inductive_task_costs_what_the_plain_one_does(tiny_task, tmp_path, monkeypatch):
+    """Its scores take two passes, over the seen graph and the whole; an answer for all nodes takes one."""
+    monkeypatch.setattr(measuring.catalog, "facts", lambda name: TINY)
+    network = MeasuredNetwork(name="gcn", role=Role.STUDENT, ratio_target=None, model={"model": "gcn", "width": 4})
+    macs = []
+    for number, task in enumerate((tiny_task, Variant(inductive=True).apply(tiny_task).finish())):
+        task.save(tmp_path / str(number))
+        (row,) = measuring.measure([network], tmp_path / str(number), "cpu", 1)
+        macs.append(row.macs)
+    assert macs[0] == macs[1]
 
 
 def test_latency_is_the_median_of_warm_answers():

@@ -66,8 +66,8 @@ class GraphBatches:
     batch norm ever meets a rest of one graph.
 
     Args:
-        distill_on: "train", or "all": the graphs of validation and test are then shared out over the same batches.
-            They carry the distillation terms only; labels are hidden there.
+        distill_on: "train", or "all": all other graphs (validation, test, those of no split) are then shared out over
+            the same batches. They carry the distillation terms only; labels are hidden there.
         training: `batch_size` is the number of training graphs of a batch.
     """
 
@@ -80,8 +80,10 @@ class GraphBatches:
         self.split = {part: to_device(task.split(part), HOST).long() for part in SPLITS}
         self.visible = torch.full_like(self.labels, torch.nan if labels.is_floating_point() else UNLABELED)
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
-        rest = [self.split[part] for part in ("valid", "test") if distill_on == "all"]
-        self.rest = torch.cat(rest) if rest else torch.empty(0, dtype=torch.int64)
+        others = torch.ones(len(labels), dtype=torch.bool)
+        others[torch.cat(list(self.split.values()))] = False
+        rest = [self.split["valid"], self.split["test"], others.nonzero().flatten()]
+        self.rest = torch.cat(rest) if distill_on == "all" else torch.empty(0, dtype=torch.int64)
         graphs = len(self.split["train"])
         self.batches = max(1, min(math.ceil(graphs / training.batch_size), graphs // 2))
 

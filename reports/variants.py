@@ -1,0 +1,20 @@
+"""Ids of the variants of a dataset, `cora@20,inductive,all`, as tables join on them; `workflow.variants` makes them."""
+
+from __future__ import annotations
+
+MARK = "@"
+SEPARATOR = ","
+DISTILLED = ("train", "all")
+"""The change that cells alone have: which nodes are distilled. Teachers and measurements do not depend on it."""
+
+
+def dataset_of(name: str) -> str:
+    """`cora` of `cora@20,inductive,all`."""
+    return name.partition(MARK)[0]
+
+
+def prepared(name: str) -> str:
+    """`cora@20,inductive` of `cora@20,inductive,all`: where teachers and measurements of a cell's variant stand."""
+    dataset, _, changes = name.partition(MARK)
+    kept = [change for change in changes.split(SEPARATOR) if change and change not in DISTILLED]
+    return MARK.join([dataset, SEPARATOR.join(kept)]) if kept else dataset

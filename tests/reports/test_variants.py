@@ -1,0 +1,76 @@
+"""A variant whose cells distil other nodes keeps the teacher, the measurements and the heading of its dataset."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reports import costs
+from reports.figures.latency import median_latency
+from reports.findings import Findings
+from reports.settings import Settings
+from reports.variants import dataset_of, prepared
+from tests.reports import samples
+from tests.reports.samples import BASE
+
+TITLES = {"cora": "Cora", "cora@all": "Cora, distilled on all", "cora@20": "Cora, 20 labels per class"}
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "data"),
+    [
+        ("cora", "cora", "cora"),
+        ("cora@all", "cora", "cora"),
+        ("cora@train", "cora", "cora"),
+        ("cora@20", "cora", "cora@20"),
+        ("cora@20,inductive", "cora", "cora@20,inductive"),
+        ("cora@20,inductive,all", "cora", "cora@20,inductive"),
+    ],
+)
+def test_what_a_variant_is_joined_on(name, dataset, data):
+    assert (dataset_of(name), prepared(name)) == (dataset, data)
+
+
+@pytest.fixture
+def found() -> Findings:
+    """The teachers of `cora` and `cora@20`, and cells of both and of `cora@all`."""
+    rows = [samples.teacher_rows(BASE + 0.1, dataset="cora"), samples.teacher_rows(BASE + 0.05, dataset="cora@20")]
+    for place, dataset in enumerate(TITLES):
+        rows += [
+            samples.cell(BASE + 0.01 * place, method="supervised", dataset=dataset),
+            samples.cell(BASE + 0.02 * place + 0.03, method="kd", dataset=dataset),
+        ]
+    return samples.of_runs(samples.frame(*rows), Settings.parse(samples.settings(datasets=TITLES)))
+
+
+def test_every_variant_keeps_its_own_ceiling(found):
+    ceilings = {family.dataset: own["teacher"].values().mean() for family, own in found.attempts.items()}
+    base = float(np.mean(BASE))
+    assert ceilings == pytest.approx({"cora": base + 0.1, "cora@all": base + 0.1, "cora@20": base + 0.05})
+    gaps = {
+        family.dataset: row.gap_closed
+        for family, rows in found.comparisons.items()
+        for row in rows
+        if row.method == "kd"
+    }
+    assert gaps == pytest.approx({"cora": 0.3, "cora@all": 0.04 / 0.09, "cora@20": 0.05 / 0.03})
+
+
+def test_headings_tell_variants_in_the_declared_order(found):
+    assert [panel.title for panel in found.panels] == list(TITLES.values())
+    assert [panel.methods[0] for panel in found.panels] == ["teacher"] * 3
+
+
+def test_cells_of_other_nodes_are_measured_with_their_data(found):
+    runs = found.results.runs
+    measured = samples.measurements(runs[runs["dataset"] != "cora@all"])
+    results = type(found.results)(**{**found.results.__dict__, "measurements": measured})
+    family = next(family for family in results.families if family.dataset == "cora@all")
+    latency = median_latency(results, family.dataset, family.student, family.ratio_target)
+    plain = measured[(measured["dataset"] == "cora") & (measured["model"] == family.student)]
+    assert latency == plain["latency_ms_median"].iloc[0]
+    only = type(results)(**{**results.__dict__, "runs": runs[runs["dataset"] != "cora"]})
+    rows = [
+        row for row in costs.models(only, found.settings) if row["Dataset"] == "Cora" and "student" in row["Network"]
+    ]
+    assert [row["Ratio"] for row in rows] == ["39.4×"], "a run with `cora@all` alone has no rows of `cora`"
