@@ -8,7 +8,6 @@ data, the teachers and the measurements of `cora`.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from reports.variants import DISTILLED, MARK, SEPARATOR
+from workflow.draws import ranks
 from workflow.errors import UserError
 from workflow.task import Task
 
@@ -102,13 +102,9 @@ def few(rows: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:
         labels: [n] classes of all items.
         per_class: how many of each class.
     """
-    drawn = np.array([int.from_bytes(_hash(row)[:8], "big") for row in rows.tolist()], np.uint64)
+    drawn = ranks(DRAW, rows)
     kept = []
     for label in np.unique(labels[rows]):
         own = np.flatnonzero(labels[rows] == label)
         kept.append(own[np.argsort(drawn[own], kind="stable")][:per_class])
     return np.sort(rows[np.concatenate(kept)])
-
-
-def _hash(row: int) -> bytes:
-    return hashlib.sha256(f"{DRAW} {row}".encode()).digest()

@@ -16,7 +16,6 @@ as in the original repository, under `settings["gnn_benchmark_root"]`, which is 
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import files
 from workflow.datasets.parts.csr import symmetric_csr
+from workflow.draws import ranks
 from workflow.errors import UserError
 from workflow.task import SPLITS, Task
 
@@ -106,8 +106,7 @@ def _split(labels: np.ndarray, kept: np.ndarray, classes: int, path: Path) -> di
         UserError: a class has too few nodes in the largest component.
     """
     own = labels[kept]
-    keys = [hashlib.sha256(f"{SPLIT} {node}".encode()).digest() for node in np.flatnonzero(kept)]
-    ranked = np.array(sorted(range(len(own)), key=keys.__getitem__))
+    ranked = np.argsort(ranks(SPLIT, np.flatnonzero(kept)), kind="stable")
     borders = (TRAIN_PER_CLASS, TRAIN_PER_CLASS + VALID_PER_CLASS)
     parts: dict[str, list[np.ndarray]] = {part: [] for part in SPLITS}
     for label in range(classes):
