@@ -25,6 +25,7 @@ COMPUTED = (
     "workflow.datasets.parts.csr",
     "workflow.task",
     "workflow.variants",
+    "workflow.draws",
     "methods.sparse",
     "reports.metrics",
 )
@@ -51,7 +52,7 @@ RESTS_ON = {
     # Facts of a dataset (workflow.catalog) are only checked in preparation, which fails where they disagree.
     "data": Sources(
         ("workflow.datasets.{}", "workflow.variants"),
-        ("workflow.datasets", "workflow.task", "workflow.arrays"),
+        ("workflow.datasets", "workflow.task", "workflow.arrays", "workflow.draws"),
     ),
     "training": Sources(("workflow.training.block", "workflow.models.architectures.{}"), COMPUTED),
     "measuring": Sources(("workflow.training.measuring", "workflow.models.architectures.{}"), COMPUTED),
