@@ -18,6 +18,7 @@ from workflow.models.model import create
 from workflow.specs import TrainingSettings
 from workflow.training import fidelity
 from workflow.training.feeds import choose
+from workflow.variants import INDUCTIVE
 
 MULTI, BINARY, REGRESSION = Objective.MULTICLASS, Objective.BINARY, Objective.REGRESSION
 RANDOM = np.random.default_rng(3)
@@ -233,3 +234,17 @@ def test_a_student_of_one_layer_has_no_cka(trained):
     found = fidelity.measure(model, feed, Signals(teacher.logits, ()))
     assert found["cka"] is None
     assert found["agreement"] is not None
+
+
+def test_in_an_inductive_task_calibration_alone_is_measured():
+    """Its teacher knows nothing of the test part."""
+    kind = KINDS["node"]
+    task = kind.task()
+    task = type(task)(**{**task.__dict__, "info": {**task.info, INDUCTIVE: True}})
+    torch.manual_seed(0)
+    model = create(kind.network, kind.facts)
+    feed = choose.create(task, torch.device("cpu"), "all")
+    with torch.no_grad():
+        found = fidelity.measure(model, feed, feed.knowledge(model.eval()))
+    assert found["agreement"] is found["kl_to_teacher"] is found["cka"] is None
+    assert found["nll"] > 0 and found["ece"] is not None and found["worst_class"] is not None
