@@ -39,7 +39,8 @@ class AttentionBasedKD(Method):
     variants fix some of these settings.
 
     Args:
-        dim: columns of the compared projections, and of queries and keys. Default 16.
+        dim: columns of the compared projections, and of queries and keys; by default a quarter of the teacher's widest
+            layer, at least 8. Few directions say little of a wide layer; an epoch's time grows with them.
         beta: weight of the alignment. Default 10.
         axis: of the attention's softmax. teacher (each teacher layer's mass is shared out among student layers) |
             student | pairs.
@@ -59,7 +60,7 @@ class AttentionBasedKD(Method):
         teacher: Shape,
         student: Shape,
         *,
-        dim: int = 16,
+        dim: int | None = None,
         beta: float = 10.0,
         axis: str = "teacher",
         dissimilarity: str = "node",
@@ -77,15 +78,15 @@ class AttentionBasedKD(Method):
         one_of(self, "logits", logits, (True, False))
         one_of(self, "teacher_layers", teacher_layers, ("all", "last"))
         one_of(self, "student_layers", student_layers, ("all", "last"))
-        self.dim, self.beta = dim, beta
+        self.dim, self.beta = dim or max(8, max(teacher.layers) // 4), beta
         self.axis, self.dissimilarity = axis, dissimilarity
         self._of_teacher = _chosen(teacher, logits, teacher_layers)
         self._of_student = _chosen(student, logits, student_layers)
         self.teacher_widths = teacher.layers[self._of_teacher]
         self.student_widths = student.layers[self._of_student]
         widths = self.student_widths, self.teacher_widths
-        self.attention = LayerAttention(*widths, dim, axis) if attention == "learned" else None
-        self.subspace = SharedSubspace(*widths, dim) if dissimilarity != "regression" else None
+        self.attention = LayerAttention(*widths, self.dim, axis) if attention == "learned" else None
+        self.subspace = SharedSubspace(*widths, self.dim) if dissimilarity != "regression" else None
         self._last_weights: Tensor | None = None
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:

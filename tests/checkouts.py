@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,3 +44,9 @@ def call(folder: Path, *command: str, **options: Any) -> subprocess.CompletedPro
 def snakemake(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Snakemake on two cores."""
     return call(folder, "snakemake", "--cores", "2", "--nocolor", *arguments, **options)
+
+
+def jobs(answer: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Jobs by rule, as a dry run lists them."""
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+)\s+(\d+)$", answer.stdout + answer.stderr, flags=re.M)}

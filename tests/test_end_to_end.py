@@ -1,12 +1,9 @@
-"""The pipeline itself: shipped configurations are planned and linted, and `config/smoke.yaml` runs to its tables."""
+"""The pipeline itself: `config/smoke.yaml` runs from raw data to its tables."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +11,10 @@ import pytest
 import yaml
 
 from reports.rows import MEASUREMENT_COLUMNS, RUN_COLUMNS
-from tests.checkouts import ROOT, call, copy_code, snakemake
+from tests.checkouts import ROOT, call, copy_code, jobs, snakemake
 from tests.workflow.datasets.ogb_layout import shared_data
 from workflow.config import load
 
-SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
 pytestmark = pytest.mark.slow
 
 
@@ -26,62 +22,6 @@ pytestmark = pytest.mark.slow
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code alone in an empty folder: no results, no prepared data."""
     return copy_code(tmp_path_factory.mktemp("checkout"))
-
-
-def jobs(answer: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """Jobs by rule, as a dry run lists them."""
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    return {rule: int(n) for rule, n in re.findall(r"^(\w+)\s+(\d+)$", answer.stdout + answer.stderr, flags=re.M)}
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_dry_run(checkout, name):
-    config = load(ROOT / "config" / name)
-    found = jobs(snakemake(checkout, "-n", "--configfile", f"config/{name}"))
-    pairs = {(e.task, t) for e in config.experiments for t in e.teachers}
-    assert found["prepare"] == found["measure"] == len({dataset for dataset, _ in pairs})
-    assert found["teach"] == len(pairs) * len(config.seed_blocks("teach"))
-    cells = sum(
-        len(e.teachers) * len(config.chosen(e)) * len(s.ratios or s.widths)
-        for e in config.experiments
-        for s in e.students
-    )
-    assert found["distill"] == cells * len(config.seed_blocks("distill"))
-
-
-def test_trainings_know_their_attempt(checkout):
-    """And a cluster's, whether it is the last (`workflow.job`)."""
-    answer = snakemake(checkout, "-n", "-p", "--attempt", "2", "--configfile", "config/smoke.yaml")
-    found = jobs(answer)
-    assert answer.stdout.count("ABKD_ATTEMPT=2 logged ") == found["teach"] + found["distill"]
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_lint(checkout, name):
-    answer = snakemake(checkout, "--lint", "--configfile", f"config/{name}")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-
-
-def test_bare_snakemake_plans_the_default(checkout):
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    command = [sys.executable, "-m", "snakemake", "-n", "--nocolor"]
-    answer = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
-    assert jobs(answer) == jobs(snakemake(checkout, "-n", "--configfile", "config/quick.yaml"))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("seeds=many", "config/smoke.yaml: seeds: must be an integer, not 'many'"),
-        ("sedes=3", "config/smoke.yaml: sedes: unknown key (did you mean 'seeds'?)"),
-        ("reference=abc", "config/smoke.yaml: reference: unknown method 'abc'"),
-    ],
-)
-def test_a_mistake_in_the_config_is_one_line(checkout, change, message):
-    answer = snakemake(checkout, "-n", "--configfile", "config/smoke.yaml", "--config", change)
-    assert answer.returncode != 0
-    assert message in answer.stderr
-    assert "Traceback" not in answer.stderr
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ COMPUTED = (
     "workflow.draws",
     "methods.sparse",
     "reports.metrics",
+    "reports.variants",
 )
 """Where the numbers of a training come from, but for its method."""
 

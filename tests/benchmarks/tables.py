@@ -19,7 +19,7 @@ import torch
 from tests.benchmarks.settings import Settings
 from workflow.files import read_json, replacing
 from workflow.steps.collect import processor
-from workflow.training.block import commit
+from workflow.training.provenance import commit
 
 Row = dict[str, Any]
 SIGNS: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le}

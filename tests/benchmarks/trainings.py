@@ -68,8 +68,10 @@ def epochs(
     optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
     streams = Streams(0, "student", CPU)
     dropout = Dropout(streams.generator("dropout"))
-    for steps in feed.steps(streams, teacher):
-        float(loop._epoch(model, method, steps, dropout, optimizer, task.objective))
+    run = loop._Run(model, method, optimizer, streams)
+    for number, steps in enumerate(feed.steps(streams, teacher), start=1):
+        loop._epoch(run, number, steps, dropout, task.objective)
+        run.losses.read()
         loop.score(model, feed, "valid")
         yield
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import UNLABELED
+from methods.vocabulary import Objective
 from tests.benchmarks import data, process, trainings
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed.plain import PlainRGCN
@@ -65,8 +66,9 @@ class Sides:
         self.feed = HeteroFeed(self.task, trainings.CPU, "train", training)
         spec = {"model": "rgcn", "layers": self.layers, "width": self.width, "dropout": self.dropout}
         self.model = create(spec, facts)
-        self.optimizer = optimizers.create(list(self.model.parameters()), training)
         self.streams = Streams(0, "student", trainings.CPU)
+        optimizer = optimizers.create(list(self.model.parameters()), training)
+        self.run = loop._Run(self.model, None, optimizer, self.streams)
         self.masks = Dropout(self.streams.generator("dropout"))
         self.steps = itertools.chain.from_iterable(self.feed.steps(self.streams))
         self._make_plain()
@@ -88,7 +90,8 @@ class Sides:
     def ours(self) -> float:
         """Draws a sample and trains on it; the loss."""
         step = next(self.steps)
-        return float(loop._epoch(self.model, None, [step], self.masks, self.optimizer, "multiclass"))
+        loop._epoch(self.run, 1, [step], self.masks, Objective.MULTICLASS)
+        return self.run.losses.read().loss
 
     def draw(self) -> tuple[dict[str, np.ndarray], Patterns]:
         """The same sample as `ours` took in its turn: nodes and edges."""
