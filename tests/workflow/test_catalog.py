@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.checkouts import CODE, ROOT, snakemake
-from tests.test_end_to_end import jobs
+from tests.checkouts import CODE, ROOT, jobs, snakemake
 from workflow.task import Task
 
 FAMILY = '''"""`ring-N`: a ring of N nodes, labelled by its halves."""
