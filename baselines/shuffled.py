@@ -12,7 +12,7 @@ from methods.vocabulary import Objective
 
 
 class ShuffledTargets(SoftTargets):
-    """kd after a random permutation of the teacher's rows, drawn once per batch from the batch's generator.
+    """kd after a random permutation of the teacher's rows, drawn once per batch from the seed of its generator.
 
     Rows are exchanged among those that have a label in training, and among those that have none. Every hyperparameter
     is that of kd.
@@ -30,7 +30,13 @@ class ShuffledTargets(SoftTargets):
 
 def _order(batch: Batch) -> Tensor:
     """[n] which row's targets each row gets."""
-    drawn = torch.rand(len(batch.labels), generator=batch.generator, device=batch.labels.device)
+    # A training that goes on from a checkpoint meets its batch anew, with a generator that has moved: the seed has not.
+    device = batch.labels.device
+    drawn = torch.rand(
+        len(batch.labels),
+        generator=torch.Generator(device).manual_seed(batch.generator.initial_seed()),
+        device=device,
+    )
     multiclass = batch.objective == Objective.MULTICLASS
     group = (batch.labels == UNLABELED).float() if multiclass else torch.zeros_like(drawn)
     # Sorted by group alone, and by group and chance: the k-th row of a group gets the k-th target of that group.

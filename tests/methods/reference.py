@@ -34,8 +34,8 @@ Reference = Callable[[nn.Module, View], dict[str, float]]
 
 
 def weight(module: Any, name: str) -> Array:
-    value = module.get_parameter(name)
-    return value.detach().double().numpy()
+    value = module.state_dict()[name]  # a fixed projection is a buffer
+    return value.double().numpy()
 
 
 # Elementary pieces

@@ -52,7 +52,8 @@ class Losses:
         if LABELS in terms:
             raise ValueError(f"a term of a method may not be named '{LABELS}': that is the supervised loss")
         self._steps.append((epoch, [LABELS, *terms]))
-        self._waiting += [value.detach().reshape(()) for value in (loss, supervised, *terms.values())]
+        # A sum takes a scalar of the host, such as a constant 0, beside those of a GPU; `stack` does not.
+        self._waiting += [v.detach().reshape(()).to(loss.device) for v in (loss, supervised, *terms.values())]
 
     def read(self) -> Told:
         """What was noted since the last call; begins anew."""

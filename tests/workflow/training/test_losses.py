@@ -48,6 +48,13 @@ def test_the_first_step_that_is_not_finite_is_named():
     assert losses.read().trouble == "the sum of its terms at epoch 4"
 
 
+def test_a_constant_of_the_host_stands_beside_terms_of_a_gpu():
+    """As it may in their sum. The meta device stands for a GPU: no operation mixes it with the host's tensors."""
+    losses, gpu = Losses(), torch.zeros((), device="meta")
+    losses.add(1, gpu, gpu, {"one": torch.zeros(())})
+    assert torch.stack(losses._waiting).device == gpu.device
+
+
 @pytest.mark.parametrize(("method", "names"), [(None, {"labels"}), ("kd", {"labels", "kd"}), ("dkd", None)])
 @pytest.mark.parametrize("kind", ["node", "graph", "saint"])
 def test_terms_add_up_to_the_loss(kind, method, names):
