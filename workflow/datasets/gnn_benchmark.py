@@ -26,7 +26,7 @@ import numpy as np
 from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import files
-from workflow.datasets.parts.csr import symmetric_csr
+from workflow.datasets.parts.csr import check_scipy, symmetric_csr
 from workflow.draws import ranks
 from workflow.errors import UserError
 from workflow.task import SPLITS, Task
@@ -177,7 +177,7 @@ def _matrix(content: Any, name: str) -> Any:
     if len(columns) and (columns.min() < 0 or columns.max() >= shape[1]):
         raise ValueError(f"{name}_indices must lie in 0..{shape[1] - 1}, found {columns.min()}..{columns.max()}")
     matrix = csr_array((data, columns, pointers), shape=(int(shape[0]), int(shape[1])))
-    matrix.check_format(full_check=True)
+    check_scipy(matrix)
     return matrix
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import files
-from workflow.datasets.parts.csr import symmetric_csr
+from workflow.datasets.parts.csr import check_scipy, symmetric_csr
 from workflow.errors import UserError
 from workflow.task import Task
 
@@ -183,7 +183,7 @@ def _matrix(path: Path) -> np.ndarray:
             raise ValueError("not a matrix of numbers")
         # Made anew and checked in full: what the pickle has put into the object is not to be trusted.
         value = csr_matrix((value.data, value.indices, value.indptr), shape=value.shape)
-        value.check_format(full_check=True)
+        check_scipy(value)
         value = value.toarray()
     matrix: np.ndarray = value
     if matrix.ndim != 2 or matrix.dtype.kind not in "iuf" or not matrix.size:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
@@ -94,3 +96,13 @@ def leading(pointers: np.ndarray, sources: np.ndarray, nodes: int) -> tuple[np.n
     inside = sources[: pointers[nodes]] < nodes
     before = np.concatenate([[0], np.cumsum(inside)])
     return before[pointers[: nodes + 1]].astype(pointers.dtype), sources[: pointers[nodes]][inside]
+
+
+def check_scipy(matrix: Any) -> None:
+    """Raises ValueError where a scipy CSR matrix is none; used before it is taken, it would end the process.
+
+    scipy's own full check does not look at the pointers of a matrix whose last pointer is 0.
+    """
+    if (np.diff(matrix.indptr) < 0).any():
+        raise ValueError("the row pointers of a sparse matrix must not fall")
+    matrix.check_format(full_check=True)
