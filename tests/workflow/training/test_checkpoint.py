@@ -81,7 +81,7 @@ def test_every_network_goes_on_bit_for_bit(kind, network, tmp_path):
 def test_patience_schedule_and_best_weights_go_on(epoch, tmp_path):
     """The best epoch lies before the interruption, and evaluations are rare."""
     changes = {"epochs": 40, "learning_rate": 0.2, "schedule": "cosine", "warm_up": 5, "patience": 9}
-    training = Training("node", "abkd", changes=TrainingSettings(**changes))
+    training = Training("node", "gcrd", changes=TrainingSettings(**changes))
     whole = training.run()["outcome"]
     assert 3 < whole.best_epoch < 15 < whole.epochs < 40
     check_resumes(training, tmp_path, epoch)
