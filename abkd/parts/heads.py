@@ -37,15 +37,9 @@ class StackedLinear(nn.Module):
         layer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(list(widths)))
         self.register_buffer("membership", nn.functional.one_hot(layer, len(widths)).T.float(), persistent=False)
 
-    def of_means(self, means: Tensor, matrices: Tensor | None = None) -> Tensor:
-        """Means of all layers, side by side [sum of d_l] -> each layer's projected mean [L, dim].
-
-        Args:
-            means: over the rows of a batch.
-            matrices: stacked like `weight`, which they stand for; None for `weight` itself.
-        """
-        stacked = self.weight if matrices is None else matrices
-        return self.membership.to(means.dtype) @ (stacked * means[:, None])
+    def of_means(self, means: Tensor) -> Tensor:
+        """Means of all layers over the rows of a batch, side by side [sum of d_l] -> their projections [L, dim]."""
+        return self.membership.to(means.dtype) @ (self.weight * means[:, None])
 
 
 class LayerAttention(nn.Module):
@@ -99,6 +93,5 @@ class SharedSubspace(nn.Module):
         return (student, teacher) if self.basis is None else (student @ self.basis.T, teacher @ self.basis.T)
 
     def of_means(self, student_means: Tensor, teacher_means: Tensor) -> tuple[Tensor, Tensor]:
-        """Means of all layers -> P Y_j mean_n(S_j) [L_s, dim], and P V_i mean_n(T_i) [L_t, dim]."""
-        student, teacher = self.matrices()
-        return self.student.of_means(student_means, student), self.teacher.of_means(teacher_means, teacher)
+        """Means of all layers -> Y_j mean_n(S_j) [L_s, dim], and V_i mean_n(T_i) [L_t, dim]; for what has no P."""
+        return self.student.of_means(student_means), self.teacher.of_means(teacher_means)
