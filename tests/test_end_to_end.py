@@ -161,6 +161,17 @@ def test_changed_method_code_runs_only_that_method(smoke):
     assert 0 < found["distill"] < everything
 
 
+def finished(checkout: Path, name: str, config: dict[str, object]) -> tuple[Path, pd.DataFrame]:
+    """The results of a configuration, and its rows, all of which went well."""
+    (checkout / "config" / f"{name}.yaml").write_text(yaml.safe_dump(config))
+    answer = snakemake(checkout, "--configfile", f"config/{name}.yaml")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    results = checkout / "results" / name
+    runs = pd.read_parquet(results / "runs.parquet")
+    assert (runs["status"] == "ok").all(), runs[["dataset", "method", "status", "reason"]]
+    return results, runs
+
+
 def test_variants_of_one_dataset_in_one_run(checkout):
     """Few labels, unseen test nodes and other distilled nodes beside the plain dataset, from raw data to the page."""
     config = {
@@ -174,12 +185,7 @@ def test_variants_of_one_dataset_in_one_run(checkout):
             for keys in ({}, {"distill_on": "all"}, {"labels_per_class": 5, "setting": "inductive"})
         ],
     }
-    (checkout / "config" / "variants.yaml").write_text(yaml.safe_dump(config))
-    answer = snakemake(checkout, "--configfile", "config/variants.yaml")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    results = checkout / "results" / "variants"
-    runs = pd.read_parquet(results / "runs.parquet")
-    assert (runs["status"] == "ok").all(), runs[["dataset", "method", "status", "reason"]]
+    results, runs = finished(checkout, "variants", config)
     few, other = "ace-sim-mini@5,inductive", "ace-sim-mini@all"
     teachers, cells = runs[runs["method"] == "teacher"], runs[runs["method"] == "kd"]
     assert list(teachers["dataset"]) == ["ace-sim-mini"] * 2 + [few] * 2, "one more would be taught twice"
@@ -191,10 +197,8 @@ def test_variants_of_one_dataset_in_one_run(checkout):
     page = (results / "index.html").read_text()
     for change in ("distilled on all", "5 labels per class, inductive"):
         assert f"ACE similarity (mini), {change}" in page
-    assert (
-        "Nothing to be done"
-        in (again := snakemake(checkout, "-n", "--configfile", "config/variants.yaml")).stdout + again.stderr
-    )
+    again = snakemake(checkout, "-n", "--configfile", "config/variants.yaml")
+    assert "Nothing to be done" in again.stdout + again.stderr
 
 
 def test_official_raw_files_to_tables(checkout):
@@ -220,12 +224,7 @@ def test_official_raw_files_to_tables(checkout):
             {"dataset": "cora", "teachers": ["gcnii-64x16"], "students": [{"model": "gcnii-4", "widths": [4]}]},
         ],
     }
-    (checkout / "config" / "official.yaml").write_text(yaml.safe_dump(config))
-    answer = snakemake(checkout, "--configfile", "config/official.yaml")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    results = checkout / "results" / "official"
-    runs = pd.read_parquet(results / "runs.parquet")
-    assert (runs["status"] == "ok").all(), runs[["dataset", "method", "status", "reason"]]
+    results, runs = finished(checkout, "official", config)
     assert dict(zip(runs["dataset"], runs["metric"], strict=True)) == {
         "ogbg-molbace": "rocauc",
         "ogbg-molbbbp": "rocauc",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.workflow.datasets.gnn_benchmark_files import CLASSES, build, tiny, write
+from tests.workflow.datasets.test_bad_raw_files import folder, loop
 from workflow.errors import UserError
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -96,16 +97,6 @@ def refusal(root: Path, path: Path) -> str:
 def flipped(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
-
-
-def folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def loop(path: Path) -> None:
-    path.unlink()
-    path.symlink_to(path)
 
 
 def no_array(path: Path) -> None:
