@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
-from methods.sparse import Matrix, times
+from methods.sparse import Matrix
 from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.models.hetero import HeteroGraph, ends
@@ -167,9 +167,7 @@ class RGCN(Model):
         out = own.new_empty(nodes, self.roots[layer][kind].out_features)
         for start in range(0, nodes, block):
             stop = min(start + block, nodes)
-            means = {
-                name: times(matrices[name].part(start, stop, backward=False).forward, sent[name]) for name in names
-            }
+            means = {name: matrices[name].part(start, stop, backward=False).forward @ sent[name] for name in names}
             averages = {name: value for name, value in means.items() if name not in first}
             mapped = [value for name, value in means.items() if name in first]
             out[start:stop] = self._combine(layer, kind, own[start:stop], averages, mapped)
@@ -178,10 +176,10 @@ class RGCN(Model):
 
 def map_first(matrix: Matrix, linear: nn.Linear) -> bool:
     """Whether mean(W x) costs less than W mean(x)."""
-    targets, sources = matrix.forward.shape
+    pattern = matrix.forward.pattern
     narrower = linear.out_features - linear.in_features
-    dense = (sources - targets) * linear.in_features * linear.out_features
-    return dense + SPARSE_COST * matrix.forward.values().numel() * narrower < 0
+    dense = (pattern.width - pattern.height) * linear.in_features * linear.out_features
+    return dense + SPARSE_COST * len(pattern.columns) * narrower < 0
 
 
 def _rows(x: Tensor, rows: Tensor | None) -> Tensor:
