@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from methods.contract import Batch, NotApplicableError
 from methods.kernels import ANGULAR, TINY, angular, distant
 from methods.segments import segment_log_softmax
-from methods.sparse import Entries, Pattern, compressed, pointers_of, rows_of
+from methods.sparse import Entries, Pattern, compressed, dots, pointers_of, rows_of
 
 COLUMN_VALUES = 2**24
 """Values of a block of columns in products of pairs: 64 MiB in float32."""
@@ -84,13 +84,12 @@ class _PairProducts(torch.autograd.Function):
 
         def add(part: Tensor) -> Tensor:
             squares.add_(torch.linalg.vector_norm(part, dim=1).square_())
-            added: Tensor = torch.sparse.sampled_addmm(edges.pairs.matrix(products), part, part.T).values()
-            return added
+            return dots(edges.pairs, part, part)
 
         if ctx.mean is None:
             return add(h), squares
         for columns in _column_blocks(h):
-            products = add(h[:, columns] - ctx.mean[columns])
+            products += add(h[:, columns] - ctx.mean[columns])
         return products, squares
 
     @staticmethod

@@ -13,8 +13,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-CHUNK = 64
-"""Entries; 64 and 256 are equally fast on an H200."""
+CHUNK = 256
+"""Entries; the products of 64 are as fast on an H200, but leave more sums to be added up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,14 @@ def product(chunks: Chunks, pointers: Tensor, columns: Tensor, values: Tensor, d
     dense = dense if dense.stride(1) == 1 else dense.contiguous()
     found: Tensor = OPERATOR(chunks.starts, chunks.stops, chunks.further, pointers, columns, values, dense)
     return found
+
+
+def dots(rows: Tensor, columns: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """left[rows[e]] . right[columns[e]] of every entry e: [n, d], [m, d] -> [E], in float32; needs `compiled()`."""
+    from methods import triton_kernels
+
+    left, right = (x if x.stride(1) == 1 else x.contiguous() for x in (left, right))
+    return triton_kernels.dots(rows, columns, left, right)
 
 
 def bag(pointers: Tensor, columns: Tensor, values: Tensor, dense: Tensor) -> Tensor:

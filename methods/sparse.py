@@ -133,6 +133,15 @@ def times(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
     return torch.addmm(out, pattern.matrix(values), dense, beta=0, out=out)
 
 
+def dots(pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
+    """left[i] . right[j] of every entry (i, j): [n, d], [m, d] -> [E], without a gradient."""
+    if left.device.type != "cpu" and left.dtype == torch.float32 and gpu.compiled():
+        return gpu.dots(pattern.rows, pattern.columns, left.detach(), right.detach())
+    places = pattern.matrix(left.new_zeros(len(pattern.columns)))
+    found: Tensor = torch.sparse.sampled_addmm(places, left, right.t()).values()
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Entries:
     """A constant matrix [n, m]: where its entries stand, and their values [E]."""
@@ -221,8 +230,7 @@ class _Product(torch.autograd.Function):
         gradient = upstream[0].contiguous()
         of_values, of_dense = None, None
         if ctx.needs_input_grad[0]:
-            places = pattern.matrix(values.new_zeros(len(values)))
-            of_values = torch.sparse.sampled_addmm(places, gradient, dense.t()).values()
+            of_values = dots(pattern, gradient, dense)
         if ctx.needs_input_grad[1]:
             of_dense = times(pattern.transposed, values.index_select(0, pattern.order), gradient)
         return of_values, of_dense, None

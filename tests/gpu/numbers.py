@@ -20,7 +20,8 @@ HOST = torch.device("cpu")
 TOLERANCE = 1e-4
 """Relative, in float32."""
 NUDGE = 1e-6
-"""Relative: a few roundings of float32. What a descent makes of so small a change of its start is nobody's mistake."""
+"""Relative: a few roundings of float32. What a descent makes of so small a change of its start is nobody's
+mistake; three times that is allowed, since a change in another direction may do more."""
 
 
 def settle() -> None:

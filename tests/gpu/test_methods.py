@@ -93,4 +93,4 @@ def test_the_gpu_gives_the_numbers_of_the_cpu(method_id: str, case: str) -> None
         for descent in (here, there, beside):
             descent.step()
     noise = distance(beside.leaves, here.leaves)
-    assert_near("after twenty steps", there.leaves, here.leaves, max(TOLERANCE, noise))
+    assert_near("after twenty steps", there.leaves, here.leaves, max(TOLERANCE, 3 * noise))

@@ -74,15 +74,17 @@ def test_the_gpu_gives_the_numbers_of_the_cpu(task: str, name: str) -> None:
     nudged(beside.model.parameters())
     beside.step()
     noise = distance(beside.gradients, here.gradients)
-    assert_near("gradients", there.gradients, here.gradients, max(TOLERANCE, noise))
+    assert_near("gradients", there.gradients, here.gradients, max(TOLERANCE, 3 * noise))
     for _ in range(STEPS - 1):
         for side in (here, there, beside):
             side.step()
     noise = distance(beside.model.parameters(), here.model.parameters())
-    assert_near("weights after twenty steps", there.model.parameters(), here.model.parameters(), max(TOLERANCE, noise))
+    assert_near(
+        "weights after twenty steps", there.model.parameters(), here.model.parameters(), max(TOLERANCE, 3 * noise)
+    )
     known = there.known()
     # Of a graph task's hidden states, float16 keeps three digits.
     right, noise = here.known(), distance(beside.known(), here.known())
-    assert_near("logits", known[:1], right[:1], max(TOLERANCE, noise))
-    assert_near("knowledge", known, right, max(1e-3 if task == "graph" else TOLERANCE, noise))
+    assert_near("logits", known[:1], right[:1], max(TOLERANCE, 3 * noise))
+    assert_near("knowledge", known, right, max(1e-3 if task == "graph" else TOLERANCE, 3 * noise))
     assert score(there.model, there.feed, "valid") == pytest.approx(score(here.model, here.feed, "valid"), abs=0.02)

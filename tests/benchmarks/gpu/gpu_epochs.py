@@ -105,8 +105,8 @@ def _relational(settings: Settings, device: torch.device) -> Table:
         )
         say("gpu_epochs", rows[-1])
     return Table(
-        "A training step of an R-GCN on a sampled piece of a graph with a twentieth of ogbn-mag; ours draws its sample "
-        "too, PyG's is given.",
+        "A training step of an R-GCN on a sampled piece of a graph with a twentieth of ogbn-mag; both sides draw "
+        "their samples by the project's sampler, since PyG's own needs a compiled extension.",
         rows,
     )
 
