@@ -255,7 +255,7 @@ class Block:
         return Progress(f"{self.spec.variant} {method} seed {seed}", self.spec.training.epochs, self.task.metric)
 
     def _knowledge(self, seed: int, taught_by: Record | None) -> Signals:
-        """What the teacher of a seed knows."""
+        """What the teacher of a seed knows, in the memory of the host; a feed takes to the device what a step needs."""
         if taught_by is None:
             found = no_knowledge(self.task, self.teacher_shape)
         else:
@@ -269,7 +269,7 @@ class Block:
 
             with teacher.writer(seed):  # many students may find it gone at once
                 found = load_or_remake(teacher.knowledge(seed), self.task.fingerprint, taught_by.knowledge, remake)
-        return Signals(found.logits.to(self.device), tuple(layer.to(self.device) for layer in found.hidden))
+        return found.to(torch.device("cpu"))
 
     @torch.no_grad()
     def _signals(self, model: Model) -> Signals:
