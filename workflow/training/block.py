@@ -167,7 +167,10 @@ class Block:
         devices.reset_peak_memory(self.device)
         if killed:
             number = signal.Signals[killed].value
-            outcome, model = Outcome(Status.FAILED, f"killed, signal {number} ({killed}): out of memory?"), None
+            cause = (
+                "out of memory?" if self.device.type == "cpu" else "out of memory, or a fault of the GPU? See its log"
+            )
+            outcome, model = Outcome(Status.FAILED, f"killed, signal {number} ({killed}): {cause}"), None
         else:
             checkpoint = Checkpoint(
                 self.records.checkpoint(seed), digest([basis.model_dump(), seed]), CHECKPOINT_SECONDS
@@ -201,7 +204,9 @@ class Block:
                 raise told from error
             return Outcome(*devices.trouble(error)), None
         except Exception as error:
-            return Outcome(*devices.trouble(error)), None
+            status, line = devices.trouble(error)
+            devices.end_if_lost(self.device, line)
+            return Outcome(status, line), None
 
     def _teach(self, seed: int, checkpoint: Checkpoint) -> tuple[Outcome, Model]:
         streams = Streams(seed, "teacher", self.device)

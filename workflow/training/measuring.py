@@ -104,6 +104,7 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, thr
             costs = _cost(network.model, facts, feed, device)
         except Exception as error:  # such as a lack of memory: the other networks and all trainings still count
             status, reason = devices.trouble(error)
+            devices.end_if_lost(device, reason)
         rows.append(
             Row(
                 dataset=task.name,
