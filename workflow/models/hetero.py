@@ -30,8 +30,8 @@ class HeteroGraph:
         nodes: number of nodes of every type.
         patterns: adjacency of every relation; a reverse is a relation of its own.
         target: the node type that is classified.
-        ids: of a sampled graph, [n] int64 rows of the embedding tables for the types without features; None for
-            the whole graph, which uses every table as it is.
+        ids: of a sampled graph, [n] int64 rows of the embedding tables for the types without features, ascending, each
+            once; None for the whole graph, which uses every table as it is.
         rows: [k] int64 nodes of the target type whose outputs are wanted, on the host; None for all.
         backward: whether gradients will be asked for, which needs the transposes too.
     """
