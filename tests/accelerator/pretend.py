@@ -48,6 +48,8 @@ class Pretend(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.tags, self.pinned, self.generators = Tags(), Tags(), set()
+        self.flying = Tags()
+        """What is on its way to the host."""
         self.seen = [Seen()]
         self.asked: Counter[str] = Counter()
         """Calls of functions of `torch.cuda`, by name."""
@@ -76,16 +78,22 @@ class Pretend(TorchDispatchMode):
 
     def wait(self, why: str) -> None:
         place = _place()
+        self.flying = Tags()
         for seen in self.seen:
             seen.waits[why, place] += 1
 
     def copy(self, source: Tensor, to_gpu: bool, non_blocking: bool = False) -> None:
-        """Notes a copy; the host waits for one to it, and for one from memory that is not pinned."""
+        """Notes a copy; the host waits for one from memory that is not pinned, and for every blocking one."""
         way, place = "host to device" if to_gpu else "device to host", _place()
         for seen in self.seen:
             seen.copies[way, place] += 1
-        if not (to_gpu and non_blocking and source in self.pinned):
+        if not non_blocking or (to_gpu and source not in self.pinned):
             self.wait(f"copy, {way}")
+
+    def look(self, x: Tensor) -> None:
+        """Raises where the host reads what has not come yet."""
+        if x in self.flying:
+            raise RuntimeError(f"the host reads what is on its way from the GPU, at {_place()}")
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = func.overloadpacket.__name__, dict(kwargs or {})
@@ -95,6 +103,8 @@ class Pretend(TorchDispatchMode):
         leaves = tree_leaves((args, kwargs))
         tensors = [x for x in leaves if isinstance(x, Tensor)]
         ours = [x in self.tags for x in tensors]
+        for x in tensors:
+            self.look(x)
         self._refuse_mixed(name, args, tensors, ours)
         self._refuse_generator(name, leaves, on_gpu(wanted) or any(ours))
         if any(ours):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.accelerator.pretend import CUDA, HOST, on_gpu
+from tests.accelerator.tags import Tags
 
 if TYPE_CHECKING:
     from tests.accelerator.pretend import Pretend
@@ -69,12 +70,14 @@ def _of_tensors(gpu: Pretend) -> dict[str, Any]:
         if device is None or on_gpu(device) == (x in gpu.tags):
             return true_to(x, copy=True, dtype=x.dtype) if kwargs.get("copy") else x
         gpu.copy(x, on_gpu(device), non_blocking)
-        return _Move.apply(x, gpu, on_gpu(device))
+        moved: Tensor = _Move.apply(x, gpu, on_gpu(device))
+        return gpu.flying.add(moved) if non_blocking and not on_gpu(device) else moved
 
     def refused(true: Callable[..., Any]) -> Callable[..., Any]:
         def call(x: Tensor, *args: Any, **kwargs: Any) -> Any:
             if x in gpu.tags and not kwargs.get("force"):
                 raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first")
+            gpu.look(x)
             return true(x, *args, **kwargs)
 
         return call
@@ -82,6 +85,7 @@ def _of_tensors(gpu: Pretend) -> dict[str, Any]:
     def tolist(x: Tensor) -> Any:
         if x in gpu.tags:
             gpu.wait("tolist")
+        gpu.look(x)
         return true_tolist(x)
 
     def pin_memory(x: Tensor, *_: Any) -> Tensor:
@@ -134,7 +138,9 @@ def _generator(gpu: Pretend) -> type:
 
 
 class _Event:
-    """Of a stream that has always done all of its work."""
+    """Of a stream that has always done its work when it is asked; a wait for one is none after an evaluation."""
+
+    gpu: Pretend
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.time = 0.0
@@ -149,7 +155,7 @@ class _Event:
         return True
 
     def synchronize(self) -> None:
-        """Nothing is left to be done."""
+        self.gpu.flying = Tags()
 
     def elapsed_time(self, other: _Event) -> float:
         return 1000 * (other.time - self.time)
@@ -183,7 +189,7 @@ def _of_cuda(gpu: Pretend) -> dict[str, Any]:
         "current_stream": lambda device=None: SimpleNamespace(wait_stream=lambda _: None, synchronize=lambda: None),
         "stream": lambda stream: contextlib.nullcontext(),
         "Stream": lambda *_, **__: SimpleNamespace(wait_stream=lambda _: None, synchronize=lambda: None),
-        "Event": _Event,
+        "Event": type("Event", (_Event,), {"gpu": gpu}),
     }
 
     def counted(name: str, answer: Callable[..., Any]) -> Callable[..., Any]:

@@ -115,11 +115,21 @@ def test_waits_are_counted_with_their_place(mistake, gpu):
     assert all(place.startswith(HERE) for _, place in seen.waits)
 
 
+@pytest.mark.parametrize("read", [lambda x: x.tolist(), lambda x: x.numpy(), lambda x: x + 1, float])
+def test_what_is_on_its_way_to_the_host_is_not_read(read, gpu):
+    x = made(1).to("cpu", non_blocking=True)
+    with pytest.raises(RuntimeError, match="on its way"):
+        read(x)
+    made(1).item()  # waits for all that was asked before
+    read(x)
+
+
 FREE: dict[str, Callable[[Tensor], object]] = {
     "a scalar of the host": lambda x: x * torch.tensor(2.0) + 1,
     "a new tensor beside it": lambda x: x + x.new_zeros(4) + torch.zeros_like(x) + torch.ones(4, device=x.device),
     "an index of the GPU": lambda x: x[x.argmax(1)],
     "a slice": lambda x: x[1:3],
+    "a copy to the host that nobody reads yet": lambda x: x.to("cpu", non_blocking=True),
     "repeat_interleave of a known size": lambda x: x.repeat_interleave(x.argmax(1) * 0 + 2, 0, output_size=12),
     "to where it is": lambda x: x.to(CUDA).double().to("cuda", torch.float32),
     "pinned memory": lambda x: torch.ones(4).pin_memory().to(CUDA, non_blocking=True),
@@ -135,7 +145,7 @@ def test_what_waits_for_nothing_is_not_counted(call, gpu):
     with gpu.watched() as seen:
         FREE[call](x)
     assert not seen.waits
-    assert seen.copies.total() == (call == "pinned memory")
+    assert seen.copies.total() == (call in ("pinned memory", "a copy to the host that nobody reads yet"))
 
 
 def test_networks_optimizers_and_gradients_are_where_their_tensors_are(gpu):

@@ -171,9 +171,9 @@ class RGCN(Model):
         out = own.new_empty(nodes, self.roots[layer][kind].out_features)
         for start in range(0, nodes, block):
             stop = min(start + block, nodes)
-            means = {
-                name: times(matrices[name].part(start, stop, backward=False).forward, sent[name]) for name in names
-            }
+            # A part's bounds are told by the matrix, for which the host waits: not where one block is all.
+            parts = {n: matrices[n] if nodes <= block else matrices[n].part(start, stop, backward=False) for n in names}
+            means = {name: times(parts[name].forward, sent[name]) for name in names}
             averages = {name: value for name, value in means.items() if name not in first}
             mapped = [value for name, value in means.items() if name in first]
             out[start:stop] = self._combine(layer, kind, own[start:stop], averages, mapped)
