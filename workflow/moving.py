@@ -15,6 +15,6 @@ def moved(x: Tensor, device: torch.device) -> Tensor:
     Goes to a GPU through pinned memory, so that the host need not wait for what the GPU is still doing: torch keeps the
     pinned copy, which nobody writes to, until it has been read.
     """
-    if device.type == "cuda" and x.device.type == "cpu" and x.nbytes <= MOST_PINNED:
+    if device.type == "cuda" and x.device.type == "cpu" and 0 < x.nbytes <= MOST_PINNED:
         return x.pin_memory().to(device, non_blocking=True)
     return x.to(device)

@@ -20,6 +20,9 @@ class Tags:
         found = self._known.get(_parts(x)[0].untyped_storage()._cdata)
         return found is not None and not found.expired()
 
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
     def add(self, x: Tensor) -> Tensor:
         if len(self._known) > MOST:
             self._known = {key: kept for key, kept in self._known.items() if not kept.expired()}

@@ -38,4 +38,5 @@ def test_a_networks_peak_begins_when_its_matrices_stand(gpu, tiny_task, tmp_path
     (row,) = measuring.measure([network], tmp_path / "task", "cuda", 1)
     assert (row.status, row.peak_memory_mb) == ("ok", 1)
     assert row.latency_ms_median > 0
+    assert gpu.asked["Event"] == 2 * measuring.REPEATS
     assert answered[:3] == ["answer", "reset", "answer"]
