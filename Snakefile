@@ -30,10 +30,15 @@ if not LOCAL and RUN.config.device == "auto":
     sys.exit(f"error: {RUN.where}: device: auto would be another one on every node of a cluster; allowed: cpu, cuda")
 MEMORY_MB = machine_memory_mb() if LOCAL else None
 GPUS = gpus.count() if LOCAL and RUN.gpus else 0
+# Of a profile: jobs that may share one GPU. Newer Snakemakes wrap what a resource is worth.
+GPU_SLOTS = dict(workflow.global_resources).get("gpu_slots", 1)
+GPU_SLOTS = getattr(GPU_SLOTS, "value", GPU_SLOTS)
+if not isinstance(GPU_SLOTS, int) or GPU_SLOTS < 1:
+    sys.exit(f"error: resources: gpu_slots: must be a whole number of at least 1, not {GPU_SLOTS}")
 # What a rule asks for to be alone on a machine; a cluster's profile says so in its own way.
 CORES = workflow.cores if LOCAL else 1
 if LOCAL:
-    for name, total in {"mem_mb": MEMORY_MB, "gpu": max(GPUS, 1)}.items():
+    for name, total in {"mem_mb": MEMORY_MB, "gpu": max(GPUS, 1) * GPU_SLOTS}.items():
         if name not in workflow.global_resources:
             workflow.register_resource(name, total)
 
@@ -42,7 +47,15 @@ if LOCAL:
 # The plan is told here, because a job need not run again when another part of the plan changes.
 environment.export(
     {environment.PLAN: str(RUN.plan_file)}
-    | ({environment.ORCHESTRATOR: str(os.getpid()), environment.GPUS: str(GPUS)} if LOCAL else {environment.COLD: "1"}),
+    | (
+        {
+            environment.ORCHESTRATOR: str(os.getpid()),
+            environment.GPUS: str(GPUS),
+            environment.GPU_SLOTS: str(GPU_SLOTS),
+        }
+        if LOCAL
+        else {environment.COLD: "1"}
+    ),
     programs=[Path(sys.executable).parent, Path(workflow.basedir) / "workflow" / "bin"],
 )
 

@@ -72,6 +72,10 @@ class Signals:
         """The signals of some rows (node-level tasks only, where logits and hidden states share their rows)."""
         return Signals(self.logits[rows], tuple(layer[rows] for layer in self.hidden))
 
+    def to(self, device: torch.device) -> Signals:
+        """The same signals on a device."""
+        return Signals(self.logits.to(device), tuple(layer.to(device) for layer in self.hidden))
+
     def detached(self) -> Signals:
         """The same values without a gradient."""
         return Signals(self.logits.detach(), tuple(layer.detach() for layer in self.hidden))

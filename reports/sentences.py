@@ -53,8 +53,26 @@ def family_statement(findings: Findings, family: Family) -> Statement:
     if incomplete:
         named = [f"{settings.method_title(row.method)} ({row.reason})" for row in incomplete]
         sentences.append(f"Incomplete: {listed(named)}.")
+    sentences += _mixed_devices(findings.results, family, settings)
     where = f"At {findings.results.size(family)} ({family.teacher} → {family.student})"
     return Statement(where, sentences)
+
+
+def _mixed_devices(results: Results, family: Family, settings: Settings) -> list[str]:
+    """The sentence on seeds whose methods were trained on different devices; none where every seed has one.
+
+    torch draws dropout masks by the number of a GPU's multiprocessors, so that two models give one seed two masks.
+    """
+    rows = family.rows(results.runs)
+    rows = rows[rows["usable"] & (rows["method"] != settings.ceiling)]
+    mixed = int((rows.groupby("seed")["device"].nunique() > 1).sum())
+    if not mixed:
+        return []
+    named = listed(sorted(set(rows["device"])))
+    return [
+        f"Not all is paired: the methods of {mixed} seeds were trained on different devices ({named}), whose "
+        "dropout masks differ."
+    ]
 
 
 def _beaten(rows: list[Comparison], reference: str, title: str, settings: Settings) -> list[str]:

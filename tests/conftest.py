@@ -13,6 +13,12 @@ from workflow.task import Task
 
 torch.set_num_threads(1)
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The one warning that methods/sparse.py silences; pytest undoes that."""
+    config.addinivalue_line("filterwarnings", "ignore:Sparse CSR tensor support is in beta:UserWarning")
+
+
 TINY = Facts("node", "multiclass", "accuracy", 3, 5, "Tiny", {"symmetric": True}, embedded=True)
 
 

@@ -78,3 +78,11 @@ def test_a_mistake_in_the_config_is_one_line(checkout, change, message):
     assert answer.returncode != 0
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(("slots", "wrong"), [("4", False), ("0", True)])
+def test_jobs_may_share_a_gpu(checkout, slots, wrong):
+    answer = snakemake(checkout, "-n", "--configfile", "config/smoke.yaml", "--resources", f"gpu_slots={slots}")
+    assert (answer.returncode != 0) == wrong
+    assert ("gpu_slots: must be a whole number" in answer.stderr) == wrong
+    assert "Traceback" not in answer.stderr

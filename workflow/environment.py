@@ -20,6 +20,8 @@ ATTEMPT = "ABKD_ATTEMPT"
 """Variable with the number of times that Snakemake has started a job, this one included."""
 GPUS = "ABKD_GPUS"
 """Variable with the number of GPUs among which the jobs of this machine choose."""
+GPU_SLOTS = "ABKD_GPU_SLOTS"
+"""Variable with the number of jobs that may share one of them."""
 JOB_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),  # bytes: tensors up to this size are given back to the process
     "MALLOC_TRIM_THRESHOLD_": str(2**63 - 1),  # bytes: never gives back to the system what lies idle

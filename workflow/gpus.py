@@ -15,17 +15,21 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from workflow.environment import GPUS
+from workflow.environment import GPU_SLOTS, GPUS
 
 SIGNS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """Device files of NVIDIA, of WSL2 and of AMD: where there is none of them, torch, whose import takes seconds, need not
 be asked."""
+HIDDEN = ("", "-1")
+"""What CUDA_VISIBLE_DEVICES says of no GPU."""
 POLL_SECONDS = 1.0
 
 
 @cache
 def count() -> int:
-    """The GPUs that torch sees."""
+    """The GPUs that torch sees; none where CUDA_VISIBLE_DEVICES hides them all."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in HIDDEN:
+        return 0
     if not any(Path(sign).exists() for sign in SIGNS) and not shutil.which("nvidia-smi"):
         return 0
     code = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
@@ -41,9 +45,10 @@ def visible(number: int) -> list[str]:
 
 @contextmanager
 def claimed() -> Iterator[None]:
-    """Gives this process a GPU for itself where it is told that there are several (GPUS), waiting for a free one.
+    """Gives this process a GPU where it is told that there are several (GPUS), waiting for one with a free place.
 
-    Each GPU is a lock that dies with its process, so that two runs on one machine do not meet either.
+    A GPU has GPU_SLOTS places, one by default, of which each is a lock that dies with its process, so that two runs on
+    one machine do not meet either. Of several GPUs the one with the fewest jobs is taken.
     """
     number = int(os.environ.get(GPUS) or 0)
     if number < 2:
@@ -51,17 +56,18 @@ def claimed() -> Iterator[None]:
         return
     folder = Path(tempfile.gettempdir()) / f"abkd-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    name, lock = _free(visible(number), folder)
+    places = [(name, slot) for slot in range(int(os.environ.get(GPU_SLOTS) or 1)) for name in visible(number)]
+    name, lock = _free(places, folder)
     with lock:
         os.environ["CUDA_VISIBLE_DEVICES"] = name
         yield
 
 
-def _free(names: list[str], folder: Path) -> tuple[str, IO[str]]:
-    """The first GPU whose lock can be had, and the lock, which is held until it is closed."""
+def _free(places: list[tuple[str, int]], folder: Path) -> tuple[str, IO[str]]:
+    """The GPU of the first place whose lock can be had, and the lock, which is held until it is closed."""
     while True:
-        for name in names:
-            lock = (folder / name.replace("/", "_")).open("a")
+        for name, slot in places:
+            lock = (folder / f"{name.replace('/', '_')}.{slot}").open("a")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return name, lock

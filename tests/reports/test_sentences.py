@@ -78,3 +78,26 @@ def test_only_spotlit_methods_have_a_sentence_of_their_own():
     assert "does not differ" not in text()
     assert "AT does not differ significantly from KD" in text("at")
     assert "ABKD does not" not in text("at")
+
+
+def test_seeds_whose_methods_had_different_devices_are_told():
+    one, other = {"device": "NVIDIA A100"}, {"device": "NVIDIA H100"}
+    compared = samples.cell(BASE, **one)
+    mixed = samples.findings(compared, samples.cell(BASE + OTHER, method="abkd", **other))
+    (told,) = (s for s in sentences.family_statement(mixed, mixed.results.families[0]).sentences if "devices" in s)
+    assert told == (
+        f"Not all is paired: the methods of {len(BASE)} seeds were trained on different devices (NVIDIA A100 and "
+        "NVIDIA H100), whose dropout masks differ."
+    )
+    same = samples.findings(compared, samples.cell(BASE + OTHER, method="abkd", **one))
+    assert "devices" not in " ".join(sentences.family_statement(same, same.results.families[0]).sentences)
+
+
+def test_a_seed_on_another_device_than_the_next_is_still_paired():
+    found = samples.findings(
+        *(
+            [{**row, "device": f"GPU {row['seed'] % 2}"} for row in samples.cell(BASE + shift, method=method)]
+            for shift, method in ((0, "kd"), (OTHER, "abkd"))
+        )
+    )
+    assert "devices" not in " ".join(sentences.family_statement(found, found.results.families[0]).sentences)

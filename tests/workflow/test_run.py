@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.samples import GOOD, ROOT, change
-from workflow import gpus, identity, sources
+from workflow import identity, sources
 from workflow import plan as planning
 from workflow.config import complete
 from workflow.errors import UserError
@@ -201,48 +200,3 @@ def test_memory_grows_with_attempts_and_ends_with_the_machine(here):
     base = run.memory_mb("ace-sim-mini")
     assert [run.memory_mb("ace-sim-mini", attempt) for attempt in (1, 2, 3)] == [base, 2 * base, 4 * base]
     assert run.memory_mb("ogbn-products", 3, most=8000) == 8000
-
-
-def test_gpus_are_asked_of_torch_where_there_is_a_sign_of_one(monkeypatch, tmp_path):
-    """WSL2 has no /dev/nvidiactl."""
-    asked = []
-    answer = subprocess.CompletedProcess([], 0, stdout="2\n")
-    monkeypatch.setattr(gpus.subprocess, "run", lambda *a, **k: asked.append(a) or answer)
-    monkeypatch.setattr(gpus.shutil, "which", lambda name: None)
-    monkeypatch.setattr(gpus, "SIGNS", (str(tmp_path / "dxg"),))
-    gpus.count.cache_clear()
-    assert (gpus.count(), len(asked)) == (0, 0)
-    (tmp_path / "dxg").touch()
-    gpus.count.cache_clear()
-    assert (gpus.count(), len(asked)) == (2, 1)
-    gpus.count.cache_clear()
-
-
-def test_each_job_has_a_gpu_of_its_own(tmp_path):
-    """Three jobs on two GPUs: two at once, and the third takes the place of the first that ends."""
-    code = (
-        "import os; from workflow.gpus import claimed\n"
-        "with claimed(): print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); input()"
-    )
-    environment = {**os.environ, "ABKD_GPUS": "2", "TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "5,3"}
-
-    def start():
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environment,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    first, second = start(), start()
-    taken = {first.stdout.readline().strip(), second.stdout.readline().strip()}
-    assert taken == {"5", "3"}
-    third = start()
-    assert not select.select([third.stdout], [], [], 2)[0], "two jobs on one GPU"
-    first.kill()
-    assert third.stdout.readline().strip() in taken
-    for each in (first, second, third):
-        each.kill()
-        each.communicate()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from methods.sparse import Matrix
 from workflow.models.propagation import relation_mean
+from workflow.moving import moved
 
 Cached = TypeVar("Cached")
 Patterns = Mapping[str, csr_array]
@@ -29,9 +30,9 @@ class HeteroGraph:
         nodes: number of nodes of every type.
         patterns: adjacency of every relation; a reverse is a relation of its own.
         target: the node type that is classified.
-        ids: of a sampled graph, [n] int64 rows of the embedding tables for the types without features; None for
-            the whole graph, which uses every table as it is.
-        rows: [k] int64 nodes of the target type whose outputs are wanted; None for all.
+        ids: of a sampled graph, [n] int64 rows of the embedding tables for the types without features, ascending, each
+            once; None for the whole graph, which uses every table as it is.
+        rows: [k] int64 nodes of the target type whose outputs are wanted, on the host; None for all.
         backward: whether gradients will be asked for, which needs the transposes too.
     """
 
@@ -50,26 +51,31 @@ class HeteroGraph:
         self.target = target
         self.ids = {} if ids is None else ids
         self.sampled = ids is not None
-        self.rows = rows
         like = next(iter(features.values()))
         self.means = {name: relation_mean(pattern, like, backward) for name, pattern in sorted(patterns.items())}
         """D_r^-1 A_r of every relation r."""
         self.last = self.means
         """The same for a network's last layer, whose targets are the wanted rows alone."""
+        self.rows = None if rows is None else moved(rows, like.device)
         if rows is not None:
             self.last = self._into(rows, patterns, backward)
         self._memo: dict[Hashable, Any] = {}
 
     def at(self, rows: Tensor, patterns: Patterns) -> HeteroGraph:
-        """This graph, of which a network answers, without gradients, for these nodes of the target type alone."""
+        """This graph, of which a network answers, without gradients, for these nodes of the target type alone.
+
+        Args:
+            rows: as in the constructor.
+        """
         view = copy.copy(self)
-        view.rows, view.last = rows, self._into(rows, patterns, backward=False)
+        view.last = self._into(rows, patterns, backward=False)
+        view.rows = moved(rows, next(iter(self.features.values())).device)
         return view
 
     def _into(self, rows: Tensor, patterns: Patterns, backward: bool) -> dict[str, Matrix]:
         like = next(iter(self.features.values()))
         into = {name: pattern for name, pattern in patterns.items() if ends(name)[1] == self.target}
-        wanted = rows.cpu().numpy()
+        wanted = rows.numpy()
         return {name: relation_mean(pattern[wanted], like, backward) for name, pattern in sorted(into.items())}
 
     def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from methods.sparse import Pattern, pointers_of, rows_of
+from workflow.moving import moved
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Categories:
         return Categories(self.rows, self.code[index].long())
 
     def to(self, device: torch.device) -> Categories:
-        return Categories(self.rows.to(device), self.code.to(device))
+        return Categories(moved(self.rows, device), moved(self.code, device))
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,9 @@ class Molecules:
     def to(self, device: torch.device) -> Molecules:
         if device == self.graph.device:
             return self
-        edges = Pattern(self.edges.pointers.to(device), self.edges.columns.to(device), self.nodes)
+        edges = Pattern(moved(self.edges.pointers, device), moved(self.edges.columns, device), self.nodes)
         atoms, bonds = self.atoms.to(device), self.bonds.to(device)
-        return Molecules(atoms, bonds, edges, self.graph.to(device), self.graphs, self.log_degree)
+        return Molecules(atoms, bonds, edges, moved(self.graph, device), self.graphs, self.log_degree)
 
 
 class Collection:

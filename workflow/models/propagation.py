@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from methods.sparse import Entries, Matrix, Pattern, compressed
+from workflow.moving import moved
 
 
 def with_loops(adjacency: Pattern) -> Pattern:
@@ -60,8 +61,9 @@ def relation_mean(pattern: csr_array, like: Tensor, backward: bool) -> Matrix:
     share = torch.from_numpy(1 / np.maximum(degree, 1)).to(like.dtype)
 
     def move(found: Any, values: Tensor, width: int) -> Entries:
-        pointers, columns = (torch.from_numpy(np.asarray(a)).to(like.device) for a in (found.indptr, found.indices))
-        return Entries(Pattern(pointers, columns, width), values.to(like.device))
+        pointers, columns = (torch.from_numpy(np.asarray(a)) for a in (found.indptr, found.indices))
+        places = Pattern(moved(pointers, like.device), moved(columns, like.device), width)
+        return Entries(places, moved(values, like.device))
 
     targets, sources = pattern.shape
     forward = move(pattern, torch.repeat_interleave(share, torch.from_numpy(degree)), sources)

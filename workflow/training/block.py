@@ -167,7 +167,10 @@ class Block:
         devices.reset_peak_memory(self.device)
         if killed:
             number = signal.Signals[killed].value
-            outcome, model = Outcome(Status.FAILED, f"killed, signal {number} ({killed}): out of memory?"), None
+            cause = (
+                "out of memory?" if self.device.type == "cpu" else "out of memory, or a fault of the GPU? See its log"
+            )
+            outcome, model = Outcome(Status.FAILED, f"killed, signal {number} ({killed}): {cause}"), None
         else:
             checkpoint = Checkpoint(
                 self.records.checkpoint(seed), digest([basis.model_dump(), seed]), CHECKPOINT_SECONDS
@@ -201,7 +204,9 @@ class Block:
                 raise told from error
             return Outcome(*devices.trouble(error)), None
         except Exception as error:
-            return Outcome(*devices.trouble(error)), None
+            status, line = devices.trouble(error)
+            devices.end_if_lost(self.device, line)
+            return Outcome(status, line), None
 
     def _teach(self, seed: int, checkpoint: Checkpoint) -> tuple[Outcome, Model]:
         streams = Streams(seed, "teacher", self.device)
@@ -255,7 +260,7 @@ class Block:
         return Progress(f"{self.spec.variant} {method} seed {seed}", self.spec.training.epochs, self.task.metric)
 
     def _knowledge(self, seed: int, taught_by: Record | None) -> Signals:
-        """What the teacher of a seed knows."""
+        """What the teacher of a seed knows, in the memory of the host; a feed takes to the device what a step needs."""
         if taught_by is None:
             found = no_knowledge(self.task, self.teacher_shape)
         else:
@@ -269,7 +274,7 @@ class Block:
 
             with teacher.writer(seed):  # many students may find it gone at once
                 found = load_or_remake(teacher.knowledge(seed), self.task.fingerprint, taught_by.knowledge, remake)
-        return Signals(found.logits.to(self.device), tuple(layer.to(self.device) for layer in found.hidden))
+        return found.to(torch.device("cpu"))
 
     @torch.no_grad()
     def _signals(self, model: Model) -> Signals:

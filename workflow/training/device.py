@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -15,6 +16,9 @@ import torch
 
 from reports.rows import Status
 from workflow.errors import UserError
+
+LACK = ("allocate memory", "out of memory", "ALLOC_FAILED", "INSUFFICIENT_RESOURCES")
+"""By what the CPU's allocator, CUDA, cuBLAS and cuSPARSE tell a lack of memory in a RuntimeError."""
 
 
 def choose(name: str, threads: int) -> torch.device:
@@ -45,8 +49,9 @@ def peak_memory_mb(device: torch.device) -> float:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Starts a new peak for `peak_memory_mb`."""
+    """Starts a new peak for `peak_memory_mb`; a GPU's memory that lies idle goes back to it, for other jobs on it."""
     if device.type == "cuda":
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     else:
         reset_host_peak()
@@ -85,11 +90,29 @@ def reset_host_peak() -> float:
 def trouble(error: Exception) -> tuple[Status, str]:
     """The status of what went wrong, and the error in one line; the log gets the traceback of a failure."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
-    # The CPU allocator tells a lack of memory by a RuntimeError.
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error):
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(said in str(error) for said in LACK):
         return Status.OOM, line
     traceback.print_exception(error, file=sys.stderr)
     return Status.FAILED, line
+
+
+def end_if_lost(device: torch.device, line: str) -> None:
+    """Ends the process where a GPU answers no more: after an illegal address, say, every later call fails, too.
+
+    It ends by the signal of a failed assertion of CUDA's own, so that whoever began it begins it again (`workflow.job`)
+    and no later seed is taken for failed.
+
+    Args:
+        line: what went wrong.
+    """
+    if device.type != "cuda":
+        return
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        print(f"error: the GPU answers no more: {line}", file=sys.stderr, flush=True)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.kill(os.getpid(), signal.SIGABRT)
 
 
 def describe(device: torch.device) -> str:

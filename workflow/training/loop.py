@@ -178,6 +178,7 @@ def _judged(run: _Run, feed: Feed, training: TrainingSettings, progress: Callabl
     finished = epoch == training.epochs
     if epoch % training.evaluate_every and not finished:
         return False
+    run.losses.send()
     valid = score(run.model, feed, "valid")
     _record_scores(run.outcome, run.losses.read(), valid)
     progress(epoch, valid)

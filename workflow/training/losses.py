@@ -34,8 +34,11 @@ class Losses:
         self._steps: list[tuple[int, list[str]]] = []
         """(epoch, names of its terms) of each step."""
         self._values: list[float] = []
-        """Of each step its loss, and then its terms; the last ones still in `_waiting`."""
+        """Of each step its loss, and then its terms; the last ones still on the device, in `_waiting`."""
         self._waiting: list[Tensor] = []
+        self._sent: Tensor | None = None
+        """Those on their way to the host, which have come when `_arrived` says so."""
+        self._arrived: torch.cuda.Event | None = None
 
     def add(self, epoch: int, loss: Tensor, supervised: Tensor, terms: Mapping[str, Tensor]) -> None:
         """Notes a step.
@@ -55,6 +58,16 @@ class Losses:
         # A sum takes a scalar of the host, such as a constant 0, beside those of a GPU; `stack` does not.
         self._waiting += [v.detach().reshape(()).to(loss.device) for v in (loss, supervised, *terms.values())]
 
+    def send(self) -> None:
+        """Starts the way of the values to the host, so that an evaluation, which waits for the device, ends it, too."""
+        if self._waiting:
+            values = torch.stack(self._waiting)
+            self._waiting = []
+            self._sent = values.to("cpu", non_blocking=True)
+            if values.is_cuda:
+                self._arrived = torch.cuda.Event()
+                self._arrived.record()
+
     def read(self) -> Told:
         """What was noted since the last call; begins anew."""
         rest = iter(self._fetched())
@@ -73,13 +86,17 @@ class Losses:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes on from what `state` has given."""
         self._steps = [(epoch, names) for epoch, names in state["steps"]]
-        self._values, self._waiting = state["values"], []
+        self._values, self._waiting, self._sent = state["values"], [], None
 
     def _fetched(self) -> list[float]:
-        """All values; waits for the device, once."""
-        if self._waiting:
-            self._values += torch.stack(self._waiting).tolist()
-            self._waiting = []
+        """All values; waits for the device where they have not come yet."""
+        if self._sent is None:
+            self.send()
+        if self._sent is not None:
+            if self._arrived:
+                self._arrived.synchronize()
+            self._values += self._sent.tolist()
+            self._sent = self._arrived = None
         return self._values
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.benchmark import Measurement, Timer
+from torch.utils.benchmark.utils.common import TaskSpec
 from torch.utils.flop_counter import FlopCounterMode
 
 from methods import gpu
@@ -27,6 +28,8 @@ from workflow.training.seeds import Streams
 from workflow.variants import whole
 
 REPEATS = 30
+WARM_SECONDS = 0.5
+"""In which a GPU that has been idle raises its clock, and torch its memory."""
 LONGEST_SECONDS = 20.0
 """Repeats end early for a network that takes longer in all."""
 WEIGHTS_OF_BAG = 5
@@ -113,6 +116,7 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, thr
             costs = _cost(network.model, facts, feed, device)
         except Exception as error:  # such as a lack of memory: the other networks and all trainings still count
             status, reason = devices.trouble(error)
+            devices.end_if_lost(device, reason)
         rows.append(
             Row(
                 dataset=task.name,
@@ -133,10 +137,10 @@ def _cost(spec: Network, facts: catalog.Facts, feed: Feed, device: torch.device)
     """The COSTS of one network."""
     with Streams(0, "student", device).globally("network"):
         model = create(spec, facts).to(device).eval()
-    devices.reset_peak_memory(device)
     with MacCounter() as counter:
         answer(feed, model)
-    taken = latency(lambda: answer(feed, model))
+    devices.reset_peak_memory(device)  # only now: the propagation matrices have been built, which a server does once
+    taken = (latency if device.type == "cpu" else gpu_latency)(lambda: answer(feed, model))
     times = (1000 * taken.median, 1000 * taken.iqr)
     return dict(zip(COSTS, (counter.macs, *times, devices.peak_memory_mb(device)), strict=True))
 
@@ -146,6 +150,27 @@ def answer(feed: Feed, model: Model) -> Tensor:
     feed.forget()
     with torch.no_grad():
         return feed.predict(model)
+
+
+def gpu_latency(call: Callable[[], Any]) -> Measurement:
+    """As `latency`, by the GPU's own clock: from a call on an idle GPU to the end of its last kernel.
+
+    The calls that warm up take WARM_SECONDS and more.
+    """
+    started = time.monotonic()
+    while time.monotonic() - started < WARM_SECONDS:
+        call()
+        torch.cuda.synchronize()
+    taken: list[float] = []
+    started = time.monotonic()
+    while not taken or (len(taken) < REPEATS and time.monotonic() - started < LONGEST_SECONDS):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        call()
+        end.record()
+        end.synchronize()
+        taken.append(begin.elapsed_time(end) / 1000)
+    return Measurement(1, taken, TaskSpec("call()", "", num_threads=torch.get_num_threads()))
 
 
 def latency(call: Callable[[], Any]) -> Measurement:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from methods.contract import Shape, Signals
 from methods.sparse import Matrix
@@ -19,8 +21,9 @@ from workflow.models.parts.first_layer import check_probabilities
 
 SPARSE_COST = 16
 """Time of a multiply-add in a sparse product, in multiply-adds of a dense one (measured on one CPU core)."""
-BLOCK_ROWS = 2**14
-"""Targets that inference handles at a time: at 512 columns 32 MiB per relation."""
+BLOCK_ROWS = {"cpu": 2**14, "cuda": 2**18}
+"""Targets that inference handles at a time, by device: at 512 columns 32 MiB per relation, and 512 MiB on a GPU, which
+waits for the host at every block of a relation."""
 
 
 class RGCN(Model):
@@ -98,7 +101,7 @@ class RGCN(Model):
         x = dict(graph.features)
         for kind, table in self.embeddings.items():
             ids = graph.ids.get(kind)
-            x[kind] = table if ids is None else nn.functional.embedding(ids, table, sparse=True)
+            x[kind] = table if ids is None else _Gathered.apply(table, ids)
         return x
 
     def _layer(
@@ -143,13 +146,14 @@ class RGCN(Model):
         return [name for name in self.relations if ends(name)[1] == kind]
 
     @torch.no_grad()
-    def infer(self, graph: HeteroGraph, block: int = BLOCK_ROWS) -> Signals:
+    def infer(self, graph: HeteroGraph, block: int | None = None) -> Signals:
         """Signals of the wanted nodes of the target type, without dropout and gradients.
 
         Layer by layer and by blocks of targets: beside the states of two layers there are what sources send that are
-        mapped first, and temporaries of `block` rows.
+        mapped first, and temporaries of `block` rows, by default BLOCK_ROWS.
         """
         x, hidden = self._inputs(graph), []
+        block = block or BLOCK_ROWS.get(x[self.target].device.type, BLOCK_ROWS["cpu"])
         for layer, kinds in enumerate(self.computed[:-1]):
             x = {kind: self._infer_type(layer, kind, x, x[kind], graph.means, block).relu_() for kind in kinds}
             hidden.append(_rows(x[self.target], graph.rows))
@@ -167,11 +171,30 @@ class RGCN(Model):
         out = own.new_empty(nodes, self.roots[layer][kind].out_features)
         for start in range(0, nodes, block):
             stop = min(start + block, nodes)
-            means = {name: matrices[name].part(start, stop, backward=False).forward @ sent[name] for name in names}
+            # A part's bounds are told by the matrix, for which the host waits: not where one block is all.
+            parts = {n: matrices[n] if nodes <= block else matrices[n].part(start, stop, backward=False) for n in names}
+            means = {name: parts[name].forward @ sent[name] for name in names}
             averages = {name: value for name, value in means.items() if name not in first}
             mapped = [value for name, value in means.items() if name in first]
             out[start:stop] = self._combine(layer, kind, own[start:stop], averages, mapped)
         return out
+
+
+class _Gathered(torch.autograd.Function):
+    """Rows of a table, whose sparse gradient is known to hold each row once: nobody need sort it, or wait for that."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, ids: Tensor) -> Tensor:
+        ctx.save_for_backward(ids)
+        ctx.shape = table.shape
+        return table.index_select(0, ids)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        (ids,) = ctx.saved_tensors
+        gradient = torch.sparse_coo_tensor(ids[None], upstream[0], ctx.shape, check_invariants=False, is_coalesced=True)
+        return gradient, None
 
 
 def map_first(matrix: Matrix, linear: nn.Linear) -> bool:

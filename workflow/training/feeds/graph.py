@@ -15,6 +15,7 @@ from torch import Tensor
 from methods.contract import UNLABELED, Batch, Signals
 from workflow.models.model import Model
 from workflow.models.molecules import Collection
+from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
@@ -26,7 +27,7 @@ LARGEST_HALF = 65504.0  # the largest float16
 
 
 def _gathered(cached: Tensor, rows: Tensor, device: torch.device) -> Tensor:
-    return cached.index_select(0, rows.to(cached.device)).to(device).float()
+    return moved(cached.index_select(0, rows), device).float()
 
 
 class GatheredLayers(Sequence[Tensor]):
@@ -78,6 +79,9 @@ class GraphBatches:
         labels = to_device(task.labels, HOST)
         self.labels = labels if labels.is_floating_point() else labels.long()
         self.split = {part: to_device(task.split(part), HOST).long() for part in SPLITS}
+        # Ranks and errors are computed on the host.
+        scored_on = HOST if labels.is_floating_point() else device
+        self.answers = {part: (ids.to(device), self.labels[ids].to(scored_on)) for part, ids in self.split.items()}
         self.visible = torch.full_like(self.labels, torch.nan if labels.is_floating_point() else UNLABELED)
         self.visible[self.split["train"]] = self.labels[self.split["train"]]
         others = torch.ones(len(labels), dtype=torch.bool)
@@ -111,10 +115,10 @@ class GraphBatches:
         ids = torch.cat([labeled, others])
         inputs = self.collection.batch(ids).to(self.device)
         rows = torch.arange(len(labeled), device=self.device) if len(others) else None
-        labels = self.labels[labeled].to(self.device)
+        labels = moved(self.labels[labeled], self.device)
         if teacher is None:
             return Step(inputs, rows, labels)
-        visible = self.visible[ids].to(self.device)
+        visible = moved(self.visible[ids], self.device)
         batch = Batch(visible, inputs.edge_index, sampling, self.task.objective, inputs.graph)
         return Step(inputs, rows, labels, self._taught(teacher, ids), batch)
 
@@ -126,7 +130,7 @@ class GraphBatches:
 
     def units(self, part: str) -> tuple[Tensor, Tensor]:
         """Rows of `predict` for all graphs that belong to a part of the split, and their labels."""
-        return self.split[part].to(self.device), self.labels[self.split[part]].to(self.device)
+        return self.answers[part]
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, tasks] logits of a part of the split, or of all graphs, dropout off."""

@@ -14,12 +14,14 @@ from methods.contract import UNLABELED, Batch, Signals
 from workflow.errors import UserError
 from workflow.models.hetero import HeteroGraph, Patterns, ends, pattern
 from workflow.models.model import Model
+from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.saint import RandomWalks, induced
 from workflow.training.feeds.step import Step, to_device
 from workflow.training.seeds import Streams
 
+HOST = torch.device("cpu")
 FEWEST_LABELS = 2
 """Training nodes that a sampled graph must hold: batch norm in a method's head needs two rows."""
 TRIALS = 1000
@@ -44,13 +46,15 @@ class HeteroFeed:
         self.counts: dict[str, int] = task.info["counts"]
         self.features = {kind: to_device(task.arrays[f"features/{kind}"], device) for kind in task.info["features"]}
         self.patterns = {name: self._pattern(name) for name in task.info["relations"]}
-        self.labels = to_device(task.labels, device).long()
-        self.split = {part: to_device(task.split(part), device).long() for part in SPLITS}
+        labels = to_device(task.labels, HOST).long()
+        self.split = {part: to_device(task.split(part), HOST).long() for part in SPLITS}
+        """Of the host, where steps are put together, so that nothing waits for a GPU to tell a number of rows."""
+        self.answers = {part: (ids.to(device), labels[ids].to(device)) for part, ids in self.split.items()}
         self.answering: dict[str, HeteroGraph] = {}
         """The whole graph for each part of the split that has been asked for: in a training, validation."""
-        self.visible = torch.full_like(self.labels, UNLABELED)
-        """[n] labels, hidden outside the training split."""
-        self.visible[self.split["train"]] = self.labels[self.split["train"]]
+        self.visible = torch.full_like(labels, UNLABELED)
+        """[n] labels on the host, hidden outside the training split."""
+        self.visible[self.split["train"]] = labels[self.split["train"]]
         self.training = training
         self.sampled = training.sampler == "saint"
         if self.sampled and not training.walk_length:
@@ -84,6 +88,7 @@ class HeteroFeed:
     def _sampled_epochs(self, streams: Streams, teacher: Signals | None) -> Iterator[Iterator[Step]]:
         """Steps are drawn when they are asked for; the walks are the same for every method at one seed."""
         training = self.training
+        teacher = None if teacher is None else teacher.to(self.device)
         walks = RandomWalks(self.patterns, self.counts, training.roots, training.walk_length)
         random = streams.numpy("batches")
         generator = streams.generator("sampling")
@@ -95,13 +100,13 @@ class HeteroFeed:
     ) -> Step:
         for _ in range(TRIALS):
             drawn = walks.sample(random)
-            nodes = {kind: torch.from_numpy(ids).to(self.device) for kind, ids in drawn.items()}
-            own = nodes[self.target]
+            own = torch.from_numpy(drawn[self.target])
             train = (self.visible[own] != UNLABELED).nonzero().flatten()
             if len(train) >= FEWEST_LABELS:
                 break
         else:
             raise UserError(f"training.roots: {walks.roots} walks reach fewer than {FEWEST_LABELS} training nodes")
+        nodes = {kind: moved(torch.from_numpy(ids), self.device) for kind, ids in drawn.items()}
         patterns = induced(self.patterns, drawn)
         rows, labeled = self._wanted(train, teacher)
         graph = HeteroGraph(
@@ -128,32 +133,38 @@ class HeteroFeed:
         teacher: Signals | None,
         generator: torch.Generator,
     ) -> Step:
-        """A step on a graph whose target type holds these nodes (None for all); every output row is distilled."""
+        """A step on a graph whose target type holds these nodes (None for all); every output row is distilled.
+
+        Args:
+            nodes, rows, labeled: on the host.
+        """
         if rows is not None:
             nodes = rows if nodes is None else nodes[rows]
         visible = self.visible if nodes is None else self.visible[nodes]
-        labels = visible if labeled is None else visible[labeled]
+        labels = moved(visible if labeled is None else visible[labeled], self.device)
+        labeled = None if labeled is None else moved(labeled, self.device)
         if teacher is None:
             return Step(graph, labeled, labels)
+        known = teacher if nodes is None else teacher.at(moved(nodes, teacher.logits.device))
         constant = not self.sampled or (self.target, self.target) not in map(ends, self.patterns)
-        batch = Batch(visible, self._among(patterns, rows), generator, constant=constant)
-        return Step(graph, labeled, labels, teacher if nodes is None else teacher.at(nodes), batch)
+        batch = Batch(moved(visible, self.device), self._among(patterns, rows), generator, constant=constant)
+        return Step(graph, labeled, labels, known.to(self.device), batch)
 
     def _among(self, patterns: Patterns, rows: Tensor | None) -> Tensor:
         """[2, E] edges among the rows, over the relations from the target type to itself."""
         found = [matrix for name, matrix in patterns.items() if ends(name) == (self.target, self.target)]
         if rows is not None:
-            chosen = rows.cpu().numpy()
+            chosen = rows.numpy()
             found = [matrix[chosen][:, chosen] for matrix in found]
         edges = [np.stack([m.indices, np.repeat(np.arange(m.shape[0]), np.diff(m.indptr))]) for m in found]
         if len(edges) > 1:
             edges = [np.unique(np.concatenate(edges, axis=1), axis=1)]
         edge_index = edges[0].astype(np.int64) if edges else np.zeros((2, 0), np.int64)
-        return torch.from_numpy(edge_index).to(self.device)
+        return moved(torch.from_numpy(edge_index), self.device)
 
     def units(self, part: str) -> tuple[Tensor, Tensor]:
         """Rows of `predict` for all nodes that belong to a part of the split, and their labels."""
-        return self.split[part], self.labels[self.split[part]]
+        return self.answers[part]
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, C] logits of a part of the split, or of all nodes of the target type, dropout off."""

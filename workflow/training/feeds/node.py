@@ -44,8 +44,9 @@ class FullGraph:
         order = np.concatenate(list(placed.values()))
         ends = np.cumsum([0, *map(len, placed.values())]).tolist()
         self.split = {part: slice(*ends[i : i + 2]) for i, part in enumerate(placed)}
-        self.order = torch.from_numpy(order).to(device)
-        self.place = torch.argsort(self.order)
+        self.order = torch.from_numpy(order)
+        """Of the host, where the teacher's knowledge is."""
+        self.place = torch.argsort(self.order).to(device)
         self.inductive = bool(task.info.get(INDUCTIVE))
         self.labels = to_device(arrays["labels"][order], device).long()
         self.visible = torch.full_like(self.labels, UNLABELED)
@@ -79,7 +80,8 @@ class FullGraph:
             step = Step(self.seen.at(train), None, labels)
         else:
             rows = self.distilled
-            known = teacher.at(self.order[: self.seen.nodes] if rows is None else self.order[rows])
+            chosen = self.order[: self.seen.nodes] if rows is None else self.order[rows]
+            known = teacher.at(chosen).to(self.device)
             batch = Batch(*self._among(rows), generator=streams.generator("sampling"), constant=True)
             step = Step(self.seen.at(rows), train if rows is None else None, labels, known, batch)
         while True:

@@ -1,0 +1,25 @@
+"""A GPU, and jobs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.accelerator import Pretend
+from tests.workflow.training.trainings import KINDS
+from workflow import catalog
+
+
+@pytest.fixture
+def gpu() -> Iterator[Pretend]:
+    with Pretend() as pretend:
+        yield pretend
+
+
+@pytest.fixture
+def tiny_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalogue knows the small task of every kind."""
+    tasks = {kind.task().name: ("tiny", kind.facts) for kind in KINDS.values()}
+    known = catalog._owners()
+    monkeypatch.setattr(catalog, "_owners", lambda: {**known, **tasks})

@@ -1,0 +1,76 @@
+"""Whole jobs as on a GPU: a teacher, a student of it, and the measurement, of every network."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+
+from reports.rows import Role
+from tests.accelerator.test_steps import networks
+from tests.workflow.samples import cell_spec, teacher_spec
+from tests.workflow.training.jobs import train
+from tests.workflow.training.trainings import KINDS
+from workflow.specs import MeasuredNetwork, TrainingSettings
+from workflow.training import loop, measuring
+from workflow.training.records import Records
+
+EPOCHS = 2
+
+
+@pytest.mark.parametrize(("kind", "name"), networks(KINDS))
+def test_teach_distill_and_measure(kind, name, gpu, tiny_tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "WARM_SECONDS", 0.01)
+    monkeypatch.setattr(measuring, "REPEATS", 2)
+    known, task = KINDS[kind], KINDS[kind].task()
+    task.save(tmp_path / "task")
+    settings = known.settings.changed(TrainingSettings(epochs=EPOCHS))
+    student = {"model": name, "layers": 2, "width": 8}
+    teacher = teacher_spec(task.name, "teacher", {**student, "layers": 3}, settings, 1)
+    (taught,) = train(teacher, tmp_path, "teacher", [0], device="cuda")
+    assert (taught.row.status, taught.row.reason, taught.row.device) == ("ok", "", "Pretend GPU")
+    cell = cell_spec(teacher, "student", student, "kd", 1, distill_on="all")
+    (found,) = train(cell, tmp_path, "cell", [0], device="cuda")
+    assert (found.row.status, found.row.reason) == ("ok", "")
+    assert found.row.agreement is not None
+    network = MeasuredNetwork(name=name, role=Role.STUDENT, ratio_target=None, model=student)
+    (row,) = measuring.measure([network], tmp_path / "task", "cuda", 1)
+    assert (row.status, row.reason) == ("ok", "")
+    assert row.macs > 0
+
+
+def test_lost_knowledge_is_made_again_on_the_gpu(gpu, tiny_tasks, tmp_path):
+    known, task = KINDS["graph"], KINDS["graph"].task()
+    task.save(tmp_path / "task")
+    teacher = teacher_spec(task.name, "teacher", known.network, known.settings.changed(TrainingSettings(epochs=1)), 1)
+    train(teacher, tmp_path, "teacher", [0], device="cuda")
+    Records(tmp_path / "teacher").knowledge(0).unlink()
+    (found,) = train(cell_spec(teacher, "s", known.network, "kd", 1), tmp_path, "cell", [0], device="cuda")
+    assert (found.row.status, found.row.reason) == ("ok", "")
+    assert Records(tmp_path / "teacher").knowledge(0).exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_evaluation_waits_once(kind, gpu, tiny_tasks, tmp_path, monkeypatch):
+    """And an epoch besides it not at all."""
+    judged, seen = loop._judged, []
+
+    def watched(*arguments):
+        with gpu.watched() as during:
+            result = judged(*arguments)
+        seen.append(during)
+        return result
+
+    monkeypatch.setattr(loop, "_judged", watched)
+    known, task = KINDS[kind], KINDS[kind].task()
+    task.save(tmp_path / "task")
+    settings = known.settings.changed(TrainingSettings(epochs=4))
+    train(teacher_spec(task.name, "teacher", known.network, settings, 1), tmp_path, "teacher", [0], device="cuda")
+    assert len(seen) == 4
+    assert Counter(dict(seen[-1].waits)).total() <= 1, seen[-1].waits
+
+
+def test_the_flags_of_a_job_are_set(gpu):
+    assert loop.torch.cuda.is_available()
+    assert measuring.devices.choose("auto", 1) == torch.device("cuda")

@@ -1,0 +1,128 @@
+"""Every method and every network trains as on a GPU: nothing mixes devices, and steps wait for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import pytest
+import torch
+
+import methods
+from methods.contract import Method, NotApplicableError, Signals
+from tests.accelerator import CUDA, Pretend, Seen
+from tests.workflow.training.trainings import KINDS
+from workflow.models.listing import available
+from workflow.models.model import Model, create, load
+from workflow.specs import TrainingSettings
+from workflow.task import Task
+from workflow.training import loop
+from workflow.training.feeds import choose
+from workflow.training.seeds import Streams
+
+FULL_GRAPH = ("node", "full")
+MINI_BATCH = ("graph", "saint")
+MOST_WAITS = 4
+"""Of a mini-batch step: those of local structure, whose pairs of neighbours are counted anew in every batch."""
+WAITING = {"_unique2", "bincount", "nonzero", "_linalg_eigh"}
+"""What a mini-batch step may wait for, and by whom: pairs of neighbours, an eigendecomposition, labels of some rows."""
+EVERY_STEP = {"saint": TrainingSettings(steps_per_epoch=1), "graph": TrainingSettings(batch_size=10)}
+
+
+@cache
+def task_of(kind: str) -> Task:
+    return KINDS[kind].task()
+
+
+@cache
+def knowledge_of(kind: str) -> Signals:
+    return KINDS[kind].knowledge(task_of(kind))
+
+
+class Trainer:
+    """A training whose epochs are taken one by one; a method of None trains a teacher."""
+
+    def __init__(self, kind: str, method: str | None, network: dict | None = None) -> None:
+        known, task = KINDS[kind], task_of(kind)
+        settings = known.settings.changed(EVERY_STEP.get(kind, TrainingSettings()))
+        streams = Streams(0, "student", CUDA)
+        with streams.globally("network"):
+            model = create(network or known.network, known.facts).to(CUDA)
+        self.feed = choose.create(task, CUDA, "all", settings)
+        made, knowledge = self._method(kind, method, streams, model)
+        parameters = [*model.parameters(), *(made.parameters() if made else ())]
+        self.run = loop._Run(model, made, loop.optimizers.create(parameters, settings), streams)
+        self.epochs = enumerate(self.feed.steps(streams, knowledge), start=1)
+        self.dropout = loop.Dropout(streams.generator("dropout"))
+
+    @staticmethod
+    def _method(kind: str, name: str | None, streams: Streams, model: Model) -> tuple[Method | None, Signals | None]:
+        if name is None:
+            return None, None
+        knowledge = knowledge_of(kind)
+        if reason := methods.skip(name, task_of(kind), knowledge.shape, model.shape):
+            pytest.skip(reason)
+        with streams.globally("heads"):
+            return methods.create(name, teacher=knowledge.shape, student=model.shape).to(CUDA), knowledge
+
+    def epoch(self) -> int:
+        """Trains one; how many steps it had."""
+        before = len(self.run.losses._steps)
+        number, steps = next(self.epochs)
+        loop._epoch(self.run, number, steps, self.dropout, self.feed.task.objective)
+        return len(self.run.losses._steps) - before
+
+
+def second_epoch(gpu: Pretend, trainer: Trainer) -> tuple[Seen, int]:
+    """What an epoch shows after the first, in which constants are computed; and its steps."""
+    trainer.epoch()
+    with gpu.watched() as seen:
+        steps = trainer.epoch()
+    assert seen.kernels > 10
+    return seen, steps
+
+
+def networks(kinds: Iterable[str]) -> list[tuple[str, str]]:
+    return [(kind, name) for kind in kinds for name in available() if KINDS[kind].facts.kind in load(name).kinds]
+
+
+@pytest.mark.parametrize("method", [None, *methods.available()])
+@pytest.mark.parametrize("kind", FULL_GRAPH)
+def test_a_full_graph_step_neither_waits_nor_copies(kind, method, gpu):
+    seen, steps = second_epoch(gpu, Trainer(kind, method))
+    assert (steps, dict(seen.waits), dict(seen.copies)) == (1, {}, {})
+
+
+@pytest.mark.parametrize("method", [None, *methods.available()])
+@pytest.mark.parametrize("kind", MINI_BATCH)
+def test_a_mini_batch_step_waits_for_little(kind, method, gpu):
+    try:
+        seen, steps = second_epoch(gpu, Trainer(kind, method))
+    except NotApplicableError as reason:
+        pytest.skip(str(reason))
+    assert {why for why, _ in seen.waits} <= WAITING, seen.waits
+    assert seen.waits.total() <= MOST_WAITS * steps, seen.waits
+    assert {way for way, _ in seen.copies} == {"host to device"}  # of the batch, through pinned memory
+
+
+@pytest.mark.parametrize(("kind", "name"), networks(FULL_GRAPH))
+def test_every_network_of_a_full_graph_neither_waits_nor_copies(kind, name, gpu):
+    seen, _ = second_epoch(gpu, Trainer(kind, "kd", {"model": name, "layers": 3, "width": 8, "dropout": 0.3}))
+    assert (dict(seen.waits), dict(seen.copies)) == ({}, {})
+
+
+@pytest.mark.parametrize(("kind", "name"), networks(MINI_BATCH))
+def test_every_network_of_mini_batches_waits_for_nothing(kind, name, gpu):
+    seen, _ = second_epoch(gpu, Trainer(kind, "kd", {"model": name, "layers": 3, "width": 8, "dropout": 0.3}))
+    assert not seen.waits
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_knowledge_of_graphs_stays_on_the_host(kind, gpu):
+    """Only what a step needs is on the GPU."""
+    trainer = Trainer(kind, "fitnet")
+    _, steps = next(trainer.epochs)
+    step = next(iter(steps))
+    assert {x.device for x in (step.teacher.logits, step.teacher.last, step.labels)} == {CUDA}
+    assert {x.device.type for x in knowledge_of(kind).hidden} == {"cpu"}
+    assert {type(x) for x in step.teacher.hidden[:]} == {torch.Tensor}
