@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports import costs, fidelity, printing, published, sentences, tables, troubles
+from reports import costs, fidelity, printing, published, sensitivity, sentences, tables, troubles
 from reports.cells import Arrow, Panel
 from reports.figures import Section
 from reports.findings import Findings
@@ -65,6 +65,8 @@ def render(findings: Findings, sections: list[Section]) -> str:
         headings=tables.headings(settings),
         comparisons=_comparisons(findings),
         **_ranking(findings.ranking, settings),
+        sensitivity=sensitivity.tables(findings),
+        sensitivity_legend=sensitivity.LEGEND,
         fidelity=fidelity.tables(findings),
         fidelity_legend=fidelity.LEGEND,
         figure_groups=[_figure_group(section) for section in sections],

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports import printing
-from reports.attempts import Verdict
+from reports import power, printing
+from reports.attempts import Verdict, pairs
 from reports.comparisons import Comparison
 from reports.findings import Findings
 from reports.metrics import Metric
@@ -43,9 +43,11 @@ def family_statement(findings: Findings, family: Family) -> Statement:
         told = (row for row in rows if row.method == label and row.verdict not in INCOMPLETE)
         sentences += [_spotlight(row, metric, settings) for row in told]
     if leader := best(rows, metric, settings):
-        shared = sum(cell.bold for cell in findings.columns[family].cells.values()) - 1
-        tail = f"; {shared} more not significantly worse" if shared > 0 else ""
+        students = [row for row in rows if np.isfinite(row.mean)]
+        shared = sum(cell.bold for cell in findings.columns[family].cells.values())
+        tail = f"; not separable from it: {shared - 1} of {len(students) - 1}" if shared > 1 else ""
         sentences.append(f"Best mean: {leader}{tail}.")
+        sentences += _separating(findings, family)
     tested = [row for row in rows if row.verdict in TESTED and row.method != settings.floor]
     if worse := _titles(tested, Verdict.WORSE, settings):
         sentences.append(f"Significantly worse than {reference}: {listed(worse)}.")
@@ -94,6 +96,29 @@ def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:
         return ""
     row = max(whole, key=lambda row: metric.sign * row.mean)
     return f"{settings.method_title(row.method)} {metric.spread(row.mean, row.std)}"
+
+
+def _separating(findings: Findings, family: Family) -> list[str]:
+    """What the seeds can tell apart, and how many it takes to tell the two best students apart."""
+    settings, metric, found = findings.settings, findings.metric(family), findings.attempts[family]
+    whole = [label for label, own in found.items() if own.complete and label != settings.ceiling]
+    ordered = sorted(whole, key=lambda label: -metric.sign * float(np.mean(found[label].values())))
+    if len(ordered) < 2:
+        return []
+    first, second = ordered[:2]
+    one, other = pairs(found[first], found[second], metric.sign)
+    if len(one) < settings.minimum_seeds:
+        return []
+    difference, spread = float(np.mean(one - other)), float(np.std(one - other, ddof=1))
+    smallest = power.minimum_detectable(spread, len(one), settings.alpha)
+    needed = power.seeds_needed(difference, spread, settings.alpha)
+    seeds = f"about {needed}" if needed else f"more than {power.MOST_SEEDS}"
+    names = f"{settings.method_title(first)} and {settings.method_title(second)}"
+    return [
+        f"{len(one)} seeds show a difference of {metric.score(smallest)} {metric.unit} four times in five (one paired "
+        f"t-test, at the spread of the two best); to separate these, {names}, which are {metric.score(difference)} "
+        f"apart, takes {seeds} seeds."
+    ]
 
 
 def _untested(rows: list[Comparison], settings: Settings) -> str:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+from scipy import special, stats
 
 Scores = NDArray[np.float64]
 
@@ -86,6 +85,17 @@ def paired_t(method: Scores, reference: Scores, alpha: float = 0.05) -> Paired:
     return Paired(n, mean, float(interval.low), float(interval.high), float(result.statistic), float(result.pvalue))
 
 
+def paired_t_p(method: Scores, reference: Scores) -> float:
+    """The p-value of `paired_t` alone, for those who ask a thousand times: without an interval it takes a hundredth."""
+    differences = np.asarray(method, float) - np.asarray(reference, float)
+    n = len(differences)
+    scale = max(float(np.abs(method).max(initial=0)), float(np.abs(reference).max(initial=0)))
+    if n < 2 or np.ptp(differences) <= RELATIVE_ZERO * scale:
+        return paired_t(method, reference).p
+    statistic = differences.mean() / (differences.std(ddof=1) / np.sqrt(n))
+    return float(2 * special.stdtr(n - 1, -abs(statistic)))
+
+
 def wilcoxon(method: Scores, reference: Scores) -> float:
     """Two-sided p-value of Wilcoxon's signed-rank test, zero differences ranked and then dropped (Pratt 1959).
 
@@ -117,9 +127,12 @@ def holm(p_values: Sequence[float]) -> Scores:
     member: a failure must not make the other methods more significant.
     """
     raw = np.asarray(p_values, float)
-    if not len(raw):
-        return raw
-    adjusted = multipletests(np.where(np.isnan(raw), 1.0, raw), method="holm")[1]
+    counted = np.where(np.isnan(raw), 1.0, raw)
+    order = np.argsort(counted, kind="stable")
+    # By hand: statsmodels takes 50 ms for a dozen values, and the table of sensitivity asks a thousand times.
+    steps = np.maximum.accumulate(counted[order] * np.arange(len(raw), 0, -1))
+    adjusted = np.empty(len(raw))
+    adjusted[order] = np.minimum(steps, 1.0)
     return np.where(np.isnan(raw), np.nan, adjusted)
 
 

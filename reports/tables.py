@@ -1,14 +1,15 @@
-"""Files under `tables/`: main table, comparisons, and fidelity, as Markdown, LaTeX and CSV."""
+"""Files under `tables/`: main table, comparisons, fidelity and sensitivity, as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pandas as pd
 from tabulate import tabulate
 
-from reports import fidelity, latex, printing
+from reports import fidelity, latex, printing, sensitivity
 from reports.attempts import Verdict
 from reports.cells import Arrow, Cell, Panel
 from reports.comparisons import Comparison
@@ -20,6 +21,19 @@ from reports.results import Family
 from reports.settings import Settings
 
 ARROWS = {Arrow.UP: " ↑", Arrow.DOWN: " ↓", Arrow.NONE: ""}
+
+
+class FamilyTable(Protocol):
+    """A family's part of a table, as text; the first column holds the methods' titles."""
+
+    @property
+    def family(self) -> Family: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def headings(self) -> list[str]: ...
+    @property
+    def rows(self) -> list[list[str]]: ...
 
 
 class Printed(NamedTuple):
@@ -175,36 +189,38 @@ def _short(row: Printed) -> list[str]:
     return [latex.escape(text) for text in kept]
 
 
-def markdown_fidelity(findings: Findings) -> str:
-    """One table per family, and its legend."""
+def markdown_families(tables: Sequence[FamilyTable], legend: str) -> str:
+    """One table per family, and the legend of all."""
     parts = []
-    for table in fidelity.tables(findings):
+    for table in tables:
         escaped = [[markdown_escape(text) for text in row] for row in table.rows]
         parts.append(f"### {markdown_escape(table.title)}")
         parts.append(tabulate(escaped, table.headings, tablefmt="pipe", disable_numparse=True))
-    return "\n\n".join([*parts, fidelity.LEGEND]) + "\n"
+    return "\n\n".join([*parts, legend]) + "\n"
 
 
-def latex_fidelity(findings: Findings) -> str:
-    """One table per family."""
+def latex_families(tables: Sequence[FamilyTable], legend: str, name: str) -> str:
+    """One table per family; the first column names the rows."""
     parts = [latex.PREAMBLE]
-    for table in fidelity.tables(findings):
+    for table in tables:
         names, *columns = [[latex.escape(text) for text in column] for column in zip(*table.rows, strict=True)]
         headings = [latex.escape(text) for text in table.headings[1:]]
         frame = pd.DataFrame(dict(zip(headings, columns, strict=True)), index=names)
-        caption = f"{table.title}. {fidelity.LEGEND}"
-        parts.append(latex.table(frame, caption, f"fidelity-{table.family.slug}", [], True, "scriptsize", 2.5))
+        label = f"{name}-{table.family.slug}"
+        parts.append(latex.table(frame, f"{table.title}. {legend}", label, [], True, "scriptsize", 2.5))
     return "\n".join(parts)
 
 
 def write(folder: Path, findings: Findings) -> None:
-    """Writes `main.{md,tex,csv}`, `comparisons.{md,tex}` and `fidelity.{md,tex,csv}` into the folder."""
+    """Writes `main`, `fidelity` and `sensitivity` as .md, .tex and .csv, and `comparisons.{md,tex}` into the folder."""
     panels, settings = findings.panels, findings.settings
     write_text(folder / "main.md", markdown_main(findings))
     write_text(folder / "main.tex", latex.main_table(panels, settings, legend(settings)))
     write_text(folder / "main.csv", wide_main(panels, settings).to_csv(index=False, lineterminator="\n"))
     write_text(folder / "comparisons.md", markdown_comparisons(findings))
     write_text(folder / "comparisons.tex", latex_comparisons(findings))
-    write_text(folder / "fidelity.md", markdown_fidelity(findings))
-    write_text(folder / "fidelity.tex", latex_fidelity(findings))
-    write_text(folder / "fidelity.csv", fidelity.frame(findings).to_csv(index=False, lineterminator="\n"))
+    for part in (fidelity, sensitivity):
+        name = part.__name__.rpartition(".")[2]
+        write_text(folder / f"{name}.md", markdown_families(part.tables(findings), part.LEGEND))
+        write_text(folder / f"{name}.tex", latex_families(part.tables(findings), part.LEGEND, name))
+        write_text(folder / f"{name}.csv", part.frame(findings).to_csv(index=False, lineterminator="\n"))

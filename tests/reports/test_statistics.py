@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from reports import statistics
 
@@ -29,6 +30,14 @@ def test_paired_t_on_students_sleep_data():
     assert result.p == pytest.approx(0.002833, abs=5e-7)
     assert result.difference == pytest.approx(-1.58)
     assert (result.low, result.high) == pytest.approx((-2.4598858, -0.7001142), abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("method", "reference"), [(DRUG_1, DRUG_2), (DRUG_1, DRUG_1), (DRUG_1 + 1, DRUG_1), (DRUG_1[:2], DRUG_2[:2])]
+)
+def test_the_p_value_alone_is_that_of_the_test(method, reference):
+    assert statistics.paired_t_p(method, reference) == pytest.approx(statistics.paired_t(method, reference).p, rel=1e-9)
+    assert np.isnan(statistics.paired_t_p(method[:1], reference[:1]))
 
 
 def test_paired_t_with_another_level_widens_the_interval():
@@ -114,6 +123,13 @@ def test_wilcoxon_cannot_go_below_its_floor():
 def test_holm_by_hand():
     # Sorted .005 .01 .03 .04 times 4 3 2 1 = .02 .03 .06 .04, then never falling: .02 .03 .06 .06.
     assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@pytest.mark.parametrize("size", [1, 2, 17])
+def test_holm_is_that_of_statsmodels(size):
+    raw = np.random.default_rng(size).random(size) ** 3
+    raw[-1] = raw[0]
+    assert statistics.holm(raw) == pytest.approx(multipletests(raw, method="holm")[1], rel=1e-12)
 
 
 def test_holm_counts_a_test_that_could_not_be_made():

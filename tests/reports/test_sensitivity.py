@@ -1,0 +1,98 @@
+"""The same verdicts by other tests, corrections and subsets of seeds; and what the tests keep to under the null."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reports import sensitivity, statistics, tables
+from tests.reports import samples
+from tests.reports.samples import BASE, NOISE, OTHER
+
+
+def rows(*parts, **changes) -> dict[str, sensitivity.Row]:
+    (found,) = sensitivity.rows(samples.findings(*parts, **changes)).values()
+    return {row.method: row for row in found}
+
+
+def test_a_large_difference_is_one_by_every_test_and_without_any_seed():
+    found = rows(
+        samples.cell(BASE),
+        samples.cell(BASE + 0.05 + OTHER, method="abkd"),
+        samples.cell(BASE - 0.05 + OTHER, method="at"),
+    )
+    assert list(found) == ["at", "abkd"]
+    for label, sign in (("abkd", "+"), ("at", "−")):
+        row = found[label]
+        assert (row.main, row.raw, row.hochberg, row.wilcoxon, row.flips, row.median) == (sign,) * 6
+        assert (row.left_out, row.n, row.stable) == (10, 10, True)
+        assert row.needed is not None
+        assert row.needed <= 3
+
+
+def test_a_difference_of_one_seed_is_told():
+    """Nine seeds say nothing, the tenth all: the t-test finds nothing, and neither does a rank test."""
+    jump = np.zeros(10)
+    jump[3] = 0.2
+    found = rows(samples.cell(BASE), samples.cell(BASE + jump + OTHER, method="abkd"))["abkd"]
+    assert found.main == "0"
+    assert found.median == "0+−"[int(np.sign(np.median(jump + OTHER)))]
+
+
+def test_a_verdict_that_hangs_on_the_correction():
+    """Raw p of about .02 in a family of four: Holm says no, no correction says yes."""
+    random = np.random.default_rng(4)
+    spread = random.normal(0, 1, 10)
+    spread = 0.01 * (spread - spread.mean()) / spread.std(ddof=1)
+    parts = [samples.cell(BASE), samples.cell(BASE + 0.0088 + spread, method="abkd")]
+    parts += [samples.cell(BASE + OTHER * sign, method=label) for label, sign in (("at", 1), ("fitnet", -1))]
+    parts += [samples.cell(BASE + NOISE, method="gcrd")]
+    row = rows(*parts)["abkd"]
+    p = statistics.paired_t(BASE + 0.0088 + spread, BASE).p
+    assert 0.0125 < p < 0.05
+    assert (row.main, row.raw) == ("0", "+")
+    assert not row.stable
+    assert row.detectable == pytest.approx(0.01 * 0.9997, rel=0.01)
+
+
+def test_a_failed_method_counts_in_every_correction_and_has_no_row():
+    parts = [samples.cell(BASE), samples.cell(BASE + 0.05 + OTHER, method="abkd")]
+    failed = samples.cell(BASE, method="at")
+    failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
+    assert list(rows(*parts, failed)) == ["abkd"]
+
+
+def test_no_verdict_no_rows_and_no_table():
+    few = samples.findings(samples.cell(BASE[:4]), samples.cell(BASE[:4] + 0.1, method="abkd"))
+    assert sensitivity.tables(few) == []
+    assert sensitivity.frame(few).empty
+
+
+def test_the_table_in_every_format():
+    found = samples.findings(samples.cell(BASE), samples.cell(BASE + 0.05 + OTHER, method="abkd"))
+    (table,) = sensitivity.tables(found)
+    assert len(table.rows[0]) == len(table.headings)
+    assert table.rows[0][:3] == ["ABKD", "+", "+"]
+    assert "| ABKD" in tables.markdown_families([table], sensitivity.LEGEND)
+    assert r"\caption" in tables.latex_families([table], sensitivity.LEGEND, "sensitivity")
+    assert sensitivity.frame(found)["stable"].tolist() == [True]
+
+
+@pytest.mark.parametrize("methods", [3, 12])
+def test_family_wise_error_and_power(methods):
+    """Under the null at most 5 % of families claim anything; at one paired standard deviation most find it."""
+    random = np.random.default_rng(methods)
+    trials, seeds = 600, 10
+    claims = finds = 0
+    for _ in range(trials):
+        reference = random.normal(size=seeds)
+        noise = random.normal(size=(methods, seeds))
+        raw = [statistics.paired_t_p(reference + own, reference) for own in noise]
+        claims += bool((statistics.holm(raw) <= 0.05).any())
+        noise[0] += 1.0
+        raw[0] = statistics.paired_t_p(reference + noise[0], reference)
+        finds += bool(statistics.holm(raw)[0] <= 0.05)
+    assert claims / trials <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / trials)
+    # One test finds it with power .80; Holm's first step is a test at level .05 / methods.
+    expected = {3: 0.60, 12: 0.32}[methods]
+    assert finds / trials == pytest.approx(expected, abs=0.07)
