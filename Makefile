@@ -14,7 +14,7 @@ UPGRADE ?=
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
-.PHONY: reproduce test test-slurm test-crash test-soak paper bench lint format lock clean
+.PHONY: reproduce test test-slurm test-crash test-soak test-gpu paper bench bench-gpu lint format lock clean
 
 reproduce: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -36,6 +36,13 @@ test-soak: .venv/ready
 # As root on Debian: sets a SLURM of one node up and takes it down again, docs/clusters.md. No part of `make test`.
 test-slurm: .venv/ready
 	$(BIN)/python -m tests.slurm
+
+# On a machine with a GPU, docs/gpu.md; together within ten minutes. `make test` skips the first and has no part of the second.
+test-gpu: .venv/ready
+	$(BIN)/python -m pytest -n 4 -q tests/gpu
+
+bench-gpu: .venv/ready
+	$(BIN)/python -m tests.benchmarks gpu_products gpu_epochs gpu_memory gpu_seeds
 
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks $(PARTS)

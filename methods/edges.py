@@ -11,7 +11,8 @@ from torch.autograd.function import once_differentiable
 
 from methods.contract import Batch, NotApplicableError
 from methods.kernels import ANGULAR, TINY, angular, distant
-from methods.sparse import Pattern, compressed, pointers_of, rows_of, segment_log_softmax, times
+from methods.segments import segment_log_softmax
+from methods.sparse import Entries, Pattern, compressed, dots, pointers_of, rows_of
 
 COLUMN_VALUES = 2**24
 """Values of a block of columns in products of pairs: 64 MiB in float32."""
@@ -83,13 +84,12 @@ class _PairProducts(torch.autograd.Function):
 
         def add(part: Tensor) -> Tensor:
             squares.add_(torch.linalg.vector_norm(part, dim=1).square_())
-            added: Tensor = torch.sparse.sampled_addmm(edges.pairs.matrix(products), part, part.T).values()
-            return added
+            return dots(edges.pairs, part, part)
 
         if ctx.mean is None:
             return add(h), squares
         for columns in _column_blocks(h):
-            products = add(h[:, columns] - ctx.mean[columns])
+            products += add(h[:, columns] - ctx.mean[columns])
         return products, squares
 
     @staticmethod
@@ -97,10 +97,10 @@ class _PairProducts(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
         (h,), edges = ctx.saved_tensors, ctx.edges
         # Both ends of a pair receive the other end's row: (G + G') h, with G the sparse matrix of gradients.
-        weights = edges.both.matrix(upstream[0].index_select(0, edges.both_pair))
+        weights = Entries(edges.both, upstream[0].index_select(0, edges.both_pair))
 
         def pull(part: Tensor) -> Tensor:
-            return times(weights, part).addcmul_(part, upstream[1][:, None], value=2)
+            return (weights @ part).addcmul_(part, upstream[1][:, None], value=2)
 
         if ctx.mean is None:
             return pull(h), None, None

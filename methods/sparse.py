@@ -1,7 +1,7 @@
-"""Compressed sparse rows (CSR): pointers, transposes, products, and softmaxes over the entries of a row.
+"""Compressed sparse rows (CSR): pointers, transposes and products.
 
-A `Pattern` says where entries stand. Their values come with a call and may carry gradients (`product`,
-`segment_softmax`), or are constant (`Matrix`). Nothing of the size of entries times columns is ever built.
+A `Pattern` says where entries stand. Their values come with a call and may carry gradients (`product`), or are constant
+(`Entries`, `Matrix`). Nothing of the size of entries times columns is ever built.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from methods import gpu
 
 # torch warns once per process that its CSR type may still grow; nothing used here has changed for years.
 warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
@@ -66,6 +68,14 @@ class Pattern:
         """[E] row of every entry."""
         return rows_of(self.pointers, len(self.columns))
 
+    def wide(self, of_rows: bool) -> Tensor:
+        """[E] int64 row, or column, of every entry."""
+        return self._wide[0 if of_rows else 1]
+
+    @cached_property
+    def _wide(self) -> tuple[Tensor, Tensor]:
+        return self.rows.long(), self.columns.long()
+
     @property
     def transposed(self) -> Pattern:
         """The pattern [m, n] of the transpose, rows ascending within a column."""
@@ -79,6 +89,11 @@ class Pattern:
     @cached_property
     def _by_column(self) -> tuple[Pattern, Tensor]:
         return compressed(self.columns.long(), self.rows.long(), self.width, self.height)
+
+    @cached_property
+    def chunks(self) -> gpu.Chunks:
+        """How a GPU takes the entries."""
+        return gpu.Chunks.of(self.pointers, len(self.columns))
 
     def matrix(self, values: Tensor) -> Tensor:
         """The CSR tensor [n, m] of these values [E], without re-checking the indices."""
@@ -106,35 +121,52 @@ def compressed(rows: Tensor, columns: Tensor, height: int, width: int) -> tuple[
 # --- products -------------------------------------------------------------------------------------------------------
 
 
-def times(matrix: Tensor, dense: Tensor) -> Tensor:
-    """CSR tensor [n, m] @ dense [m, d] -> [n, d], without a gradient.
-
-    On CPU the kernel of `embedding_bag` fetches the rows that come next while it adds up the present ones, which a
-    random access to a large matrix needs most: it takes a half of the time of the CSR product.
-    """
-    if dense.device.type == "cpu" and dense.dtype == torch.float32 and len(matrix):
-        return torch.nn.functional.embedding_bag(
-            matrix.col_indices(),
-            dense.detach(),
-            matrix.crow_indices(),
-            mode="sum",
-            per_sample_weights=matrix.values().detach(),
-            include_last_offset=True,
-        )
+def times(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
+    """The matrix [n, m] of these values [E] @ dense [m, d] -> [n, d], without a gradient."""
+    values, dense = values.detach(), dense.detach()
+    if dense.dtype == torch.float32 and pattern.height and dense.shape[1]:
+        if dense.device.type != "cpu":
+            return gpu.product(pattern.chunks, pattern.pointers, pattern.columns, values, dense)
+        return gpu.bag(pattern.pointers, pattern.columns, values, dense)
     # Written where it stays: `@` makes a second [n, d] and copies it.
-    out = dense.new_zeros(matrix.shape[0], dense.shape[1])
-    return torch.addmm(out, matrix, dense, beta=0, out=out)
+    out = dense.new_zeros(pattern.height, dense.shape[1])
+    return torch.addmm(out, pattern.matrix(values), dense, beta=0, out=out)
+
+
+def dots(pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
+    """left[i] . right[j] of every entry (i, j): [n, d], [m, d] -> [E], without a gradient."""
+    if left.device.type != "cpu" and left.dtype == torch.float32 and gpu.compiled():
+        return gpu.dots(pattern.rows, pattern.columns, left.detach(), right.detach())
+    places = pattern.matrix(left.new_zeros(len(pattern.columns)))
+    found: Tensor = torch.sparse.sampled_addmm(places, left, right.t()).values()
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """A constant matrix [n, m]: where its entries stand, and their values [E]."""
+
+    pattern: Pattern
+    values: Tensor
+
+    def __matmul__(self, dense: Tensor) -> Tensor:
+        """[m, d] -> [n, d], without a gradient."""
+        return times(self.pattern, self.values, dense)
+
+    def to_dense(self) -> Tensor:
+        """[n, m]."""
+        return self.pattern.matrix(self.values).to_dense()
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A constant matrix [n, m] and its transpose, as CSR tensors.
+    """A constant matrix [n, m] and its transpose.
 
     `transpose` is None where no gradient is ever asked for, which halves the memory.
     """
 
-    forward: Tensor
-    transpose: Tensor | None
+    forward: Entries
+    transpose: Entries | None
 
     def __matmul__(self, dense: Tensor) -> Tensor:
         """[m, d] -> [n, d], differentiable in `dense`."""
@@ -147,31 +179,32 @@ class Matrix:
         Args:
             backward: whether gradients will be asked for: the columns of the transpose are then copied.
         """
-        pointers = self.forward.crow_indices()[start : stop + 1]
+        whole = self.forward.pattern
+        pointers = whole.pointers[start : stop + 1]
         first, last = int(pointers[0]), int(pointers[-1])
-        places = Pattern(pointers - pointers[0], self.forward.col_indices()[first:last], self.forward.shape[1])
-        forward = places.matrix(self.forward.values()[first:last])
+        places = Pattern(pointers - pointers[0], whole.columns[first:last], whole.width)
+        forward = Entries(places, self.forward.values[first:last])
         if self.transpose is None or not backward:
             return Matrix(forward, None)
-        pointers, columns = self.transpose.crow_indices(), self.transpose.col_indices()
-        kept = (columns >= start) & (columns < stop)
-        before = pointers_of(kept, pointers.dtype)
-        back = Pattern(before[pointers.long()], columns[kept] - start, stop - start)
-        return Matrix(forward, back.matrix(self.transpose.values()[kept]))
+        turned = self.transpose.pattern
+        kept = (turned.columns >= start) & (turned.columns < stop)
+        before = pointers_of(kept, turned.pointers.dtype)
+        back = Pattern(before[turned.pointers.long()], turned.columns[kept] - start, stop - start)
+        return Matrix(forward, Entries(back, self.transpose.values[kept]))
 
 
 class _ConstantProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, dense: Tensor, matrix: Matrix) -> Tensor:
         ctx.matrix = matrix
-        return times(matrix.forward, dense)
+        return matrix.forward @ dense
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
         if ctx.matrix.transpose is None:
             raise ValueError("a gradient is asked of a sparse matrix that was built without its transpose")
-        return times(ctx.matrix.transpose, upstream[0].contiguous()), None
+        return ctx.matrix.transpose @ upstream[0].contiguous(), None
 
 
 def product(values: Tensor, dense: Tensor, pattern: Pattern) -> Tensor:
@@ -188,7 +221,7 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, dense: Tensor, pattern: Pattern) -> Tensor:
         ctx.pattern = pattern
         ctx.save_for_backward(values, dense if ctx.needs_input_grad[0] else None)
-        return times(pattern.matrix(values.contiguous()), dense.contiguous())
+        return times(pattern, values.contiguous(), dense.contiguous())
 
     @staticmethod
     @once_differentiable
@@ -197,75 +230,7 @@ class _Product(torch.autograd.Function):
         gradient = upstream[0].contiguous()
         of_values, of_dense = None, None
         if ctx.needs_input_grad[0]:
-            places = pattern.matrix(values.new_zeros(len(values)))
-            of_values = torch.sparse.sampled_addmm(places, gradient, dense.t()).values()
+            of_values = dots(pattern, gradient, dense)
         if ctx.needs_input_grad[1]:
-            of_dense = times(pattern.transposed.matrix(values.index_select(0, pattern.order)), gradient)
+            of_dense = times(pattern.transposed, values.index_select(0, pattern.order), gradient)
         return of_values, of_dense, None
-
-
-# --- softmaxes over the entries of a row ----------------------------------------------------------------------------
-
-
-def segment_softmax(values: Tensor, pattern: Pattern) -> Tensor:
-    """[E] or [E, H] values of the entries -> weights that add up to 1 over every row."""
-    result: Tensor = _Softmax.apply(values, pattern) if len(values) else values
-    return result
-
-
-def segment_log_softmax(values: Tensor, pattern: Pattern) -> Tensor:
-    """The logarithm of `segment_softmax`."""
-    result: Tensor = _LogSoftmax.apply(values, pattern) if len(values) else values
-    return result
-
-
-def _below_largest(values: Tensor, pattern: Pattern) -> Tensor:
-    """Every value minus the largest one of its row; that of an empty row is -inf, which nobody reads."""
-    largest = torch.segment_reduce(values, "max", offsets=pattern.pointers, axis=0, unsafe=True)
-    return values - largest.index_select(0, pattern.rows)
-
-
-def _row_sums(values: Tensor, pattern: Pattern) -> Tensor:
-    """[E] or [E, H] values of the entries -> [n] or [n, H].
-
-    Several columns are added up side by side by a product with ones, which takes 0.3 to 0.8 of the time of
-    `segment_reduce`; for a single one that takes a half of the product's. The sums are the same to the last bit.
-    """
-    if values.dim() == 1:
-        return torch.segment_reduce(values.contiguous(), "sum", offsets=pattern.pointers, unsafe=True)
-    entries = torch.arange(len(values), dtype=pattern.pointers.dtype, device=values.device)
-    return times(Pattern(pattern.pointers, entries, len(values)).matrix(values.new_ones(len(values))), values)
-
-
-class _Softmax(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, pattern: Pattern) -> Tensor:
-        weights = _below_largest(values, pattern).exp_()
-        weights /= _row_sums(weights, pattern).index_select(0, pattern.rows)
-        ctx.pattern = pattern
-        ctx.save_for_backward(weights)
-        return weights
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
-        (weights,) = ctx.saved_tensors
-        weighted = weights * upstream[0]
-        return weighted - weights * _row_sums(weighted, ctx.pattern).index_select(0, ctx.pattern.rows), None
-
-
-class _LogSoftmax(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, pattern: Pattern) -> Tensor:
-        below = _below_largest(values, pattern)
-        result = below - _row_sums(below.exp(), pattern).log().index_select(0, pattern.rows)
-        ctx.pattern = pattern
-        ctx.save_for_backward(result)
-        return result
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
-        (result,) = ctx.saved_tensors
-        totals = _row_sums(upstream[0], ctx.pattern).index_select(0, ctx.pattern.rows)
-        return upstream[0] - result.exp() * totals, None

@@ -28,7 +28,8 @@ def copy_code(folder: Path) -> Path:
 
 def start(folder: Path, *command: str, **options: Any) -> subprocess.Popen[str]:
     """A Python module in a copy of the code."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONPATH": str(folder)}
+    found = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONPATH": found}
     environment |= options.pop("env", {})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, **(pipes | options))

@@ -50,6 +50,7 @@ def epochs(
     distill_on: str = "train",
     hyperparameters: Mapping[str, Any] | None = None,
     kept: bool = True,
+    device: torch.device = CPU,
 ) -> Iterator[None]:
     """Trains and evaluates an epoch at each `next`; without a method as a teacher is trained.
 
@@ -60,13 +61,14 @@ def epochs(
     if kept:
         keep_freed_memory()
     training = TrainingSettings()
-    feed = choose.create(task, CPU, distill_on, training)
-    model = create(spec, facts_of(task))
+    feed = choose.create(task, device, distill_on, training)
+    model = create(spec, facts_of(task)).to(device)
     method: Method | None = None
     if method_id and teacher:
         method = methods.create(method_id, teacher=teacher.shape, student=model.shape, **(hyperparameters or {}))
+        method.to(device)
     optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
-    streams = Streams(0, "student", CPU)
+    streams = Streams(0, "student", device)
     dropout = Dropout(streams.generator("dropout"))
     run = loop._Run(model, method, optimizer, streams)
     for number, steps in enumerate(feed.steps(streams, teacher), start=1):

@@ -1,4 +1,4 @@
-"""Methods that a test adds."""
+"""Methods that a test adds, and a sparse pattern."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from methods import registry
 from methods.listing import modules
+from methods.sparse import Pattern, compressed
 
 
 @pytest.fixture
@@ -27,3 +29,17 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
         return Path(name).stem
 
     return write
+
+
+@pytest.fixture
+def pattern() -> Pattern:
+    """[20, 30] with 90 entries; rows 4 and 19 and column 7 have none."""
+    places = torch.randperm(20 * 30, generator=torch.Generator().manual_seed(0))
+    rows, columns = places // 30, places % 30
+    kept = (rows != 4) & (rows != 19) & (columns != 7)
+    return compressed(rows[kept][:90], columns[kept][:90], 20, 30)[0]
+
+
+def values_of(pattern: Pattern, *heads: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(len(pattern.columns), *heads, generator=generator, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Sparse products against dense ones in both of their kernels, transposes, and softmaxes over rows."""
+"""Sparse products against dense ones in both of their kernels, and transposes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import pytest
 import torch
 
 from methods.sparse import (
+    Entries,
     Matrix,
     Pattern,
     compressed,
     pointers_of,
     product,
     rows_of,
-    segment_log_softmax,
-    segment_softmax,
-    times,
 )
+from tests.methods.conftest import values_of
 from workflow.training.measuring import MacCounter
 
 BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -27,10 +26,10 @@ def random_matrix(rows: int, columns: int, share: float, dtype: torch.dtype) -> 
     return torch.randn(rows, columns, generator=generator, dtype=dtype) * kept
 
 
-def as_csr(dense: torch.Tensor) -> torch.Tensor:
+def entries_of(dense: torch.Tensor) -> Entries:
     found = dense.to_sparse_csr()
     pattern = Pattern(found.crow_indices().int(), found.col_indices().int(), dense.shape[1])
-    return pattern.matrix(found.values())
+    return Entries(pattern, found.values())
 
 
 @BOTH
@@ -41,21 +40,21 @@ def test_a_product_is_the_dense_one(rows: int, columns: int, share: float, width
     matrix = random_matrix(rows, columns, share, dtype)
     wide = torch.randn(columns, 2 * width, generator=torch.Generator().manual_seed(1), dtype=dtype)
     for dense in (wide[:, :width], wide[:, :width].contiguous()):
-        torch.testing.assert_close(times(as_csr(matrix), dense), matrix @ dense)
+        torch.testing.assert_close(entries_of(matrix) @ dense, matrix @ dense)
 
 
 @BOTH
 def test_a_matrix_without_rows_gives_none(dtype: torch.dtype) -> None:
     pattern = Pattern(torch.zeros(1, dtype=torch.int32), torch.zeros(0, dtype=torch.int32), 5)
-    nothing = pattern.matrix(torch.zeros(0, dtype=dtype))
-    assert times(nothing, torch.ones(5, 4, dtype=dtype)).shape == (0, 4)
+    nothing = Entries(pattern, torch.zeros(0, dtype=dtype))
+    assert (nothing @ torch.ones(5, 4, dtype=dtype)).shape == (0, 4)
 
 
 @BOTH
 def test_a_product_costs_a_multiply_add_per_entry_and_column(dtype: torch.dtype) -> None:
     matrix = random_matrix(50, 30, 0.2, dtype)
     with MacCounter() as counter:
-        times(as_csr(matrix), torch.ones(30, 7, dtype=dtype))
+        entries_of(matrix) @ torch.ones(30, 7, dtype=dtype)
     assert counter.macs == 7 * int(matrix.count_nonzero())
 
 
@@ -66,20 +65,6 @@ def test_a_sum_of_embeddings_without_weights_multiplies_nothing() -> None:
 
 
 # --- patterns -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def pattern() -> Pattern:
-    """[20, 30] with 90 entries; rows 4 and 19 and column 7 have none."""
-    places = torch.randperm(20 * 30, generator=torch.Generator().manual_seed(0))
-    rows, columns = places // 30, places % 30
-    kept = (rows != 4) & (rows != 19) & (columns != 7)
-    return compressed(rows[kept][:90], columns[kept][:90], 20, 30)[0]
-
-
-def values_of(pattern: Pattern, *heads: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn(len(pattern.columns), *heads, generator=generator, dtype=torch.float64)
 
 
 def test_pointers_and_rows_are_each_others_inverse(pattern):
@@ -121,7 +106,7 @@ def test_a_product_passes_gradients_to_values_and_dense_factor(pattern, dtype):
 
 def test_part_of_a_constant_matrix(pattern):
     values = values_of(pattern)
-    matrix = Matrix(pattern.matrix(values), pattern.transposed.matrix(values[pattern.order]))
+    matrix = Matrix(Entries(pattern, values), Entries(pattern.transposed, values[pattern.order]))
     dense = torch.randn(30, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(5), requires_grad=True)
     for start, stop in ((0, 20), (3, 11), (4, 5)):
         part, expected = matrix.part(start, stop, backward=True) @ dense, (matrix @ dense)[start:stop]
@@ -129,40 +114,3 @@ def test_part_of_a_constant_matrix(pattern):
         torch.testing.assert_close(
             torch.autograd.grad(part.sum(), dense, retain_graph=True), torch.autograd.grad(expected.sum(), dense)
         )
-
-
-# --- softmaxes ------------------------------------------------------------------------------------------------------
-
-HEADS = pytest.mark.parametrize("heads", [(), (1,), (3,)], ids=["none", "one", "three"])
-
-
-@HEADS
-def test_weights_of_a_row_sum_to_one_even_for_huge_values(pattern, heads):
-    scores = values_of(pattern, *heads) * 2000
-    weights = segment_softmax(scores, pattern)
-    sums = torch.zeros(20, *heads, dtype=torch.float64).index_add(0, pattern.rows, weights)
-    torch.testing.assert_close(sums, (pattern.counts > 0).double().view(-1, *[1] * len(heads)).expand_as(sums))
-
-
-@HEADS
-def test_softmaxes_are_those_of_every_row(pattern, heads):
-    scores = values_of(pattern, *heads).requires_grad_()
-    rows = scores.split(pattern.counts.tolist())
-    for ours, theirs in ((segment_softmax, torch.softmax), (segment_log_softmax, torch.log_softmax)):
-        found, expected = ours(scores, pattern), torch.cat([theirs(row, 0) for row in rows])
-        torch.testing.assert_close(found, expected)
-        assert torch.autograd.gradcheck(lambda s, f=ours: f(s, pattern), scores)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_one_column_and_several_have_the_same_bits(pattern, dtype):
-    """The two ways to add up a row."""
-    scores = values_of(pattern).to(dtype)
-    for softmax in (segment_softmax, segment_log_softmax):
-        alone, beside = softmax(scores, pattern), softmax(scores[:, None].expand(-1, 2).contiguous(), pattern)
-        assert torch.equal(alone, beside[:, 0])
-
-
-def test_softmaxes_of_nothing():
-    nothing = Pattern(torch.zeros(4, dtype=torch.int32), torch.zeros(0, dtype=torch.int32), 3)
-    assert len(segment_softmax(torch.zeros(0), nothing)) == len(segment_log_softmax(torch.zeros(0), nothing)) == 0

@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from methods.sparse import Matrix, Pattern, compressed
+from methods.sparse import Entries, Matrix, Pattern, compressed
 from workflow.moving import moved
 
 
@@ -30,8 +30,8 @@ def symmetric_normalised(looped: Pattern, symmetric: bool, dtype: torch.dtype) -
     """
     scale = looped.counts.to(dtype).pow(-0.5)
 
-    def build(pattern: Pattern) -> Tensor:
-        return pattern.matrix(scale.index_select(0, pattern.rows) * scale.index_select(0, pattern.columns))
+    def build(pattern: Pattern) -> Entries:
+        return Entries(pattern, scale.index_select(0, pattern.rows) * scale.index_select(0, pattern.columns))
 
     forward = build(looped)
     return Matrix(forward, forward if symmetric else build(looped.transposed))
@@ -44,8 +44,8 @@ def mean(adjacency: Pattern, transpose: Pattern, dtype: torch.dtype) -> Matrix:
         transpose: of A, its entries in any order within a row.
     """
     share = 1 / adjacency.counts.to(dtype).clamp(min=1)
-    forward = adjacency.matrix(share.index_select(0, adjacency.rows))
-    return Matrix(forward, transpose.matrix(share.index_select(0, transpose.columns)))
+    forward = Entries(adjacency, share.index_select(0, adjacency.rows))
+    return Matrix(forward, Entries(transpose, share.index_select(0, transpose.columns)))
 
 
 def relation_mean(pattern: csr_array, like: Tensor, backward: bool) -> Matrix:
@@ -60,10 +60,10 @@ def relation_mean(pattern: csr_array, like: Tensor, backward: bool) -> Matrix:
     degree = np.diff(pattern.indptr)
     share = torch.from_numpy(1 / np.maximum(degree, 1)).to(like.dtype)
 
-    def move(found: Any, values: Tensor, width: int) -> Tensor:
+    def move(found: Any, values: Tensor, width: int) -> Entries:
         pointers, columns = (torch.from_numpy(np.asarray(a)) for a in (found.indptr, found.indices))
         places = Pattern(moved(pointers, like.device), moved(columns, like.device), width)
-        return places.matrix(moved(values, like.device))
+        return Entries(places, moved(values, like.device))
 
     targets, sources = pattern.shape
     forward = move(pattern, torch.repeat_interleave(share, torch.from_numpy(degree)), sources)

@@ -32,7 +32,12 @@ def choose(name: str, threads: int) -> torch.device:
         raise UserError("device: cuda is wanted, but torch sees no GPU; allowed here: auto, cpu")
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Read when cuBLAS starts; without it, products of matrices may differ from run to run.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # What `torch.use_deterministic_algorithms` does, which imports the compiler first: 1.3 s of every job.
+    torch._C._set_deterministic_algorithms(True, warn_only=True)
+    # Else every new tensor is filled with NaN before it is written to.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cuda")
 
 

@@ -13,6 +13,7 @@ from torch.utils.benchmark import Measurement, Timer
 from torch.utils.benchmark.utils.common import TaskSpec
 from torch.utils.flop_counter import FlopCounterMode
 
+from methods import gpu
 from reports.rows import Measurement as Row
 from reports.rows import Status
 from workflow import catalog
@@ -63,6 +64,13 @@ def bag_flops(table: Tensor, *arguments: Any, **_: Any) -> int:
     return 0 if weights is None else int(2 * weights.numel() * table.shape[1])
 
 
+@_of_tensors
+def gpu_flops(*arguments: Any, **_: Any) -> int:
+    """The same of a sparse product on a GPU (`methods.gpu.product`)."""
+    values, dense = arguments[-2:]
+    return int(2 * values.numel() * dense.shape[1])
+
+
 ATEN = torch.ops.aten
 FORMULAS = {
     ATEN.mm: product_flops,
@@ -70,6 +78,7 @@ FORMULAS = {
     ATEN.addmm: added_product_flops,
     ATEN.baddbmm: added_product_flops,
     ATEN._embedding_bag_forward_only: bag_flops,
+    gpu.OPERATOR: gpu_flops,
 }
 """What torch does not know: the entries of a sparse factor, and weighted sums of embeddings."""
 

@@ -15,7 +15,7 @@ from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed import relational
 from tests.benchmarks.speed.plain import Plain
 from tests.benchmarks.tables import Row, Table, judge, say, spread
-from workflow.task import SPLITS
+from workflow.task import SPLITS, Task
 
 NETWORKS = [("gcn", 2, 256, 1), ("gcn", 2, 64, 1), ("gcn", 2, 32, 1), ("gcn", 2, 16, 1), ("sage", 2, 256, 1)]
 ATTENTION = [("gat", 3, 64, 3)]
@@ -73,13 +73,18 @@ def plain_epochs(nodes: int, kind: str, layers: int, width: int, heads: int, kep
     """
     if kept:
         trainings.keep_freed_memory()
-    arrays, classes = data.arxiv_sized(nodes).arrays, data.CLASSES
+    return plain_epochs_of(data.arxiv_sized(nodes), kind, layers, width, heads, trainings.CPU)
+
+
+def plain_epochs_of(task: Task, kind: str, layers: int, width: int, heads: int, device: torch.device) -> Iterator[None]:
+    """The same on any task and device."""
+    arrays, classes = task.arrays, task.outputs
     widths = [arrays["features"].shape[1], *[width * heads] * (layers - 1), classes]
     pointers, sources = (torch.from_numpy(np.asarray(arrays[name])) for name in ("pointers", "sources"))
-    edges = torch.stack([sources.long(), rows_of(pointers)])
-    x, y = torch.from_numpy(np.asarray(arrays["features"])), torch.from_numpy(np.asarray(arrays["labels"]))
-    split = {part: torch.from_numpy(np.asarray(arrays[f"split/{part}"])) for part in SPLITS}
-    model = Plain(kind, widths, heads)
+    edges = torch.stack([sources.long(), rows_of(pointers)]).to(device)
+    x, y = (torch.from_numpy(np.asarray(arrays[name])).to(device) for name in ("features", "labels"))
+    split = {part: torch.from_numpy(np.asarray(arrays[f"split/{part}"])).to(device) for part in SPLITS}
+    model = Plain(kind, widths, heads).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     while True:
         model.train()

@@ -52,6 +52,7 @@ class Sides:
         width: of the hidden layers.
         roots: walks of a sample.
         dropout: of both networks.
+        device: of both.
     """
 
     task: Task
@@ -59,14 +60,15 @@ class Sides:
     width: int
     roots: int
     dropout: float = DROPOUT
+    device: torch.device = trainings.CPU
 
     def __post_init__(self) -> None:
         training = TrainingSettings(sampler="saint", roots=self.roots, walk_length=self.layers, steps_per_epoch=10**9)
         facts = data.facts_of(self.task)
-        self.feed = HeteroFeed(self.task, trainings.CPU, "train", training)
+        self.feed = HeteroFeed(self.task, self.device, "train", training)
         spec = {"model": "rgcn", "layers": self.layers, "width": self.width, "dropout": self.dropout}
-        self.model = create(spec, facts)
-        self.streams = Streams(0, "student", trainings.CPU)
+        self.model = create(spec, facts).to(self.device)
+        self.streams = Streams(0, "student", self.device)
         optimizer = optimizers.create(list(self.model.parameters()), training)
         self.run = loop._Run(self.model, None, optimizer, self.streams)
         self.masks = Dropout(self.streams.generator("dropout"))
@@ -80,6 +82,7 @@ class Sides:
         columns = next(iter(info["features"].values()))
         widths = [columns, *[self.width] * (self.layers - 1), self.task.outputs]
         self.plain = PlainRGCN(self.counts, info["features"], len(self.relations), widths, self.dropout)
+        self.plain.to(self.device)
         tables = list(self.plain.tables.parameters())
         rest = [p for name, p in self.plain.named_parameters() if not name.startswith("tables")]
         self.plain_optimizers = [torch.optim.Adam(rest, lr=0.01), torch.optim.SparseAdam(tables, lr=0.01)]
@@ -100,7 +103,7 @@ class Sides:
 
     def theirs(self, drawn: dict[str, np.ndarray], patterns: Patterns) -> float:
         """Trains PyG's network on a sample; the loss."""
-        nodes = {kind: torch.from_numpy(drawn[kind]) for kind in self.counts}
+        nodes = {kind: torch.from_numpy(drawn[kind]).to(self.device) for kind in self.counts}
         features = {kind: x.index_select(0, nodes[kind]) for kind, x in self.feed.features.items()}
         edges, types = self._edges(drawn, patterns)
         first = sum(len(drawn[kind]) for kind in itertools.takewhile(lambda k: k != self.feed.target, self.counts))
@@ -124,7 +127,8 @@ class Sides:
             sources, targets = patterns[name].indices, expand(patterns[name].indptr)
             edges.append(np.stack([sources + firsts[source], targets + firsts[target]]))
             types.append(np.full(len(sources), number))
-        return torch.from_numpy(np.concatenate(edges, 1)), torch.from_numpy(np.concatenate(types))
+        joined = torch.from_numpy(np.concatenate(edges, 1)), torch.from_numpy(np.concatenate(types))
+        return joined[0].to(self.device), joined[1].to(self.device)
 
 
 def table(settings: Settings) -> Table:

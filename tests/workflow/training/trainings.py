@@ -39,13 +39,14 @@ class Training:
     method: str | None = "kd"
     network: Network = field(default_factory=dict)
     changes: TrainingSettings = field(default_factory=TrainingSettings)
+    device: torch.device = CPU
 
     @property
     def settings(self) -> TrainingSettings:
         return KINDS[self.kind].settings.changed(TrainingSettings(epochs=5), self.changes)
 
     def feed(self) -> Feed:
-        return choose.create(KINDS[self.kind].task(), CPU, "all", self.settings)
+        return choose.create(KINDS[self.kind].task(), self.device, "all", self.settings)
 
     def run(
         self,
@@ -55,15 +56,18 @@ class Training:
         progress: Callable[[int, float], None] = lambda epoch, score: None,
     ) -> dict[str, Any]:
         """All that a training leaves: outcome, weights, and where its streams stand."""
-        feed, kind, streams = feed or self.feed(), KINDS[self.kind], Streams(seed, "student", CPU)
+        feed, kind, streams = feed or self.feed(), KINDS[self.kind], Streams(seed, "student", self.device)
         with streams.globally("network"):
-            model = create(self.network or kind.network, kind.facts)
+            model = create(self.network or kind.network, kind.facts).to(self.device)
         method = knowledge = None
         if self.method:
-            knowledge = kind.knowledge(feed.task)
+            known = kind.knowledge(feed.task)
+            knowledge = Signals(known.logits.to(self.device), tuple(layer.to(self.device) for layer in known.hidden))
             options = {"max_samples": 8} if self.method == "gcrd" else {}
             with streams.globally("heads"):
-                method = methods.create(self.method, teacher=knowledge.shape, student=model.shape, **options)
+                method = methods.create(self.method, teacher=knowledge.shape, student=model.shape, **options).to(
+                    self.device
+                )
         outcome = fit(model, feed, streams, self.settings, method, knowledge, progress, checkpoint)
         heads = method.state_dict() if method else {}
         return {"outcome": outcome, "model": model.state_dict(), "heads": heads, "streams": streams.state()}

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
-from methods.sparse import Pattern, product, segment_softmax
+from methods.segments import at_columns, at_rows, segment_softmax
+from methods.sparse import Pattern, product
 from methods.vocabulary import Objective
 from workflow.catalog import Facts
 from workflow.models.graph import Graph
@@ -151,17 +152,15 @@ class GAT(Layerwise):
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         edges = graph.looped
-        # int64, by which the backward pass of a gather adds rows up ten times faster than by int32.
-        sources, targets = graph.memo_structure("ends", lambda: (edges.columns.long(), edges.rows.long()))
         mapped: Tensor = self.convolutions[layer](x)
         values = mapped.view(len(x), self.heads[layer], -1)
         scores = (values * self.sources[layer]).sum(-1)
         if self.symmetric_norm:
             by_source, by_edge = graph.memo_structure("symmetric norm", lambda: _symmetric_norm(graph, edges))
             scores = scores * by_source
-        scores = scores.index_select(0, sources)
+        scores = at_columns(scores, edges)
         if self.targets is not None:
-            scores = scores + (values * self.targets[layer]).sum(-1).index_select(0, targets)
+            scores = scores + at_rows((values * self.targets[layer]).sum(-1), edges)
         weights = self._weights(nn.functional.leaky_relu(scores, SLOPE), edges, dropout)
         if self.symmetric_norm:
             # On the E x heads weights rather than on the n x heads x width values.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from methods.contract import Shape, Signals
-from methods.sparse import Matrix, times
+from methods.sparse import Matrix
 from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.models.hetero import HeteroGraph, ends
@@ -173,7 +173,7 @@ class RGCN(Model):
             stop = min(start + block, nodes)
             # A part's bounds are told by the matrix, for which the host waits: not where one block is all.
             parts = {n: matrices[n] if nodes <= block else matrices[n].part(start, stop, backward=False) for n in names}
-            means = {name: times(parts[name].forward, sent[name]) for name in names}
+            means = {name: parts[name].forward @ sent[name] for name in names}
             averages = {name: value for name, value in means.items() if name not in first}
             mapped = [value for name, value in means.items() if name in first]
             out[start:stop] = self._combine(layer, kind, own[start:stop], averages, mapped)
@@ -199,10 +199,10 @@ class _Gathered(torch.autograd.Function):
 
 def map_first(matrix: Matrix, linear: nn.Linear) -> bool:
     """Whether mean(W x) costs less than W mean(x)."""
-    targets, sources = matrix.forward.shape
+    pattern = matrix.forward.pattern
     narrower = linear.out_features - linear.in_features
-    dense = (sources - targets) * linear.in_features * linear.out_features
-    return dense + SPARSE_COST * matrix.forward.values().numel() * narrower < 0
+    dense = (pattern.width - pattern.height) * linear.in_features * linear.out_features
+    return dense + SPARSE_COST * len(pattern.columns) * narrower < 0
 
 
 def _rows(x: Tensor, rows: Tensor | None) -> Tensor:

@@ -29,5 +29,5 @@ def test_a_sparse_matrix_that_is_none_is_refused_before_it_is_read(pointers):
     matrix = csr_array((np.ones(2), np.zeros(2, np.int32), np.array([0, 1, 2], np.int32)), shape=(2, 3))
     check_scipy(matrix)
     matrix.indptr = np.array(pointers, np.int32)
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError):
         check_scipy(matrix)

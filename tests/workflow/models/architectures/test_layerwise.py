@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_geometric import nn as pyg
 
-from methods.sparse import segment_softmax
+from methods.segments import segment_softmax
 from tests.workflow.models.tiny_graph import FACTS, NODES, STILL
 from workflow.models.architectures.gat import aggregate
 from workflow.models.model import create

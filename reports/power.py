@@ -1,0 +1,61 @@
+"""What a number of seeds can tell apart: the smallest difference that a paired t-test finds, and the seeds it needs."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+POWER = 0.8
+"""Wanted chance to find a difference that is there."""
+MOST_SEEDS = 10_000
+
+
+def power(effect: float, pairs: int, alpha: float = 0.05) -> float:
+    """Chance that a two-sided paired t-test of so many pairs finds a difference.
+
+    By the noncentral t distribution (Cohen 1988, chapter 2).
+
+    Args:
+        effect: mean of the differences over their standard deviation.
+    """
+    if pairs < 2:
+        return np.nan
+    limit = stats.t.ppf(1 - alpha / 2, pairs - 1)
+    centre = abs(effect) * np.sqrt(pairs)
+    return float(stats.nct.sf(limit, pairs - 1, centre) + stats.nct.cdf(-limit, pairs - 1, centre))
+
+
+def minimum_detectable(spread: float, pairs: int, alpha: float = 0.05, wanted: float = POWER) -> float:
+    """The smallest mean difference that is found with this chance, in the unit of `spread`; NaN below two pairs.
+
+    Args:
+        spread: standard deviation of the paired differences.
+    """
+    if pairs < 2 or not np.isfinite(spread):
+        return np.nan
+    low, high = 0.0, 1.0
+    while power(high, pairs, alpha) < wanted:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if power(middle, pairs, alpha) < wanted else (low, middle)
+    return high * spread
+
+
+def seeds_needed(difference: float, spread: float, alpha: float = 0.05, wanted: float = POWER) -> int | None:
+    """The fewest pairs with which a difference is found with this chance; None above MOST_SEEDS, or for none at all."""
+    if not np.isfinite(difference) or not np.isfinite(spread) or difference == 0:
+        return None
+    if spread == 0:
+        return 2
+    effect = difference / spread
+    low, high = 1, 2
+    # Doubled, since the noncentral t distribution far from its centre is no number that scipy can give.
+    while power(effect, high, alpha) < wanted:
+        low, high = high, 2 * high
+        if low >= MOST_SEEDS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(effect, middle, alpha) >= wanted else (middle, high)
+    return high

@@ -1,0 +1,1 @@
+"""Parts that need a GPU: `make bench-gpu`. None of them runs unless it is named."""

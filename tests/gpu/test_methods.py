@@ -1,0 +1,96 @@
+"""Every method gives on the GPU what it gives on the CPU: terms, gradients, and where twenty steps lead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+import methods
+from methods.contract import Batch, Method, Shape, Signals
+from methods.testing import _Case, _cases
+from tests.gpu.numbers import DEVICE, HOST, TOLERANCE, assert_near, batch_on, distance, nudged, signals_on
+
+TEACHER, STUDENT = Shape((24, 20), 5), Shape((12, 9), 5)
+ROWS, STEPS, RATE = 240, 20, 0.05
+CASES = {f"{case.kind}-{case.objective}": case for case in _cases(STUDENT.out, ROWS)}
+METHODS = methods.available()
+
+
+def single(case: _Case) -> _Case:
+    labels = case.labels.float() if case.labels.is_floating_point() else case.labels
+    return replace(case, labels=labels)
+
+
+def made(method_id: str, device: torch.device) -> Method:
+    torch.manual_seed(0)
+    return methods.create(method_id, teacher=TEACHER, student=STUDENT).to(device)
+
+
+def inputs(case: _Case, device: torch.device) -> tuple[Signals, Signals]:
+    single_precision = [
+        Signals(s.logits.detach().float(), tuple(h.detach().float() for h in s.hidden))
+        for s in (case.signals(STUDENT, 1), case.signals(TEACHER, 2))
+    ]
+    student, teacher = (signals_on(s, device) for s in single_precision)
+    for leaf in (student.logits, *student.hidden):
+        leaf.requires_grad_()
+    return student, teacher
+
+
+class Descent:
+    """Signals of a student and the heads of a method, which descend together."""
+
+    def __init__(self, method_id: str, case: _Case, device: torch.device, seed: int = 0) -> None:
+        self.method = made(method_id, device)
+        self.student, self.teacher = inputs(case, device)
+        self.batch: Batch = batch_on(single(case).batch(), device, seed)
+        self.leaves = [self.student.logits, *self.student.hidden, *self.method.parameters()]
+        self.optimizer = torch.optim.SGD(self.leaves, lr=RATE)
+
+    def step(self) -> list[Tensor]:
+        """The terms."""
+        self.optimizer.zero_grad()
+        terms = list(self.method(self.student, self.teacher, self.batch).values())
+        if terms:
+            torch.stack(terms).sum().backward()
+            self.optimizer.step()
+        return terms
+
+    @property
+    def gradients(self) -> list[Tensor | None]:
+        return [leaf.grad for leaf in self.leaves]
+
+
+def draws(method_id: str, case: _Case) -> bool:
+    """Whether the terms rest on a random stream, which differs between devices."""
+    one, other = (Descent(method_id, case, HOST, seed).step() for seed in (0, 1))
+    return [x.item() for x in one] != [x.item() for x in other]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("method_id", METHODS)
+def test_the_gpu_gives_the_numbers_of_the_cpu(method_id: str, case: str) -> None:
+    chosen = CASES[case]
+    if reason := methods.load(method_id).skip(chosen, TEACHER, STUDENT):
+        pytest.skip(reason)
+    here, there = Descent(method_id, chosen, HOST), Descent(method_id, chosen, DEVICE)
+    first, on_gpu = here.step(), there.step()
+    assert all(term.device.type == DEVICE.type for term in on_gpu)
+    if draws(method_id, chosen):
+        assert all(bool(term.isfinite()) for term in on_gpu)
+        again = Descent(method_id, chosen, DEVICE)
+        assert [x.item() for x in again.step()] == [x.item() for x in on_gpu]
+        return
+    assert_near("terms", on_gpu, first)
+    assert_near("gradients", there.gradients, here.gradients)
+    beside = Descent(method_id, chosen, HOST)
+    beside.step()
+    nudged(beside.leaves)
+    for _ in range(STEPS - 1):
+        for descent in (here, there, beside):
+            descent.step()
+    noise = distance(beside.leaves, here.leaves)
+    assert_near("after twenty steps", there.leaves, here.leaves, max(TOLERANCE, 3 * noise))

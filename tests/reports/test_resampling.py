@@ -1,0 +1,83 @@
+"""Sign flips, interquartile means, profiles and bootstrap intervals against numbers by hand and slow references."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from reports import resampling
+from tests.reports.test_statistics import DRUG_1, DRUG_2
+
+
+def by_hand(differences: np.ndarray) -> float:
+    """All signs, one after the other."""
+    observed = abs(differences.sum()) - 1e-9
+    signs = list(itertools.product((-1, 1), repeat=len(differences)))
+    return sum(abs(float(np.dot(sign, differences))) >= observed for sign in signs) / len(signs)
+
+
+def test_fishers_test_of_darwins_maize():
+    # Fisher 1935, section 21: of the 2^15 signs of Darwin's fifteen differences (in eighths of an inch), 863 give a sum
+    # as large as 314 or larger, and as many one as small as its negative: p = 1726 / 32768.
+    maize = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48], float)
+    assert by_hand(maize) == pytest.approx(1726 / 32768)
+    assert resampling.sign_flip(maize, np.zeros(15)) == pytest.approx(1726 / 32768, abs=0.004)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_up_to_thirteen_pairs_it_is_exact(seed):
+    random = np.random.default_rng(seed)
+    differences = random.integers(-4, 6, 3 + 2 * seed).astype(float)
+    if not differences.any():
+        differences[0] = 1.0
+    assert resampling.sign_flip(differences, np.zeros(len(differences))) == pytest.approx(by_hand(differences))
+
+
+def test_students_sleep_data_and_the_limits_of_the_test():
+    assert resampling.sign_flip(DRUG_1, DRUG_2) == pytest.approx(by_hand(DRUG_1 - DRUG_2))
+    assert resampling.sign_flip(DRUG_1, DRUG_1) == 1
+    assert resampling.sign_flip(np.zeros(4), np.zeros(4)) == 1
+    assert np.isnan(resampling.sign_flip(DRUG_1[:1], DRUG_2[:1]))
+    # Five differences of one sign: only their negatives are as far from 0.
+    assert resampling.sign_flip(np.arange(1.0, 6), np.zeros(5)) == pytest.approx(2 / 2**5)
+    with pytest.raises(ValueError, match="differ in length"):
+        resampling.sign_flip(DRUG_1, DRUG_2[:3])
+
+
+def test_interquartile_mean_by_hand():
+    assert resampling.interquartile_mean(np.array([0.0, 1, 2, 3, 4, 5, 6, 100])) == pytest.approx((2 + 3 + 4 + 5) / 4)
+    assert np.isnan(resampling.interquartile_mean(np.array([])))
+
+
+def test_a_profile_counts_every_task_alike():
+    tasks = [np.array([0.2, 0.6]), np.array([0.1, 0.1, 0.1, 0.9])]
+    found = resampling.performance_profile(tasks, np.array([0.0, 0.15, 0.5, 0.95]))
+    assert found == pytest.approx([1, (1 + 0.25) / 2, (0.5 + 0.25) / 2, 0])
+
+
+def test_the_bootstrap_of_a_mean_has_its_standard_error():
+    random = np.random.default_rng(3)
+    tasks = [random.normal(0, 1, 40), random.normal(5, 1, 40)]
+    draws = resampling.stratified_draws([40, 40])
+    low, high = resampling.stratified_interval(lambda drawn: float(np.mean(drawn)), tasks, draws)
+    # Within tasks alone: the distance between the two means adds nothing.
+    error = np.sqrt(sum(task.var() / 40 for task in tasks)) / 2
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.1)
+    assert low < np.mean(tasks) < high
+    again = resampling.stratified_interval(
+        lambda drawn: float(np.mean(drawn)), tasks, resampling.stratified_draws([40, 40])
+    )
+    assert again == (low, high)
+
+
+def test_methods_are_read_at_the_same_draws():
+    """The interval of a constant difference has no width."""
+    random = np.random.default_rng(1)
+    scores = [random.normal(size=10), random.normal(size=12)]
+    draws = resampling.stratified_draws([10, 12], 200)
+    for index in range(200):
+        drawn = [task[draw[index]] for task, draw in zip(scores, draws, strict=True)]
+        shifted = [(task + 1)[draw[index]] for task, draw in zip(scores, draws, strict=True)]
+        assert np.mean(np.concatenate(shifted)) - np.mean(np.concatenate(drawn)) == pytest.approx(1)
