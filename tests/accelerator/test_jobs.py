@@ -18,7 +18,7 @@ from workflow.training import loop, measuring
 from workflow.training.progress import Progress
 from workflow.training.records import Records
 
-EPOCHS = 2
+EPOCHS = 1
 
 
 @pytest.mark.parametrize(("kind", "name"), networks(KINDS))
@@ -83,12 +83,12 @@ def test_an_interrupted_training_goes_on_bit_for_bit(kind, gpu, tiny_tasks, tmp_
     monkeypatch.setattr(blocks, "CHECKPOINT_SECONDS", 0)
     known, task = KINDS[kind], KINDS[kind].task()
     task.save(tmp_path / "task")
-    spec = teacher_spec(task.name, "teacher", known.network, known.settings.changed(TrainingSettings(epochs=6)), 1)
+    spec = teacher_spec(task.name, "teacher", known.network, known.settings.changed(TrainingSettings(epochs=4)), 1)
     (whole,) = train(spec, tmp_path, "whole", [0], device="cuda")
     told, interrupted = Progress.__call__, []
 
     def interrupt(progress, epoch, score):
-        if epoch == 4 and not interrupted:
+        if epoch == 3 and not interrupted:
             interrupted.append(epoch)
             raise KeyboardInterrupt
         told(progress, epoch, score)
@@ -97,7 +97,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(kind, gpu, tiny_tasks, tmp_
     with pytest.raises(KeyboardInterrupt):
         train(spec, tmp_path, "parts", [0], device="cuda")
     (parts,) = train(spec, tmp_path, "parts", [0], device="cuda")
-    assert interrupted == [4]
+    assert interrupted == [3]
     assert (parts.history.curve, parts.row.test, parts.knowledge) == (
         whole.history.curve,
         whole.row.test,
