@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -147,12 +146,6 @@ class _Event:
     def record(self, *_: Any) -> None:
         self.time = time.perf_counter()
 
-    def wait(self, *_: Any) -> None:
-        """Nothing is left to be done."""
-
-    def query(self) -> bool:
-        return True
-
     def synchronize(self) -> None:
         if self.gpu.flying:  # else another wait has come before
             self.gpu.wait("event")
@@ -170,25 +163,16 @@ def _of_cuda(gpu: Pretend) -> dict[str, Any]:
         "_lazy_init": lambda: None,
         "device_count": lambda: 1,
         "current_device": lambda: 0,
-        "set_device": lambda device: None,
         "get_device_name": lambda device=None: NAME,
-        "get_device_capability": lambda device=None: (9, 0),
         "get_device_properties": lambda device=None: PROPERTIES,
-        "memory_allocated": lambda device=None: 0,
-        "memory_reserved": lambda device=None: 0,
         "max_memory_allocated": lambda device=None: 2**20,
-        "max_memory_reserved": lambda device=None: 2**20,
         "reset_peak_memory_stats": lambda device=None: None,
-        "mem_get_info": lambda device=None: (MEMORY, MEMORY),
         "empty_cache": lambda: None,
         "synchronize": lambda device=None: gpu.wait("synchronize"),
         "get_rng_state": lambda device=None: default.get_state(),
         "set_rng_state": lambda state, device=None: default.set_state(state),
         "manual_seed": default.manual_seed,
         "manual_seed_all": default.manual_seed,
-        "current_stream": lambda device=None: SimpleNamespace(wait_stream=lambda _: None, synchronize=lambda: None),
-        "stream": lambda stream: contextlib.nullcontext(),
-        "Stream": lambda *_, **__: SimpleNamespace(wait_stream=lambda _: None, synchronize=lambda: None),
         "Event": type("Event", (_Event,), {"gpu": gpu}),
     }
 

@@ -13,10 +13,12 @@ from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.training.jobs import train
 from tests.workflow.training.trainings import KINDS
 from workflow.specs import MeasuredNetwork, TrainingSettings
+from workflow.training import block as blocks
 from workflow.training import loop, measuring
+from workflow.training.progress import Progress
 from workflow.training.records import Records
 
-EPOCHS = 2
+EPOCHS = 1
 
 
 @pytest.mark.parametrize(("kind", "name"), networks(KINDS))
@@ -74,3 +76,30 @@ def test_an_evaluation_waits_once(kind, gpu, tiny_tasks, tmp_path, monkeypatch):
 def test_the_flags_of_a_job_are_set(gpu):
     assert loop.torch.cuda.is_available()
     assert measuring.devices.choose("auto", 1) == torch.device("cuda")
+
+
+@pytest.mark.parametrize("kind", ["node", "saint"])
+def test_an_interrupted_training_goes_on_bit_for_bit(kind, gpu, tiny_tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "CHECKPOINT_SECONDS", 0)
+    known, task = KINDS[kind], KINDS[kind].task()
+    task.save(tmp_path / "task")
+    spec = teacher_spec(task.name, "teacher", known.network, known.settings.changed(TrainingSettings(epochs=4)), 1)
+    (whole,) = train(spec, tmp_path, "whole", [0], device="cuda")
+    told, interrupted = Progress.__call__, []
+
+    def interrupt(progress, epoch, score):
+        if epoch == 3 and not interrupted:
+            interrupted.append(epoch)
+            raise KeyboardInterrupt
+        told(progress, epoch, score)
+
+    monkeypatch.setattr(Progress, "__call__", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, tmp_path, "parts", [0], device="cuda")
+    (parts,) = train(spec, tmp_path, "parts", [0], device="cuda")
+    assert interrupted == [3]
+    assert (parts.history.curve, parts.row.test, parts.knowledge) == (
+        whole.history.curve,
+        whole.row.test,
+        whole.knowledge,
+    )

@@ -14,10 +14,13 @@ from tests.accelerator import CUDA, Pretend, Seen
 from tests.workflow.training.trainings import KINDS
 from workflow.models.listing import available
 from workflow.models.model import Model, create, load
+from workflow.models.molecules import Collection
+from workflow.models.parts import molecular
 from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training import loop
 from workflow.training.feeds import choose
+from workflow.training.losses import Losses
 from workflow.training.seeds import Streams
 
 FULL_GRAPH = ("node", "full")
@@ -126,3 +129,30 @@ def test_knowledge_of_graphs_stays_on_the_host(kind, gpu):
     assert {x.device for x in (step.teacher.logits, step.teacher.last, step.labels)} == {CUDA}
     assert {x.device.type for x in knowledge_of(kind).hidden} == {"cpu"}
     assert {type(x) for x in step.teacher.hidden[:]} == {torch.Tensor}
+
+
+def test_sums_over_edges_and_nodes_are_those_of_the_host(gpu):
+    """A GPU takes another way to them."""
+    task = task_of("graph")
+    batch = Collection(task.arrays, task.split("train")).batch(torch.tensor([3, 5, 0, 7]))  # 5 is a single atom
+    assert (batch.degree == 0).any()
+    for sums, rows in ((molecular.sum_edges, len(batch.sources)), (molecular.sum_nodes, batch.nodes)):
+        values = torch.randn(rows, 6, generator=torch.Generator().manual_seed(2), requires_grad=True)
+        found, expected = sums(values.to(CUDA), batch.to(CUDA)), sums(values, batch)
+        weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(3))
+        gradients = [torch.autograd.grad((x * weights.to(x.device)).sum(), values)[0] for x in (found, expected)]
+        torch.testing.assert_close(found.cpu(), expected)
+        torch.testing.assert_close(*gradients)
+
+
+def test_losses_that_no_evaluation_has_waited_for_are_whole(gpu):
+    losses = Losses()
+    losses.add(1, torch.full((), 3.0, device=CUDA), torch.full((), 1.0, device=CUDA), {"one": torch.tensor(2.0)})
+    with gpu.watched() as seen:
+        assert losses.state()["values"] == [3, 1, 2]
+    assert list(seen.waits.values()) == [1]
+    losses.add(2, torch.full((), 5.0, device=CUDA), torch.full((), 5.0, device=CUDA), {})
+    losses.send()
+    losses.add(3, torch.full((), 7.0, device=CUDA), torch.full((), 7.0, device=CUDA), {})
+    assert losses.read().loss == 5
+    assert losses.state() == {"steps": [], "values": []}

@@ -59,7 +59,7 @@ class Molecules:
         atoms, bonds: categorical columns of nodes and edges.
         edges: int64; row i holds the sources j of the edges j -> i of node i.
         graph: [N] int64, ascending.
-        graphs: G.
+        begins: [G + 1] int64, where the nodes of every graph begin, and where the last ones end.
         log_degree: mean of log(in-degree + 1) over the nodes of the training graphs, a constant of the dataset
             (the delta of PNA).
     """
@@ -68,12 +68,17 @@ class Molecules:
     bonds: Categories
     edges: Pattern
     graph: Tensor
-    graphs: int
+    begins: Tensor
     log_degree: float
 
     @property
     def nodes(self) -> int:
         return len(self.graph)
+
+    @property
+    def graphs(self) -> int:
+        """G."""
+        return len(self.begins) - 1
 
     @property
     def sources(self) -> Tensor:
@@ -93,8 +98,7 @@ class Molecules:
     @cached_property
     def sizes(self) -> Tensor:
         """[G] int64 nodes of every graph."""
-        # Not `bincount`, which asks a GPU for its largest value.
-        return self.graph.new_zeros(self.graphs).index_add(0, self.graph, torch.ones_like(self.graph))
+        return self.begins.diff()
 
     @property
     def edge_index(self) -> Tensor:
@@ -106,7 +110,8 @@ class Molecules:
             return self
         edges = Pattern(moved(self.edges.pointers, device), moved(self.edges.columns, device), self.nodes)
         atoms, bonds = self.atoms.to(device), self.bonds.to(device)
-        return Molecules(atoms, bonds, edges, moved(self.graph, device), self.graphs, self.log_degree)
+        graph, begins = moved(self.graph, device), moved(self.begins, device)
+        return Molecules(atoms, bonds, edges, graph, begins, self.log_degree)
 
 
 class Collection:
@@ -160,7 +165,7 @@ class Collection:
         sources = self.sources[edges].long()
         sources -= moved[graph[rows_of(pointers, len(sources))]]
         pattern = Pattern(pointers, sources, len(graph))
-        return Molecules(self.atoms.at(nodes), self.bonds.at(edges), pattern, graph, len(ids), self.log_degree)
+        return Molecules(self.atoms.at(nodes), self.bonds.at(edges), pattern, graph, begins, self.log_degree)
 
 
 def _ranges(pointers: Tensor, ids: Tensor) -> Tensor:

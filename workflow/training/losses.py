@@ -61,6 +61,7 @@ class Losses:
     def send(self) -> None:
         """Starts the way of the values to the host, so that an evaluation, which waits for the device, ends it, too."""
         if self._waiting:
+            self._take()
             values = torch.stack(self._waiting)
             self._waiting = []
             self._sent = values.to("cpu", non_blocking=True)
@@ -89,15 +90,18 @@ class Losses:
         self._values, self._waiting, self._sent = state["values"], [], None
 
     def _fetched(self) -> list[float]:
-        """All values; waits for the device where they have not come yet."""
-        if self._sent is None:
-            self.send()
+        """All values."""
+        self.send()
+        self._take()
+        return self._values
+
+    def _take(self) -> None:
+        """Takes what was sent; waits for the device where it has not come yet."""
         if self._sent is not None:
             if self._arrived:
                 self._arrived.synchronize()
             self._values += self._sent.tolist()
             self._sent = self._arrived = None
-        return self._values
 
 
 def _trouble(steps: list[tuple[int, float, dict[str, float]]]) -> str:

@@ -7,9 +7,11 @@ without a virtual node; pooling; and one linear map.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from methods.contract import Shape, Signals
 from methods.vocabulary import Kind
@@ -68,17 +70,41 @@ class LinearEncoder(nn.Module):
 
 def sum_edges(messages: Tensor, graph: Molecules) -> Tensor:
     """[E, d] messages -> [N, d] sums over the in-edges of every node."""
-    return messages.new_zeros(graph.nodes, messages.shape[1]).index_add(0, graph.targets, messages)
+    return _row_sums(messages, graph.targets, graph.edges.pointers)
 
 
 def sum_nodes(x: Tensor, graph: Molecules) -> Tensor:
     """[N, d] -> [G, d] sums over the nodes of every graph."""
-    return x.new_zeros(graph.graphs, x.shape[1]).index_add(0, graph.graph, x)
+    return _row_sums(x, graph.graph, graph.begins)
 
 
 def mean_nodes(x: Tensor, graph: Molecules) -> Tensor:
     """[N, d] -> [G, d] means over the nodes of every graph, 0 for one without any."""
     return sum_nodes(x, graph) / graph.sizes.clamp(min=1).to(x.dtype)[:, None]
+
+
+def _row_sums(values: Tensor, rows: Tensor, pointers: Tensor) -> Tensor:
+    """[E, d] entries of ascending rows [E], which begin at pointers [n + 1] -> [n, d].
+
+    A GPU would sort the rows at every deterministic `index_add`; a CPU adds up one entry after another in any case.
+    """
+    if values.is_cuda and len(values):
+        sums: Tensor = _SegmentSums.apply(values, rows, pointers)
+        return sums
+    return values.new_zeros(len(pointers) - 1, values.shape[1]).index_add(0, rows, values)
+
+
+class _SegmentSums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: Tensor, pointers: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return torch.segment_reduce(values.contiguous(), "sum", offsets=pointers, axis=0, unsafe=True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        (rows,) = ctx.saved_tensors
+        return upstream[0].index_select(0, rows), None, None
 
 
 def perceptron(inputs: int, middle: int, outputs: int, norm: bool) -> nn.Sequential:
