@@ -19,6 +19,7 @@ from methods import gpu
 
 # torch warns once per process that its CSR type may still grow; nothing used here has changed for years.
 warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+warnings.filterwarnings("ignore", "Sparse invariant checks are implicitly disabled", UserWarning)
 
 
 def pointers_of(counts: Tensor, dtype: torch.dtype = torch.int64) -> Tensor:
@@ -114,7 +115,10 @@ def compressed(rows: Tensor, columns: Tensor, height: int, width: int) -> tuple[
         Their pattern [height, width], and [E] int64: where each of its entries stood before.
     """
     order = torch.argsort(rows * width + columns)
-    pointers = pointers_of(torch.bincount(rows, minlength=height))
+    if rows.device.type == "cpu":
+        pointers = pointers_of(torch.bincount(rows, minlength=height))
+    else:  # a GPU would have to tell the host the largest row
+        pointers = torch.searchsorted(rows[order], torch.arange(height + 1, device=rows.device))
     return Pattern(pointers, columns[order], width).narrow(), order
 
 

@@ -95,7 +95,10 @@ def test_jobs_teach_distil_and_measure(tmp_path: Path, tiny_task: Task) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="the same run on CPU is in tests/test_end_to_end.py")
 def test_smoke_run_through_the_pipeline(tmp_path: Path) -> None:
     folder = checkouts.copy_code(tmp_path / "bench")
-    answer = checkouts.call(folder, "snakemake", "--cores", "all", "--nocolor", "--configfile", "config/smoke.yaml")
+    four = ("--resources", "gpu_slots=4")
+    answer = checkouts.call(
+        folder, "snakemake", "--cores", "all", "--nocolor", "--configfile", "config/smoke.yaml", *four
+    )
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     found = pd.read_parquet(folder / "results/smoke/runs.parquet")
     assert set(found["status"]) == {"ok"}
