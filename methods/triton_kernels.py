@@ -13,6 +13,7 @@ ROWS = 8
 MOST_COLUMNS, FEWEST_COLUMNS = 64, 16
 REDUCED_ROWS = 16
 DOTTED = 64
+GATHERED = 256
 
 
 @triton.jit  # type: ignore[misc]
@@ -89,6 +90,29 @@ def _dots(  # type: ignore[no-untyped-def]
         other = tl.load(right + column[:, None] * right_stride + place[None, :], mask=inside, other=0.0)
         total += tl.sum(one * other, 1)
     tl.store(out + entry, total, mask=here)
+
+
+@triton.jit  # type: ignore[misc]
+def _gather(  # type: ignore[no-untyped-def]
+    x, index, out, rows, width, stride, ROWS: tl.constexpr, COLUMNS: tl.constexpr
+):
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    place = tl.arange(0, COLUMNS)
+    inside = (row < rows)[:, None] & (place < width)[None, :]
+    source = tl.load(index + row, mask=row < rows, other=0).to(tl.int64)
+    found = tl.load(x + source[:, None] * stride + place[None, :], mask=inside, other=0.0)
+    tl.store(out + row.to(tl.int64)[:, None] * width + place[None, :], found, mask=inside)
+
+
+def gather(x: Tensor, index: Tensor) -> Tensor:
+    """As `methods.gpu.gather`."""
+    rows, width = len(index), x.shape[1]
+    out = x.new_empty(rows, width)
+    if rows and width:
+        _gather[(triton.cdiv(rows, GATHERED),)](
+            x, index, out, rows, width, x.stride(0), ROWS=GATHERED, COLUMNS=max(2, triton.next_power_of_2(width))
+        )
+    return out
 
 
 def dots(rows: Tensor, columns: Tensor, left: Tensor, right: Tensor) -> Tensor:

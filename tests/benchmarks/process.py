@@ -165,7 +165,8 @@ def measured(name: str, *arguments: str, cwd: Path = ROOT) -> tuple[float, float
 
 
 def _environment(cwd: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(cwd), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    found = os.pathsep.join(filter(None, [str(cwd), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": found, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
 
 
 def cpu_of_children() -> float:

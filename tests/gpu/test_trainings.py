@@ -41,8 +41,7 @@ def large() -> Task:
 @pytest.fixture(scope="module")
 def teacher(large: Task) -> Signals:
     made = create({"model": "gcn", "layers": 3, "width": 48}, data.facts_of(large)).shape
-    known = data.signals(NODES, made)
-    return Signals(known.logits.to(DEVICE), tuple(layer.to(DEVICE) for layer in known.hidden))
+    return data.signals(NODES, made)
 
 
 def training(task: Task, spec: dict[str, Any], method_id: str | None, teacher: Signals | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from workflow.training.block import Block, Place
 LONG = True
 NODES, EPOCHS, SEEDS = 1500, 100, 4
 JOBS = (1, 4, 8)
-HEAD_START = 25.0
+HEAD_START = 18.0
 """Seconds until every process has imported torch and warmed up."""
 
 ABOUT = (

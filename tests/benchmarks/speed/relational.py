@@ -104,10 +104,12 @@ class Sides:
     def theirs(self, drawn: dict[str, np.ndarray], patterns: Patterns) -> float:
         """Trains PyG's network on a sample; the loss."""
         nodes = {kind: torch.from_numpy(drawn[kind]).to(self.device) for kind in self.counts}
-        features = {kind: x.index_select(0, nodes[kind]) for kind, x in self.feed.features.items()}
+        features = {k: x.index_select(0, nodes[k].to(x.device)).to(self.device) for k, x in self.feed.features.items()}
         edges, types = self._edges(drawn, patterns)
         first = sum(len(drawn[kind]) for kind in itertools.takewhile(lambda k: k != self.feed.target, self.counts))
-        labels = self.feed.visible[nodes[self.feed.target]]
+        labels = self.feed.visible[torch.from_numpy(drawn[self.feed.target]).to(self.feed.visible.device)].to(
+            self.device
+        )
         train = (labels != UNLABELED).nonzero().flatten()
         self.plain.train()
         for optimizer in self.plain_optimizers:

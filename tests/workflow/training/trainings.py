@@ -61,8 +61,7 @@ class Training:
             model = create(self.network or kind.network, kind.facts).to(self.device)
         method = knowledge = None
         if self.method:
-            known = kind.knowledge(feed.task)
-            knowledge = Signals(known.logits.to(self.device), tuple(layer.to(self.device) for layer in known.hidden))
+            knowledge = kind.knowledge(feed.task)
             options = {"max_samples": 8} if self.method == "gcrd" else {}
             with streams.globally("heads"):
                 method = methods.create(self.method, teacher=knowledge.shape, student=model.shape, **options).to(
