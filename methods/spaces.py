@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,28 @@ def at_border(values: Values, value: Any, tried: Sequence[Any]) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check(
+    method: str, space: Mapping[str, Values], defaults: Mapping[str, Any], build: Callable[[dict[str, Any]], object]
+) -> None:
+    """Raises AssertionError where a space names no hyperparameter, leaves out its default, or holds what is refused."""
+    for name, values in space.items():
+        where = f"{method}: search_space: {name}"
+        assert name in defaults, f"{where} is no hyperparameter"
+        if isinstance(values, LogRange):
+            tried = [values.low, values.high]
+        else:
+            assert isinstance(values, list | tuple), f"{where} must be a list, a tuple or a LogRange"
+            tried = list(values)
+            assert len(tried) > 1, f"{where} must hold at least two values"
+            assert all(tried.count(value) == 1 for value in tried), f"{where} holds a value twice"
+        assert defaults[name] in values, f"{where} leaves out the default {defaults[name]!r}"
+        for value in tried:
+            try:
+                build({name: value})
+            except (ValueError, TypeError) as error:
+                raise AssertionError(f"{where} holds {value!r}, which is refused: {error}") from error
 
 
 def described(values: Values) -> Any:

@@ -18,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods import registry
+from methods import registry, spaces
 from methods.contract import UNLABELED, Batch, Method, Shape, Signals
-from methods.spaces import LogRange
 from methods.vocabulary import Kind, Objective
 
 REFERENCES = Path(__file__).with_name("references.bib")
@@ -154,7 +153,12 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
     teacher, student = Shape((6, 7), 5), Shape((4, 3), 5)
     cls = registry.load(method_id)
     _check_description(method_id, cls)
-    _check_space(method_id, cls, teacher, student)
+    spaces.check(
+        method_id,
+        registry.searched(cls),
+        registry.settable(cls),
+        lambda value: registry.create(method_id, teacher=teacher, student=student, **value),
+    )
     for case in _cases(student.out):
         reason = cls.skip(case, teacher, student)
         assert reason is None or (isinstance(reason, str) and reason), f"{method_id}: skip must give a reason or None"
@@ -175,26 +179,6 @@ def _check_description(method_id: str, cls: type[Method]) -> None:
     keys = re.findall(r"@\w+\{([^,\s]+),", known)
     assert cls.citation in keys, f"{method_id}: '{cls.citation}' is neither in {REFERENCES.name} nor in `bibtex`"
     assert cls.__doc__, f"{method_id}: no docstring"
-
-
-def _check_space(method_id: str, cls: type[Method], teacher: Shape, student: Shape) -> None:
-    defaults, space = registry.settable(cls), registry.searched(cls)
-    for name, values in space.items():
-        where = f"{method_id}: search_space: {name}"
-        assert name in defaults, f"{where} is no hyperparameter"
-        if isinstance(values, LogRange):
-            tried = [values.low, values.high]
-        else:
-            assert isinstance(values, list | tuple), f"{where} must be a list, a tuple or a LogRange"
-            tried = list(values)
-            assert len(tried) > 1, f"{where} must hold at least two values"
-            assert all(tried.count(value) == 1 for value in tried), f"{where} holds a value twice"
-        assert defaults[name] in values, f"{where} leaves out the default {defaults[name]!r}"
-        for value in tried:
-            try:
-                registry.create(method_id, teacher=teacher, student=student, **{name: value})
-            except (ValueError, TypeError) as error:
-                raise AssertionError(f"{where} holds {value!r}, which is refused: {error}") from error
 
 
 def _check_case(
