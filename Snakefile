@@ -52,6 +52,7 @@ localrules:
     prepare,
     collect,
     report,
+    tune,
 
 
 wildcard_constraints:
@@ -69,6 +70,7 @@ include: "workflow/rules/teach.smk"
 include: "workflow/rules/distill.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/tune.smk"
 
 
 rule all:
@@ -83,12 +85,23 @@ onstart:
         os.environ[environment.RETRIES] = str(workflow.execution_settings.retries)
 
 
+def only_tunes():
+    """Whether nothing but the choice of hyperparameters was asked for, which has no page."""
+    return set(workflow.dag_settings.targets) == {"tune"}
+
+
 onsuccess:
-    shell("python -m workflow.steps.summary {RESULTS}")
+    if only_tunes():
+        shell("cat logs/{RUN.name}/tune.log")
+    else:
+        shell("python -m workflow.steps.summary {RESULTS}")
 
 
 # A page is made of what there is, and says what is missing.
 onerror:
-    shell("python -m workflow.steps.collect {RUN.config_file} --unfinished || true")
-    shell("python -m workflow.steps.report {RESULTS} {RUN.settings_file} || true")
-    shell("python -m workflow.steps.summary {RESULTS} --goes-on {RUN.where:q} || true")
+    if only_tunes():
+        print(f"to go on: snakemake tune --configfile {RUN.where}", file=sys.stderr)
+    else:
+        shell("python -m workflow.steps.collect {RUN.config_file} --unfinished || true")
+        shell("python -m workflow.steps.report {RESULTS} {RUN.settings_file} || true")
+        shell("python -m workflow.steps.summary {RESULTS} --goes-on {RUN.where:q} || true")

@@ -60,12 +60,18 @@ RESTS_ON = {
     "method": Sources(
         ("{}", "methods.contract", "methods.registry", "methods.composition"), ("methods", "abkd", "baselines")
     ),
+    # What a tuned value rests on beside data, networks and trainings: the loss with its search space.
+    "loss": Sources(("{}",), ("methods", "abkd", "baselines")),
     "plan": Sources(
         ("workflow.plan", "workflow.datasets.*", "workflow.models.architectures.*", "abkd.*", "baselines.*"), PACKAGES
     ),
     "collect": Sources(
         ("workflow.steps.collect",),
         ("workflow.steps.collect", "workflow.ledger", "workflow.training.records", "reports.rows"),
+    ),
+    "tune": Sources(
+        ("workflow.steps.tune",),
+        ("workflow.steps.tune", "workflow.tuned", "workflow.ledger", "workflow.training.records", "reports.rows"),
     ),
     "report": Sources(("workflow.steps.report",), ("workflow.steps.report",), ("reports",)),
     # Asked by every job, so that nothing is followed.

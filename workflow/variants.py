@@ -97,12 +97,18 @@ def parse(name: str) -> tuple[str, Variant]:
 def blinded(task: Task, name: str) -> Task:
     """A task without its test labels: they are in no array of it, so that nothing that gets it can read them.
 
-    Test nodes stay, as in the graph that a transductive training sees; the fingerprint with labels tells whose they are.
+    Test nodes stay, as in the graph that a transductive training sees. The fingerprint with the labels is kept.
     """
     labels = task.labels.copy()
     labels[task.split("test")] = np.nan if labels.dtype.kind == "f" else ABSENT
     arrays = {**task.arrays, "labels": labels}
     return replace(task, name=name, arrays=arrays, info={**task.info, BLIND: task.fingerprint})
+
+
+def seeing(name: str) -> str:
+    """`cora@20` of `cora@20,blind`: the same with its test labels."""
+    dataset, variant = parse(name)
+    return replace(variant, blind=False).of(dataset)
 
 
 def whole(task: Task) -> Task:

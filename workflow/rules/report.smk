@@ -5,6 +5,7 @@ rule collect:
         measurements=RUN.all_measurements,
         tasks=RUN.all_tasks,
         config=RUN.config_file,
+        tuned=lambda wildcards: RUN.used_file,
     output:
         runs=f"{RESULTS}/runs.parquet",
         table=f"{RESULTS}/runs.csv",

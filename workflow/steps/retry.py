@@ -59,7 +59,11 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
     """
     run = Run(configuration.load(file), str(file))
     run.lock()
-    counts = forget(run, statuses)
+    if "tune" in options and run.tuning:
+        counts = forget(run.tuning, statuses)
+    else:
+        run.check()
+        counts = forget(run, statuses)
     run.unlock()
     if not counts:
         raise UserError(f"{run.results}: no training is missing, stale or {' or '.join(statuses)}")
