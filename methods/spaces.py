@@ -147,3 +147,8 @@ def check(
 def described(values: Values) -> Any:
     """As a file of tuned values states it."""
     return {"low": values.low, "high": values.high} if isinstance(values, LogRange) else list(values)
+
+
+def parsed(stated: Any) -> Values:
+    """The inverse of `described`."""
+    return LogRange(**stated) if isinstance(stated, Mapping) else list(stated)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from reports import fidelity, latex, printing
+from reports import fidelity, latex, printing, tuned
 from reports.attempts import Verdict
 from reports.cells import Arrow, Cell, Panel
 from reports.comparisons import Comparison
@@ -197,8 +197,21 @@ def latex_fidelity(findings: Findings) -> str:
     return "\n".join(parts)
 
 
+def markdown_tuned(findings: Findings) -> str:
+    """One table per family with tuned methods, and its legend."""
+    parts = []
+    for table in tuned.tables(findings):
+        escaped = [[markdown_escape(text) for text in row] for row in table.rows]
+        parts.append(f"### {markdown_escape(table.title)}")
+        parts.append(tabulate(escaped, tuned.HEADINGS, tablefmt="pipe", disable_numparse=True))
+    return "\n\n".join([*parts, tuned.legend(findings.settings)]) + "\n"
+
+
 def write(folder: Path, findings: Findings) -> None:
-    """Writes `main.{md,tex,csv}`, `comparisons.{md,tex}` and `fidelity.{md,tex,csv}` into the folder."""
+    """Writes `main.{md,tex,csv}`, `comparisons.{md,tex}` and `fidelity.{md,tex,csv}` into the folder.
+
+    Where methods were tuned, `tuned.{md,csv}`, too.
+    """
     panels, settings = findings.panels, findings.settings
     write_text(folder / "main.md", markdown_main(findings))
     write_text(folder / "main.tex", latex.main_table(panels, settings, legend(settings)))
@@ -208,3 +221,6 @@ def write(folder: Path, findings: Findings) -> None:
     write_text(folder / "fidelity.md", markdown_fidelity(findings))
     write_text(folder / "fidelity.tex", latex_fidelity(findings))
     write_text(folder / "fidelity.csv", fidelity.frame(findings).to_csv(index=False, lineterminator="\n"))
+    if settings.tuning:
+        write_text(folder / "tuned.md", markdown_tuned(findings))
+        write_text(folder / "tuned.csv", tuned.frame(findings).to_csv(index=False, lineterminator="\n"))

@@ -258,6 +258,8 @@ def _check_tuning(config: Configuration, where: str) -> None:
             raise UserError(f"{where}: methods.{label}: labels that end in {TUNED} are kept for tuned values")
     if config.tune is None:
         return
+    if "{" in where or "}" in where:
+        raise UserError(f"{where}: tune: a file is written beside the configuration, whose path must hold no {{ or }}")
     for label in config.tune.methods or ():
         _known(label, config.methods, f"{where}: tune.methods", "method")
     if wrong := config.overlap(config.tune.tried):

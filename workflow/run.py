@@ -74,8 +74,7 @@ class Run:
 
     def owner(self, key: str) -> Run:
         """The run that a teacher or a cell belongs to: this one or its tuning."""
-        known = key in self.plan.teachers or key in self.plan.cells
-        return self if known or self.tuning is None else self.tuning
+        return self.tuning if self.tuning and key not in self.plan.cells and key not in self.plan.teachers else self
 
     @staticmethod
     def of(config: Mapping[str, Any], where: str) -> Run:
@@ -246,11 +245,6 @@ class Run:
         return self._kept("tune", self._told(sources.digest("tune")))
 
     @property
-    def trial_blocks(self) -> list[str]:
-        """The file that Snakemake waits for, of every block of trials and of their teachers."""
-        return self.tuning.all_blocks if self.tuning else []
-
-    @property
     def tuned_file(self) -> Path:
         """What `tune` writes."""
         return Path(self.where).parent / "tuned" / f"{self.name}.yaml"
@@ -291,6 +285,7 @@ class Run:
             "alpha": self.config.alpha,
             "methods": {label: facts.model_dump() for label, facts in self.titles.items()},
             "datasets": {name: catalog.facts(name).title for name in self.shown},
+            "tuning": self.tuned.shown() if self.tuned else [],
         }
 
 

@@ -31,6 +31,16 @@ COMPUTED = (
     "reports.variants",
 )
 """Where the numbers of a training come from, but for its method."""
+LOSSES = (
+    "abkd",
+    "baselines",
+    "methods.edges",
+    "methods.kernels",
+    "methods.pairing",
+    "methods.sparse",
+    "methods.streaming",
+)
+"""Where the value of a loss comes from."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ RESTS_ON = {
         ("{}", "methods.contract", "methods.registry", "methods.composition"), ("methods", "abkd", "baselines")
     ),
     # What a tuned value rests on beside data, networks and trainings: the loss with its search space.
-    "loss": Sources(("{}",), ("methods", "abkd", "baselines")),
+    "loss": Sources(("{}",), LOSSES),
     "plan": Sources(
         ("workflow.plan", "workflow.datasets.*", "workflow.models.architectures.*", "abkd.*", "baselines.*"), PACKAGES
     ),

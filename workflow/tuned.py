@@ -9,12 +9,15 @@ import yaml
 from pydantic import ValidationError
 
 import methods
+from methods.spaces import at_border, flat, parsed
 from workflow import prepared, sources
 from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json, write_text
+from workflow.schemas import plain
 from workflow.schemas.configuration import Configuration, ConfiguredMethod, Experiment, Student, Tune, tuned_label
 from workflow.specs import CellSpec, Hyperparameters, Plan, Strict
+from workflow.tuning import FLOOR
 
 HEADING = """\
 # Hyperparameters chosen by `snakemake tune`, with every trial: docs/protocol.md, "Tuning". Not to be edited.
@@ -55,7 +58,7 @@ class Choice(Strict):
         student: name of the model.
         label, method: of the configuration; id, or ids joined by `+`.
         stated: hyperparameters that the configuration states, which no trial changes.
-        space: search space of the others.
+        space: search space of the others, by names as of `dotted`.
         code: digest of the loss.
         settings: student with its width -> digest of networks and trainings (`setting`).
         chosen: number of the trial; None where none can be chosen.
@@ -106,12 +109,46 @@ class Tuned(Strict):
         """Label -> choice for one dataset, teacher and student."""
         return {choice.label: choice for choice in self.choices if choice.place == place}
 
+    def shown(self) -> list[dict[str, Any]]:
+        """The choices as `reports.settings.Tuning`."""
+        return [_shown(choice, self.of(choice.place).get(FLOOR)) for choice in self.choices if choice.is_choice]
+
+
+def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
+    assert choice.chosen is not None
+    tried = [dotted(trial.values) for trial in choice.trials]
+    chosen = tried[choice.chosen]
+    return {
+        "dataset": choice.dataset,
+        "teacher": choice.teacher,
+        "student": choice.student,
+        "method": choice.label,
+        "tuned": tuned_label(choice.label),
+        "values": ", ".join(f"{name} {value}" for name, value in chosen.items()),
+        "valid": [trial.mean for trial in choice.trials],
+        "ranks": [trial.rank for trial in choice.trials],
+        "chosen": choice.chosen,
+        "floor": floor.trials[0].mean if floor else None,
+        "borders": [
+            name
+            for name, value in chosen.items()
+            if at_border(parsed(choice.space[name]), value, [one[name] for one in tried])
+        ],
+    }
+
+
+def dotted(hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """Hyperparameters by one name each, in a composition behind the id of their part: `kd.alpha`."""
+    return {".".join(key): value for key, value in flat(hyperparameters).items()}
+
 
 def read(file: Path) -> Tuned:
     """Raises UserError where the file is missing or is no such file."""
     try:
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
-        return Tuned.model_validate(yaml.load(file.read_text(encoding="utf-8"), loader))
+        found = yaml.load(file.read_text(encoding="utf-8"), loader)  # a safe loader
+        plain.check(found, str(file))
+        return Tuned.model_validate(found)
     except FileNotFoundError as error:
         raise UserError(f"{file} is missing") from error
     except ValidationError as error:

@@ -2,10 +2,10 @@
 # `tuned` names it. `tune` finds the trials itself, as `collect` does its trainings.
 rule tune:
     input:
-        blocks=RUN.trial_blocks,
+        blocks=RUN.tuning.all_blocks if RUN.tuning else [],
         config=lambda wildcards: RUN.tuning_file,
     output:
-        str(RUN.tuned_file),
+        str(RUN.tuned_file) if RUN.tuning else [],
     log:
         f"logs/{RUN.name}/tune.log",
     conda:

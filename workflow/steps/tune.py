@@ -90,7 +90,7 @@ def _choice(run: Run, key: tuple[str, str, str, str], group: list[Training]) -> 
         label=label,
         method=first.method_id,
         stated=first.hyperparameters,
-        space=nested({k: described(values) for k, values in space.items()}),
+        space={".".join(k): described(values) for k, values in space.items()},
         code=tuned.loss(first.method_id),
         settings={sized: tuned.setting(run.plan, cell) for sized, cell in cells[0].items()},
         chosen=min(ranks, key=lambda number: (ranks[number], number)) if ranks else None,
@@ -157,7 +157,7 @@ def lines(found: Tuned) -> list[str]:
             told.append(f"{where}: none can be chosen: {choice.trials[0].note}")
             continue
         best, default = choice.trials[choice.chosen], choice.trials[0]
-        values = ", ".join(f"{'.'.join(key)} {value}" for key, value in flat(best.values).items())
+        values = ", ".join(f"{name} {value}" for name, value in tuned.dotted(best.values).items())
         scores = " against ".join("-" if t.mean is None else f"{t.mean:.4f}" for t in (best, default))
         told.append(f"{where}: trial {choice.chosen} of {len(choice.trials)}: {values}; validation {scores} by default")
     return told
