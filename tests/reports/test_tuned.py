@@ -115,7 +115,7 @@ def test_files_and_page(tmp_path: Path):
     own = findings(teacher_rows(BASE + 0.05), *ROWS, methods=names, tuning=CHOICES)
     tables.write(tmp_path, own)
     text = (tmp_path / "tuned.md").read_text()
-    assert "| at " in text
+    assert "| AT " in text
     assert "the default: beta 2 (4 trials)" in text
     assert "Holm over the tuned methods" in text
     assert len(pd.read_csv(tmp_path / "tuned.csv")) == 2
