@@ -85,13 +85,9 @@ onstart:
         os.environ[environment.RETRIES] = str(workflow.execution_settings.retries)
 
 
-def only_tunes():
-    """Whether nothing but the choice of hyperparameters was asked for, which has no page."""
-    return set(workflow.dag_settings.targets) == {"tune"}
-
-
+# Where nothing but hyperparameters was asked for, there is no page.
 onsuccess:
-    if only_tunes():
+    if set(workflow.dag_settings.targets) == {"tune"}:
         shell("cat logs/{RUN.name}/tune.log")
     else:
         shell("python -m workflow.steps.summary {RESULTS}")
@@ -99,7 +95,7 @@ onsuccess:
 
 # A page is made of what there is, and says what is missing.
 onerror:
-    if only_tunes():
+    if set(workflow.dag_settings.targets) == {"tune"}:
         print(f"to go on: snakemake tune --configfile {RUN.where}", file=sys.stderr)
     else:
         shell("python -m workflow.steps.collect {RUN.config_file} --unfinished || true")

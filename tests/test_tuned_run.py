@@ -72,7 +72,4 @@ def test_two_commands_from_the_trials_to_the_table(checkout: Path):
     text = file.read_text()
     assert '"alpha": (0.3, ' in text
     file.write_text(text.replace('"alpha": (0.3, ', '"alpha": (0.2, '))
-    refused(
-        checkout, "tuned/small.yaml is stale: the code or the search space of kd has changed; it is made by", *NAMED
-    )
-    assert jobs(snakemake(checkout, "-n", "tune", *NAMED))["tune"] == 1
+    refused(checkout, "tuned/small.yaml is stale: the code or the search space of kd has changed; it is made ", *NAMED)
