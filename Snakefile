@@ -19,7 +19,7 @@ if not workflow.configfiles:
 
 
 from reports.variants import prepared
-from workflow import environment, gpus
+from workflow import environment, gpus, tuned
 from workflow.run import Run, machine_memory_mb
 
 RUN = Run.of(config, workflow.configfiles[-1])

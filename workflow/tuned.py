@@ -10,12 +10,21 @@ from pydantic import ValidationError
 
 import methods
 from methods.spaces import at_border, flat, parsed
+from reports.variants import prepared as reported
 from workflow import prepared, sources
 from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json, write_text
 from workflow.schemas import plain
-from workflow.schemas.configuration import Configuration, ConfiguredMethod, Experiment, Student, Tune, tuned_label
+from workflow.schemas.configuration import (
+    TUNED,
+    Configuration,
+    ConfiguredMethod,
+    Experiment,
+    Student,
+    Tune,
+    tuned_label,
+)
 from workflow.specs import CellSpec, Hyperparameters, Plan, Strict
 from workflow.tuning import FLOOR
 
@@ -222,6 +231,15 @@ def _of_pair(
 def loss(method: str) -> str:
     """Digest of the code of a method, its search space among it."""
     return sources.digest("loss", *methods.modules(method))
+
+
+def option(tuned: Tuned | None, variant: str, method: str) -> str:
+    """What the job of a cell is told of the data that its method was tuned on; "" where it was not.
+
+    A run may be planned before its data are prepared.
+    """
+    known = tuned.data.get(reported(variant), "") if tuned and method.endswith(TUNED) else ""
+    return f"--tuned-on {known}" if known else ""
 
 
 def setting(plan: Plan, cell: CellSpec) -> str:

@@ -12,7 +12,9 @@ from tests.conftest import make_tiny_task
 from workflow import prepared, tuned
 from workflow.errors import UserError
 from workflow.files import write_text
+from workflow.steps import train
 from workflow.steps.collect import collect
+from workflow.training.records import Records
 from workflow.tuned import Choice, Trial
 
 TUNED: dict[str, Any] = {
@@ -117,6 +119,24 @@ def test_other_data_are_refused(made):
     refused(run, "config/tiny.yaml: tuned: config/tuned/tiny.yaml is stale: tiny is another dataset than the one that")
     with pytest.raises(UserError, match="tiny is another dataset"):
         collect(run, False, "today")
+
+
+def test_a_job_is_told_the_data_that_its_method_was_tuned_on(made, tiny_task, monkeypatch: pytest.MonkeyPatch):
+    """A run may be planned before its data are prepared."""
+    run = made(**TUNED).run
+    assert tuned.option(run.tuned, "tiny", "kd-tuned") == f"--tuned-on {tiny_task.fingerprint}"
+    assert tuned.option(run.tuned, "tiny@all", "kd-tuned") == f"--tuned-on {tiny_task.fingerprint}"
+    assert tuned.option(run.tuned, "tiny", "kd") == tuned.option(None, "tiny", "kd-tuned") == ""
+    key = "tiny/big/smallx4/kd-tuned"
+    made(**TUNED).train("tiny/big")
+    told = ["train", key, run.folder(key), "--plan", str(run.plan_file), "--seeds", "0-0", "--task", "data/tasks/tiny"]
+    told += ["--teacher", run.folder("tiny/big"), "--device", "cpu", "--tuned-on"]
+    monkeypatch.setattr("sys.argv", [*told, "0123"])
+    with pytest.raises(SystemExit, match="error: data/tasks/tiny: is another dataset than the one that was tuned on"):
+        train.main()
+    monkeypatch.setattr("sys.argv", [*told, tiny_task.fingerprint])
+    train.main()
+    assert Records(Path(run.folder(key))).read(0)
 
 
 @pytest.mark.parametrize(
