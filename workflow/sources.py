@@ -81,7 +81,14 @@ RESTS_ON = {
     ),
     "tune": Sources(
         ("workflow.steps.tune",),
-        ("workflow.steps.tune", "workflow.tuned", "workflow.ledger", "workflow.training.records", "reports.rows"),
+        (
+            "workflow.steps.tune",
+            "workflow.choices",
+            "workflow.tuned",
+            "workflow.ledger",
+            "workflow.training.records",
+            "reports.rows",
+        ),
     ),
     "report": Sources(("workflow.steps.report",), ("workflow.steps.report",), ("reports",)),
     # Asked by every job, so that nothing is followed.

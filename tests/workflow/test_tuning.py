@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import methods
-from tests.workflow.samples import GOOD, plan_of
+from tests.workflow.samples import GOOD, SHIPPED, plan_of
 from workflow import plan as planning
-from workflow.config import complete
+from workflow import tuned
+from workflow.config import complete, load
 from workflow.errors import UserError
 from workflow.specs import Plan
 from workflow.tuning import of_trial, trial_label
@@ -148,6 +150,15 @@ def test_trials_have_names():
 def test_a_mistake_is_one_line(changes: dict[str, Any], message: str):
     with pytest.raises(UserError, match=rf"^x.yaml: {message}[^\n]*$"):
         complete(configured(**changes), "x.yaml")
+
+
+@pytest.mark.parametrize("path", [path for path in SHIPPED if load(path).tuned], ids=lambda path: path.stem)
+def test_shipped_choices_fit(path: Path):
+    """A change of a loss, a network or a configuration that they rest on asks for `snakemake tune`."""
+    config, found, trouble = tuned.used(load(path), str(path))
+    assert not trouble
+    assert found
+    assert tuned.others(planning.build(config, path.name), found, Path("no tasks"), config, str(path)) == ""
 
 
 def test_seeds_beside_each_other_are_apart():

@@ -68,7 +68,8 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
     if not counts:
         raise UserError(f"{run.results}: no training is missing, stale or {' or '.join(statuses)}")
     print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
-    command_line = [sys.executable, "-m", "snakemake", "--configfile", str(file), *options]
+    # The file stands last: behind it, a target would be taken for a second one.
+    command_line = [sys.executable, "-m", "snakemake", *options, "--configfile", str(file)]
     return subprocess.run(command_line, check=False).returncode
 
 

@@ -13,7 +13,8 @@ import methods
 from methods.spaces import described, flat, nested
 from reports.metrics import Metric, metric
 from reports.rows import Row, Status
-from workflow import tuned
+from workflow import choices, tuned
+from workflow.choices import Choice, Trial, Tuned
 from workflow.config import complete
 from workflow.errors import UserError, command
 from workflow.files import read_json
@@ -21,7 +22,6 @@ from workflow.ledger import Ledger, Training
 from workflow.run import Run
 from workflow.specs import CellSpec, Hyperparameters
 from workflow.task import BLIND
-from workflow.tuned import Choice, Trial, Tuned
 from workflow.tuning import of_trial
 from workflow.variants import seeing
 
@@ -39,7 +39,7 @@ def main() -> None:
     told = read_json(arguments.config)["value"]
     run = Run(complete(told["config"], told["where"]), told["where"])
     found = choose(run)
-    tuned.write(arguments.output, found)
+    choices.write(arguments.output, found)
     print("\n".join([*lines(found), f"{arguments.output}: a run uses it by the key `tuned`"]))
 
 
@@ -157,7 +157,7 @@ def lines(found: Tuned) -> list[str]:
             told.append(f"{where}: none can be chosen: {choice.trials[0].note}")
             continue
         best, default = choice.trials[choice.chosen], choice.trials[0]
-        values = ", ".join(f"{name} {value}" for name, value in tuned.dotted(best.values).items())
+        values = ", ".join(f"{name} {value}" for name, value in choices.dotted(best.values).items())
         scores = " against ".join("-" if t.mean is None else f"{t.mean:.4f}" for t in (best, default))
         told.append(f"{where}: trial {choice.chosen} of {len(choice.trials)}: {values}; validation {scores} by default")
     return told

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from workflow import choices, prepared
 from workflow import plan as planning
-from workflow import prepared, tuned
 from workflow.config import complete, parse_seeds
 from workflow.files import write_text
 from workflow.run import Run
@@ -46,7 +46,7 @@ class Tiny:
         """All trials, and the file of choices."""
         assert self.run.tuning
         train(self.run.tuning)
-        tuned.write(self.run.tuned_file, choose(self.run))
+        choices.write(self.run.tuned_file, choose(self.run))
         return self.run.tuned_file
 
     def records(self, key: str) -> Records:

@@ -12,13 +12,13 @@ from reports import build
 from reports.metrics import metric
 from reports.rows import Row, Status
 from tests.reports import samples
-from workflow import tuned
+from workflow import choices
+from workflow.choices import Choice, Tuned
 from workflow.errors import UserError
 from workflow.ledger import Ledger
 from workflow.steps import retry
 from workflow.steps.tune import choose, lines, rank
 from workflow.task import Task, absent
-from workflow.tuned import Choice, Tuned
 
 ACCURACY, RMSE = metric("accuracy"), metric("rmse")
 TUNED = {
@@ -96,7 +96,7 @@ def test_a_tiny_run_from_its_trials_to_its_table(tiny, tiny_task: Task):
     file = made.tune()
     blind = Task.load(Path("data/tasks/tiny@blind"))
     assert absent(blind.labels[blind.split("test")]).all()
-    found = tuned.read(file)
+    found = choices.read(file)
     assert found.data == {"tiny": tiny_task.fingerprint}
     assert [(choice.label, len(choice.trials)) for choice in found.choices] == [
         ("supervised", 1),
@@ -110,9 +110,9 @@ def test_a_tiny_run_from_its_trials_to_its_table(tiny, tiny_task: Task):
         assert all(len(trial.valid["smallx4"]) == 2 for trial in choice.trials), "one score per seed"
     assert set(of(found, "kd+abkd").space) == {"kd.temperature", "abkd.beta"}
     before = file.read_bytes()
-    tuned.write(file, choose(made.run))
+    choices.write(file, choose(made.run))
     assert file.read_bytes() == before
-    assert tuned.read(file) == found
+    assert choices.read(file) == found
 
     made = tiny(**TUNED, seeds=10)
     assert made.run.trouble == ""

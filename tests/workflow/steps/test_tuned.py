@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import make_tiny_task
-from workflow import prepared, tuned
+from workflow import choices, prepared, tuned
+from workflow.choices import Choice, Trial
 from workflow.errors import UserError
 from workflow.files import write_text
 from workflow.steps import train
 from workflow.steps.collect import collect
 from workflow.training.records import Records
-from workflow.tuned import Choice, Trial
 
 TUNED: dict[str, Any] = {
     "methods": {"supervised": None, "kd": None, "fitnet": {"beta": 1}, "gcrd": {"tau2": 0.05}},
@@ -160,11 +160,11 @@ def test_a_missing_file_is_refused_in_one_line(made):
 
 def test_where_no_trial_can_be_chosen_the_method_stands_once(made):
     file = Path("config/tuned/tiny.yaml")
-    found = tuned.read(file)
+    found = choices.read(file)
     without = [
         choice.model_copy(update={"chosen": None}) if choice.label == "gcrd" else choice for choice in found.choices
     ]
-    tuned.write(file, found.model_copy(update={"choices": without}))
+    choices.write(file, found.model_copy(update={"choices": without}))
     run = made(**TUNED).run
     assert not run.trouble
     assert labels(run) == {"supervised", "kd", "kd-tuned", "fitnet", "gcrd"}
@@ -203,7 +203,7 @@ def test_what_a_report_is_told_of_a_choice():
     space = {"beta": {"low": 0.1, "high": 10}, "kind": ["x", "y"]}
     own = choice(0.5, 0.6, 0.4, chosen=1, values=values, space=space)
     floor = choice(0.3, chosen=0, values=[{}], space={}).model_copy(update={"label": "supervised"})
-    made = tuned.Tuned(tune={"trials": 3}, data={}, choices=[floor, own])
+    made = choices.Tuned(tune={"trials": 3}, data={}, choices=[floor, own])
     (shown,) = made.shown()
     assert shown["valid"] == [pytest.approx(x) for x in (0.6, 0.7, 0.5)]
     assert shown["floor"] == pytest.approx(0.4)
