@@ -161,6 +161,12 @@ def test_shipped_choices_fit(path: Path):
     assert tuned.others(planning.build(config, path.name), found, Path("no tasks"), config, str(path)) == ""
 
 
+def test_the_path_of_a_tuned_configuration_is_no_pattern():
+    """Snakemake would read wildcards in the path of the file that is written beside it."""
+    with pytest.raises(UserError, match=r"^{a}/x.yaml: tune: a file is written beside the configuration, whose path"):
+        complete(configured(), "{a}/x.yaml")
+
+
 def test_seeds_beside_each_other_are_apart():
     complete(configured(seeds=1000), "x.yaml")
     complete(configured(first_seed=1002), "x.yaml")
