@@ -113,8 +113,10 @@ def test_other_code_of_a_method_is_refused(made, monkeypatch: pytest.MonkeyPatch
 
 def test_other_data_are_refused(made):
     run = made(**TUNED).run
-    other = make_tiny_task(seed=1)
-    prepared.save(other, Path(run.task("tiny")).parent, run.loader_code("tiny"))
+    folder = Path(run.task("tiny")).parent
+    prepared.save(make_tiny_task(seed=1), folder, "other code")
+    assert not made(**TUNED).run.trouble, "they are prepared anew first"
+    prepared.save(make_tiny_task(seed=1), folder, run.loader_code("tiny"))
     run = made(**TUNED).run
     refused(run, "config/tiny.yaml: tuned: config/tuned/tiny.yaml is stale: tiny is another dataset than the one that")
     with pytest.raises(UserError, match="tiny is another dataset"):
