@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.checkouts import copy_code, snakemake
+from tests.checkouts import copy_code, jobs, snakemake
 from tests.workflow.test_catalog import FAMILY
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,11 @@ def test_two_commands_from_the_trials_to_the_table(checkout: Path):
     assert "| KD " in (results / "tables" / "tuned.md").read_text()
     again = snakemake(checkout, "-n", *NAMED)
     assert "Nothing to be done" in again.stdout + again.stderr
+
+    shutil.rmtree(results)
+    planned = jobs(snakemake(checkout, "-n", *NAMED))
+    assert "tune" not in planned, "a file of choices is used without its trials"
+    assert planned["distill"] == 3
 
     file = checkout / "baselines" / "kd.py"
     text = file.read_text()

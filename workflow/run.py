@@ -231,11 +231,15 @@ class Run:
 
     @cached_property
     def config_file(self) -> str:
-        """A file with all that `collect` rests on beside the rows; renewed only where that has changed."""
-        told = self._told(sources.digest("collect"))
-        return self._kept(
-            "config", told if self.tuned is None else {**told, "tuned": self.tuned.model_dump(mode="json")}
-        )
+        """A file with all that `collect` rests on beside the rows; renewed only where that has changed.
+
+        It holds the tuned values: their own file is made by `tune`, which no other target must ask for. Ends with one
+        line where they cannot be used.
+        """
+        if self.trouble:
+            sys.exit(f"error: {self.trouble}")
+        used = {"tuned": self.tuned.model_dump(mode="json")} if self.tuned else {}
+        return self._kept("config", self._told(sources.digest("collect")) | used)
 
     @cached_property
     def tuning_file(self) -> str:
@@ -248,13 +252,6 @@ class Run:
     def tuned_file(self) -> Path:
         """What `tune` writes."""
         return Path(self.where).parent / "tuned" / f"{self.name}.yaml"
-
-    @property
-    def used_file(self) -> list[str]:
-        """The file of tuned values that a run uses, if any. Ends with one line where it cannot be used."""
-        if self.trouble:
-            sys.exit(f"error: {self.trouble}")
-        return [str(Path(self.where).parent / self.stated.tuned)] if self.stated.tuned else []
 
     def _told(self, code: str) -> dict[str, Any]:
         stated = self.stated.model_dump(mode="json", exclude_unset=True)
