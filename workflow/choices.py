@@ -13,12 +13,14 @@ from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import write_text
 from workflow.schemas import plain
-from workflow.schemas.configuration import (
-    Tune,
-    tuned_label,
-)
+from workflow.schemas.configuration import Tune, tuned_label
 from workflow.specs import Hyperparameters, Strict
 from workflow.tuning import FLOOR
+
+try:  # ten times as fast, where libyaml is there
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
 
 HEADING = """\
 # Hyperparameters chosen by `snakemake tune`, with every trial: docs/protocol.md, "Tuning". Not to be edited.
@@ -146,8 +148,7 @@ def dotted(hyperparameters: Hyperparameters) -> dict[str, Any]:
 def read(file: Path) -> Tuned:
     """Raises UserError where the file is missing or is no such file."""
     try:
-        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
-        found = yaml.load(file.read_text(encoding="utf-8"), loader)  # a safe loader
+        found = yaml.load(file.read_text(encoding="utf-8"), SafeLoader)
         plain.check(found, str(file))
         return Tuned.model_validate(found)
     except FileNotFoundError as error:
@@ -155,7 +156,7 @@ def read(file: Path) -> Tuned:
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
 
 

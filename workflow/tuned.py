@@ -11,14 +11,7 @@ from workflow.choices import Tuned, read
 from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json
-from workflow.schemas.configuration import (
-    TUNED,
-    Configuration,
-    ConfiguredMethod,
-    Experiment,
-    Student,
-    tuned_label,
-)
+from workflow.schemas.configuration import TUNED, Configuration, ConfiguredMethod, Experiment, Student, tuned_label
 from workflow.specs import CellSpec, Hyperparameters, Plan
 
 

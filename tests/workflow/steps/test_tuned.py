@@ -145,6 +145,7 @@ def test_a_job_is_told_the_data_that_its_method_was_tuned_on(made, tiny_task, mo
     ("content", "message"),
     [
         ("[1, 2", "config/tuned/tiny.yaml: cannot be read: "),
+        ("{tune: " * 5000, "config/tuned/tiny.yaml: cannot be read: "),
         ("tune: {trials: 3}\n", "config/tuned/tiny.yaml: data: Field required"),
         ("tune: !!python/object:os.system x\n", "config/tuned/tiny.yaml: cannot be read: "),
         ("tune: 2020-01-01\n", "config/tuned/tiny.yaml: tune: must be a number, text, list or mapping"),
