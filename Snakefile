@@ -19,7 +19,7 @@ if not workflow.configfiles:
 
 
 from reports.variants import prepared
-from workflow import environment, gpus
+from workflow import environment, gpus, tuned
 from workflow.run import Run, machine_memory_mb
 
 RUN = Run.of(config, workflow.configfiles[-1])
@@ -65,6 +65,7 @@ localrules:
     prepare,
     collect,
     report,
+    tune,
 
 
 wildcard_constraints:
@@ -82,6 +83,7 @@ include: "workflow/rules/teach.smk"
 include: "workflow/rules/distill.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/tune.smk"
 
 
 rule all:
@@ -96,12 +98,19 @@ onstart:
         os.environ[environment.RETRIES] = str(workflow.execution_settings.retries)
 
 
+# Where nothing but hyperparameters was asked for, there is no page.
 onsuccess:
-    shell("python -m workflow.steps.summary {RESULTS}")
+    if set(workflow.dag_settings.targets) == {"tune"}:
+        shell("cat logs/{RUN.name}/tune.log")
+    else:
+        shell("python -m workflow.steps.summary {RESULTS}")
 
 
 # A page is made of what there is, and says what is missing.
 onerror:
-    shell("python -m workflow.steps.collect {RUN.config_file} --unfinished || true")
-    shell("python -m workflow.steps.report {RESULTS} {RUN.settings_file} || true")
-    shell("python -m workflow.steps.summary {RESULTS} --goes-on {RUN.where:q} || true")
+    if set(workflow.dag_settings.targets) == {"tune"}:
+        print(f"to go on: snakemake tune --configfile {RUN.where}", file=sys.stderr)
+    else:
+        shell("python -m workflow.steps.collect {RUN.config_file} --unfinished || true")
+        shell("python -m workflow.steps.report {RESULTS} {RUN.settings_file} || true")
+        shell("python -m workflow.steps.summary {RESULTS} --goes-on {RUN.where:q} || true")

@@ -30,6 +30,7 @@ from abkd.parts.heads import AXES, LayerAttention, SharedSubspace
 from abkd.parts.layers import Layers
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, layers_of, one_of, whole
+from methods.spaces import LogRange
 
 
 class AttentionBasedKD(Method):
@@ -54,6 +55,7 @@ class AttentionBasedKD(Method):
     year = 2023
     citation = "ahluwalia2023abkd"
     uses_hidden = True
+    search_space = {"beta": LogRange(0.1, 100)}
 
     def __init__(
         self,

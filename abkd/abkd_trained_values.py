@@ -11,6 +11,7 @@ from abkd.parts.heads import SharedSubspace
 from abkd.parts.layers import Layers
 from methods.contract import Batch, Shape
 from methods.pairing import at_least
+from methods.spaces import LogRange
 
 
 class TrainedValues(AttentionBasedKD):
@@ -26,6 +27,7 @@ class TrainedValues(AttentionBasedKD):
     """
 
     title = "ABKD trained values"
+    search_space = {"beta": LogRange(0.01, 10)}
 
     def __init__(self, teacher: Shape, student: Shape, *, dim: int = 64, beta: float = 1.0, gamma: float = 0.1) -> None:
         super().__init__(teacher, student, dim=dim, beta=beta)

@@ -10,6 +10,7 @@ from abkd.parts import structure as structures
 from abkd.parts.layers import Layers
 from methods.contract import Batch, Shape
 from methods.pairing import at_least, one_of, sample, whole
+from methods.spaces import LogRange
 
 
 class StructureAndEmbedding(AttentionBasedKD):
@@ -32,6 +33,7 @@ class StructureAndEmbedding(AttentionBasedKD):
     title = "STRIDE"
     year = 2025
     depends_on_rows = True
+    search_space = {"beta": LogRange(0.1, 100), "structure_weight": LogRange(0.01, 10), "tau2": (0.05, 0.075, 0.1)}
 
     def __init__(
         self,

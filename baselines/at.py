@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, last_of, one_of
+from methods.spaces import LogRange
 
 
 class AttentionTransfer(Method):
@@ -26,6 +27,7 @@ class AttentionTransfer(Method):
     citation = "zagoruyko2017attention"
     uses_hidden = True
     depends_on_rows = True
+    search_space = {"beta": LogRange(0.1, 1e6)}
 
     def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1e5, reduction: str = "mean") -> None:
         super().__init__(teacher, student)

@@ -7,6 +7,7 @@ from torch import Tensor
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY
 from methods.pairing import at_least, last_of
+from methods.spaces import LogRange
 
 
 class KernelAlignment(Method):
@@ -23,6 +24,7 @@ class KernelAlignment(Method):
     year = 2019
     citation = "kornblith2019similarity"
     uses_hidden = True
+    search_space = {"beta": LogRange(0.05, 20)}
 
     def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0) -> None:
         super().__init__(teacher, student)

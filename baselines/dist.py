@@ -9,6 +9,7 @@ from torch.nn import functional
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY
 from methods.pairing import at_least, logits_of
+from methods.spaces import LogRange
 from methods.vocabulary import Objective
 
 
@@ -27,6 +28,7 @@ class StrongerTeacher(Method):
     year = 2022
     citation = "huang2022knowledge"
     objectives = frozenset({Objective.MULTICLASS})
+    search_space = {"beta": LogRange(0.2, 20), "gamma": LogRange(0.2, 20), "temperature": (1.0, 2.0, 4.0)}
 
     def __init__(
         self, teacher: Shape, student: Shape, *, beta: float = 2.0, gamma: float = 2.0, temperature: float = 1.0

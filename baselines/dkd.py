@@ -28,6 +28,7 @@ class Decoupled(Method):
     year = 2022
     citation = "zhao2022decoupled"
     objectives = frozenset({Objective.MULTICLASS})
+    search_space = {"beta": (0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0), "temperature": (1.0, 2.0, 4.0)}
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY, unit_rows
 from methods.pairing import at_least, last_of, one_of, whole
+from methods.spaces import LogRange
 
 
 class FitNet(Method):
@@ -28,6 +29,7 @@ class FitNet(Method):
     year = 2015
     citation = "romero2015fitnets"
     uses_hidden = True
+    search_space = {"beta": LogRange(0.1, 100)}
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from torch.nn import functional
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import unit_rows
 from methods.pairing import at_least, last_of, sample, whole
+from methods.spaces import LogRange
 from methods.streaming import blocks, streamed_sum
 
 
@@ -40,6 +41,7 @@ class ContrastiveRepresentation(Method):
     citation = "joshi2022representation"
     uses_hidden = True
     depends_on_rows = True
+    search_space = {"beta": LogRange(0.01, 10), "tau2": (0.05, 0.075, 0.1)}
 
     def __init__(
         self,

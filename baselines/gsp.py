@@ -32,6 +32,7 @@ class GlobalStructure(Method):
     year = 2022
     citation = "joshi2022representation"
     uses_hidden = True
+    search_space = {"beta": (None, 0.1, 1.0, 10.0, 30.0, 300.0, 1e3, 1e4)}
 
     def __init__(
         self,

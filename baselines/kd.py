@@ -33,6 +33,7 @@ class SoftTargets(Method):
     title = "KD"
     year = 2015
     citation = "hinton2015distilling"
+    search_space = {"alpha": (0.3, 0.5, 0.7, 0.8, 0.9, 1.0), "temperature": (1.0, 2.0, 4.0, 5.0)}
 
     def __init__(
         self,

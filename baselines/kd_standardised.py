@@ -9,6 +9,7 @@ from torch.nn import functional
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY
 from methods.pairing import at_least, logits_of
+from methods.spaces import LogRange
 from methods.vocabulary import Objective
 
 
@@ -28,6 +29,7 @@ class StandardisedTargets(Method):
     year = 2024
     citation = "sun2024logit"
     objectives = frozenset({Objective.MULTICLASS})
+    search_space = {"beta": LogRange(0.5, 50), "temperature": (1.0, 2.0, 4.0), "label_weight": (0.1, 0.5, 1.0)}
 
     def __init__(
         self,

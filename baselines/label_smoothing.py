@@ -30,6 +30,7 @@ class LabelSmoothing(Method):
     citation = "szegedy2016rethinking"
     uses_teacher = False
     objectives = frozenset({Objective.MULTICLASS, Objective.BINARY})
+    search_space = {"epsilon": (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}
 
     def __init__(self, teacher: Shape, student: Shape, *, epsilon: float = 0.1) -> None:
         super().__init__(teacher, student)

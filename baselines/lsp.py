@@ -9,6 +9,7 @@ from methods.contract import Batch, Method, Shape, Signals
 from methods.edges import Edges, edgewise, neighbour_log_softmax
 from methods.kernels import KERNELS
 from methods.pairing import at_least, last_of, one_of
+from methods.spaces import LogRange
 
 
 class LocalStructure(Method):
@@ -30,6 +31,7 @@ class LocalStructure(Method):
     citation = "yang2020distilling"
     uses_hidden = True
     uses_edges = True
+    search_space = {"beta": LogRange(0.1, 1e3)}
 
     def __init__(
         self, teacher: Shape, student: Shape, *, beta: float = 10.0, kernel: str = "cosine", reduction: str = "nodes"

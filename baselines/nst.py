@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, last_of
+from methods.spaces import LogRange
 
 
 class NeuronSelectivity(Method):
@@ -24,6 +25,7 @@ class NeuronSelectivity(Method):
     year = 2017
     citation = "huang2017like"
     uses_hidden = True
+    search_space = {"beta": LogRange(0.5, 500)}
 
     def __init__(self, teacher: Shape, student: Shape, *, beta: float = 50.0) -> None:
         super().__init__(teacher, student)

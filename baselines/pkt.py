@@ -8,6 +8,7 @@ from torch import Tensor
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import unit_rows
 from methods.pairing import at_least, last_of, sample, whole
+from methods.spaces import LogRange
 from methods.streaming import blocks, streamed_sum
 
 SMALLEST = 1e-7
@@ -31,6 +32,7 @@ class ProbabilisticTransfer(Method):
     year = 2018
     citation = "passalis2018learning"
     uses_hidden = True
+    search_space = {"beta": LogRange(1, 1e4)}
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from torch.nn import functional
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import pairwise, prepare
 from methods.pairing import at_least, last_of, sample, whole
+from methods.spaces import LogRange
 from methods.streaming import BLOCK_ELEMENTS, blocks, streamed_sum
 
 
@@ -30,6 +31,7 @@ class Relational(Method):
     year = 2019
     citation = "park2019relational"
     uses_hidden = True
+    search_space = {"distance": LogRange(0.5, 500), "angle": LogRange(0.5, 500)}
 
     def __init__(
         self, teacher: Shape, student: Shape, *, distance: float = 25.0, angle: float = 50.0, max_samples: int = 128

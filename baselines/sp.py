@@ -8,6 +8,7 @@ from torch import Tensor
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY
 from methods.pairing import at_least, last_of
+from methods.spaces import LogRange
 
 
 class SimilarityPreserving(Method):
@@ -25,6 +26,7 @@ class SimilarityPreserving(Method):
     year = 2019
     citation = "tung2019similarity"
     uses_hidden = True
+    search_space = {"beta": LogRange(0.2, 2e3)}
 
     def __init__(self, teacher: Shape, student: Shape, *, beta: float = 20.0) -> None:
         super().__init__(teacher, student)

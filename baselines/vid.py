@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, last_of
+from methods.spaces import LogRange
 
 SMALLEST_VARIANCE = 1e-5
 
@@ -30,6 +31,7 @@ class VariationalInformation(Method):
     year = 2019
     citation = "ahn2019variational"
     uses_hidden = True
+    search_space = {"beta": LogRange(0.01, 10)}
 
     def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0, variance: float = 5.0) -> None:
         super().__init__(teacher, student)

@@ -13,6 +13,7 @@ from methods.registry import (
     modules,
     own_size,
     parts,
+    search_space,
     skip,
     taught,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "modules",
     "own_size",
     "parts",
+    "search_space",
     "skip",
     "taught",
 ]

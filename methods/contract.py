@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from methods.spaces import Values
 from methods.sparse import compressed
 from methods.vocabulary import Kind, Objective
 
@@ -199,6 +200,10 @@ class Method(nn.Module):
     """Whether a draw decides which rows meet, so that a term changes with their order."""
     objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
+
+    search_space: ClassVar[Mapping[str, Values]] = MappingProxyType({})
+    """What tuning tries: some values, or a `methods.spaces.LogRange`, by hyperparameter. The published default lies
+    inside. A variant tries nothing of what it fixes; without a space there is nothing to tune."""
 
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """Hyperparameters that make this class a variant of its base, as in `class Pooled(ABKD, dissimilarity="pooled")`:

@@ -13,6 +13,7 @@ from methods.listing import modules as modules_of
 
 if TYPE_CHECKING:
     from methods.contract import Method, Shape
+    from methods.spaces import Values
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abkd", "baselines")
@@ -99,7 +100,8 @@ def _keywords(cls: type[Method]) -> dict[str, Any]:
     return {a.name: a.default for a in arguments if a.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def _settable(cls: type[Method]) -> dict[str, Any]:
+def settable(cls: type[Method]) -> dict[str, Any]:
+    """Name -> default of every hyperparameter of a class that it does not fix."""
     return {name: default for name, default in _keywords(cls).items() if name not in cls.fixed}
 
 
@@ -114,8 +116,24 @@ def defaults(method: str) -> dict[str, Any]:
     """
     names = parts(method)
     if len(names) == 1:
-        return _settable(load(method))
-    return {name: _settable(load(name)) for name in names}
+        return settable(load(method))
+    return {name: settable(load(name)) for name in names}
+
+
+def search_space(method: str) -> dict[str, Any]:
+    """What tuning tries of every hyperparameter that has a search space; a variant leaves out those that it fixes.
+
+    Those of a composed method are nested under the ids of its parts.
+    """
+    names = parts(method)
+    if len(names) == 1:
+        return searched(load(method))
+    return {name: searched(load(name)) for name in names}
+
+
+def searched(cls: type[Method]) -> dict[str, Values]:
+    """The search space of a class, without what it fixes."""
+    return {name: values for name, values in cls.search_space.items() if name not in cls.fixed}
 
 
 def describe(method: str) -> dict[str, Any]:
@@ -178,9 +196,9 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
     for key in hyperparameters:
         if key in cls.fixed:
             why = f"this variant fixes '{key}' to {cls.fixed[key]!r}"
-            raise ValueError(f"{method}: {why}; allowed: {_list(_settable(cls))}")
-        if key not in _settable(cls):
-            raise ValueError(f"{method}: unknown hyperparameter '{key}'; allowed: {_list(_settable(cls))}")
+            raise ValueError(f"{method}: {why}; allowed: {_list(settable(cls))}")
+        if key not in settable(cls):
+            raise ValueError(f"{method}: unknown hyperparameter '{key}'; allowed: {_list(settable(cls))}")
     return cls(teacher, student, **cls.fixed, **hyperparameters)
 
 

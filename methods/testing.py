@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods import registry
+from methods import registry, spaces
 from methods.contract import UNLABELED, Batch, Method, Shape, Signals
 from methods.vocabulary import Kind, Objective
 
@@ -144,7 +144,8 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
     `depends_on_order`), nor their number (unless `depends_on_rows`), nor edges (unless `uses_edges`); the same
     generator seed gives the same value and no other random state is touched; past steps live on in parameters and
     buffers alone; one Batch serves many steps; dead students get finite gradients; wrong shapes are refused; the class
-    is described and cited, and its `skip` answers.
+    is described and cited, and its `skip` answers; its search space names hyperparameters, holds their defaults, and
+    all of it can be built.
 
     Raises:
         AssertionError: naming the method and what it breaks.
@@ -152,6 +153,12 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
     teacher, student = Shape((6, 7), 5), Shape((4, 3), 5)
     cls = registry.load(method_id)
     _check_description(method_id, cls)
+    spaces.check(
+        method_id,
+        registry.searched(cls),
+        registry.settable(cls),
+        lambda value: registry.create(method_id, teacher=teacher, student=student, **value),
+    )
     for case in _cases(student.out):
         reason = cls.skip(case, teacher, student)
         assert reason is None or (isinstance(reason, str) and reason), f"{method_id}: skip must give a reason or None"

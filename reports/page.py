@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports import costs, fidelity, printing, published, sensitivity, sentences, tables, troubles
+from reports import costs, fidelity, printing, published, sensitivity, sentences, tables, troubles, tuned
 from reports.cells import Arrow, Panel
 from reports.figures import Section
 from reports.findings import Findings
@@ -69,6 +69,9 @@ def render(findings: Findings, sections: list[Section]) -> str:
         sensitivity_legend=sensitivity.LEGEND,
         fidelity=fidelity.tables(findings),
         fidelity_legend=fidelity.LEGEND,
+        tuned=tuned.tables(findings),
+        tuned_headings=tuned.HEADINGS,
+        tuned_legend=tuned.legend(settings),
         figure_groups=[_figure_group(section) for section in sections],
         unfinished=troubles.unfinished(results),
         missing=_failures([each for each in without_score if each.status == Status.MISSING], settings),

@@ -18,6 +18,35 @@ class Facts(BaseModel):
     citations: tuple[str, ...] = ()
 
 
+class Tuning(BaseModel):
+    """What was chosen for one method, dataset, teacher and student of any width.
+
+    Attributes:
+        student: name of the model, without a width.
+        method, tuned: labels at published defaults, and at what was chosen.
+        values: the chosen hyperparameters as text.
+        valid: mean validation score of each trial, the published default first; None where one of its trainings failed.
+        ranks: mean rank of each trial over the students; None where it could not be chosen.
+        chosen: number of the trial.
+        floor: validation score of the floor on the same seeds; None without one.
+        borders: hyperparameters whose chosen value is the smallest or largest that was tried.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    teacher: str
+    student: str
+    method: str
+    tuned: str
+    values: str
+    valid: tuple[float | None, ...]
+    ranks: tuple[float | None, ...]
+    chosen: int
+    floor: float | None = None
+    borders: tuple[str, ...] = ()
+
+
 class Settings(BaseModel):
     """The `settings` dictionary of `reports.build.write`, checked.
 
@@ -31,6 +60,7 @@ class Settings(BaseModel):
         floor: label of the student trained without a teacher.
         ceiling: label under which the teachers' own rows stand.
         spotlight: labels that the summary names and the figures colour whatever their rank.
+        tuning: the choices that tuned methods rest on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +74,7 @@ class Settings(BaseModel):
     floor: str = "supervised"
     ceiling: str = "teacher"
     spotlight: tuple[str, ...] = ()
+    tuning: tuple[Tuning, ...] = ()
 
     @field_validator("alpha")
     @classmethod

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import pandas as pd
 from tabulate import tabulate
 
-from reports import fidelity, latex, printing, sensitivity
+from reports import fidelity, latex, printing, sensitivity, tuned
 from reports.attempts import Verdict
 from reports.cells import Arrow, Cell, Panel
 from reports.comparisons import Comparison
@@ -211,8 +211,21 @@ def latex_families(tables: Sequence[FamilyTable], legend: str, name: str) -> str
     return "\n".join(parts)
 
 
+def markdown_tuned(findings: Findings) -> str:
+    """One table per family with tuned methods, and its legend."""
+    parts = []
+    for table in tuned.tables(findings):
+        escaped = [[markdown_escape(text) for text in row] for row in table.rows]
+        parts.append(f"### {markdown_escape(table.title)}")
+        parts.append(tabulate(escaped, tuned.HEADINGS, tablefmt="pipe", disable_numparse=True))
+    return "\n\n".join([*parts, tuned.legend(findings.settings)]) + "\n"
+
+
 def write(folder: Path, findings: Findings) -> None:
-    """Writes `main`, `fidelity` and `sensitivity` as .md, .tex and .csv, and `comparisons.{md,tex}` into the folder."""
+    """Writes `main`, `fidelity` and `sensitivity` as .md, .tex and .csv, and `comparisons.{md,tex}` into the folder.
+
+    Where methods were tuned, `tuned.{md,csv}`, too.
+    """
     panels, settings = findings.panels, findings.settings
     write_text(folder / "main.md", markdown_main(findings))
     write_text(folder / "main.tex", latex.main_table(panels, settings, legend(settings)))
@@ -224,3 +237,6 @@ def write(folder: Path, findings: Findings) -> None:
         write_text(folder / f"{name}.md", markdown_families(part.tables(findings), part.LEGEND))
         write_text(folder / f"{name}.tex", latex_families(part.tables(findings), part.LEGEND, name))
         write_text(folder / f"{name}.csv", part.frame(findings).to_csv(index=False, lineterminator="\n"))
+    if settings.tuning:
+        write_text(folder / "tuned.md", markdown_tuned(findings))
+        write_text(folder / "tuned.csv", tuned.frame(findings).to_csv(index=False, lineterminator="\n"))

@@ -11,6 +11,7 @@ import pytest
 
 import methods
 from tests.checkouts import ROOT, copy_code, jobs, snakemake
+from workflow import tuned
 from workflow.config import load
 
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
@@ -25,7 +26,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_dry_run(checkout, name):
-    config = load(ROOT / "config" / name)
+    config, _, trouble = tuned.used(load(ROOT / "config" / name), str(ROOT / "config" / name))
+    assert not trouble
     found = jobs(snakemake(checkout, "-n", "--configfile", f"config/{name}"))
     pairs = {(e.task, t) for e in config.experiments for t in e.teachers}
     assert found["prepare"] == found["measure"] == len({dataset for dataset, _ in pairs})

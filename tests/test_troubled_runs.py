@@ -163,6 +163,8 @@ def test_retry_trains_what_passed_with_the_moment(checkout):
     answer = call(checkout, *command)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "training again: 2 failed" in answer.stdout
+    assert len(re.findall(r"^Job \d+: .* by (\S+) on ", answer.stdout + answer.stderr, flags=re.M)) == 1
+    assert " by raises on " in answer.stdout + answer.stderr, "a finished page must not keep it from being trained"
     after = rows_of(checkout, "passing")
     others = before["method"] != "raises"
     assert after[others].equals(before[others])

@@ -6,10 +6,10 @@
     abkd-bench collect config/NAME.yaml  makes the page of what there is of an unfinished run
     abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
-    abkd-bench tune config/NAME.yaml   prints the choices after the run of a tuning configuration
     abkd-bench schema                  renews the JSON schema and the table of keys
 
-`python -m methods`, `python -m workflow.steps.tune` and `python -m workflow.schemas.generate` do the same.
+`python -m methods` and `python -m workflow.schemas.generate` do the same. Hyperparameters are chosen by
+`snakemake tune --configfile config/NAME.yaml`.
 """
 
 from __future__ import annotations
@@ -61,12 +61,6 @@ def _collect(arguments: argparse.Namespace) -> None:
     print(build.summary(Path(run.results)))
 
 
-def _tune(arguments: argparse.Namespace) -> None:
-    from workflow.steps import tune
-
-    tune.print_choices(arguments.config)
-
-
 def _schema(arguments: argparse.Namespace) -> None:
     from workflow.schemas import generate
 
@@ -95,7 +89,6 @@ def parser() -> argparse.ArgumentParser:
     add("report", _report, "build the report of a finished run anew").add_argument(
         "folder", type=Path, help="results/NAME"
     )
-    add("tune", _tune, "print what a tuning run chose").add_argument("config", type=Path, help="config/NAME.yaml")
     add("schema", _schema, "renew what is generated from the models of a configuration")
     return found
 

@@ -18,7 +18,7 @@ from workflow import catalog
 from workflow.errors import UserError
 from workflow.models.listing import available as available_models
 from workflow.schemas import plain
-from workflow.schemas.configuration import Configuration
+from workflow.schemas.configuration import TUNED, Configuration, tuned_label
 from workflow.schemas.plain import shown
 from workflow.specs import Hyperparameters
 
@@ -154,6 +154,7 @@ def _checked(raw: object, where: str) -> Configuration:
     except ValidationError as error:
         raise UserError(f"{where}: {_in_one_line(error.errors()[0])}") from error
     _check_names(config, where)
+    _check_tuning(config, where)
     return config
 
 
@@ -228,9 +229,10 @@ def _check_names(config: Configuration, where: str) -> None:
             raise UserError(f"{where}: methods.{label}: this label is kept for the teachers' rows")
         for part in config.method_id(label).split("+"):
             _known(part, methods.available(), f"{where}: methods.{label}", "method")
-    _known(config.reference, config.methods, f"{where}: reference", "method")
-    for label in config.spotlight:
-        _known(label, config.methods, f"{where}: spotlight", "method")
+    labels = [*config.methods, *(tuned_label(label) for label in config.methods if config.tuned)]
+    for key, named in (("reference", [config.reference]), ("spotlight", config.spotlight)):
+        for label in named:
+            _known(label, labels, f"{where}: {key}", "method")
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
         _known(experiment.dataset, catalog.available(), f"{here}.dataset", "dataset")
@@ -245,8 +247,23 @@ def _check_names(config: Configuration, where: str) -> None:
         chosen = config.chosen(experiment)
         for label in chosen:
             _known(label, config.methods, f"{here}.methods", "method")
-        if config.reference not in chosen:
+        if config.reference not in (*chosen, *map(tuned_label, chosen)):
             raise UserError(f"{here}.methods: must hold the reference '{config.reference}'")
+
+
+def _check_tuning(config: Configuration, where: str) -> None:
+    """Raises UserError where tuning would see a reported seed, or a label is taken."""
+    for label in config.methods:
+        if (config.tune or config.tuned) and label.endswith(TUNED):
+            raise UserError(f"{where}: methods.{label}: labels that end in {TUNED} are kept for tuned values")
+    if config.tune is None:
+        return
+    if "{" in where or "}" in where:
+        raise UserError(f"{where}: tune: a file is written beside the configuration, whose path must hold no {{ or }}")
+    for label in config.tune.methods or ():
+        _known(label, config.methods, f"{where}: tune.methods", "method")
+    if wrong := config.overlap(config.tune.tried):
+        raise UserError(f"{where}: tune: {wrong}; give another tune.first_seed")
 
 
 def merged(*levels: Hyperparameters) -> Hyperparameters:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from reports.files import replacing
 
-__all__ = ["code_digest", "digest", "read_json", "replacing", "write_json", "write_text"]
+__all__ = ["code_digest", "digest", "keep", "read_json", "replacing", "write_json", "write_text"]
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -27,6 +28,25 @@ def write_json(path: Path | str, value: Any) -> None:
 def read_json(path: Path | str) -> Any:
     """The value in a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def keep(file: Path, value: Any, frozen: Callable[[], bool]) -> Path:
+    """A file with a value, written where that has changed or the file is gone.
+
+    It also holds when: Snakemake takes a newer file for unchanged where its content is that of an earlier run.
+
+    Args:
+        frozen: whether a changed value must not be written now.
+    """
+    text = json.dumps(value)  # not sorted: tables keep the order of the methods
+    try:
+        known = json.dumps(read_json(file)["value"])
+    except (OSError, ValueError, KeyError):
+        known = ""
+    if not known or (known != text and not frozen()):
+        written = datetime.now(UTC).isoformat()
+        write_text(file, json.dumps({"written": written, "value": value}, indent=1) + "\n")
+    return file
 
 
 def digest(value: Any) -> str:

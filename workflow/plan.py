@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow import catalog, sources
+from workflow import catalog, sources, tuning
 from workflow.catalog import Facts
 from workflow.config import merged
 from workflow.errors import UserError
@@ -66,15 +66,23 @@ def read_spec(file: Path, key: str) -> TeacherSpec | CellSpec:
     """
     try:
         raw = read_json(file)
-        if key in raw["teachers"]:
-            return TeacherSpec.model_validate(raw["teachers"][key])
-        return CellSpec.model_validate(raw["cells"][key])
+        trials = raw["tuning"] or {"teachers": {}, "cells": {}}
+        teachers = {**raw["teachers"], **trials["teachers"]}
+        if key in teachers:
+            return TeacherSpec.model_validate(teachers[key])
+        return CellSpec.model_validate({**raw["cells"], **trials["cells"]}[key])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{file}: has no plan of {key}; run snakemake again") from error
 
 
 def build(config: Configuration, where: str) -> Plan:
-    """All teachers and cells of a run.
+    """All teachers and cells of a run, and the trials that it is tuned by. Raises UserError as `_build`."""
+    plan = _build(config, where)
+    return plan.model_copy(update={"tuning": _build(tuning.trials(config), where)}) if config.tune else plan
+
+
+def _build(config: Configuration, where: str) -> Plan:
+    """All teachers and cells of a configuration.
 
     Raises:
         UserError: a model option or hyperparameter that is refused, a ratio that no width reaches, a student that is

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from workflow import catalog, gpus, identity, sources, variants
+from workflow import catalog, gpus, identity, locks, sources, tuned, tuning, variants
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
-from workflow.files import digest, read_json, write_text
+from workflow.files import digest, keep
 from workflow.schemas.configuration import Configuration
-from workflow.specs import MethodFacts
+from workflow.specs import MethodFacts, Plan
 from workflow.training.records import Records
 
+TASKS = Path("data/tasks")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a run: it stands in paths and in shell commands."""
 
@@ -39,19 +37,44 @@ class Run:
     Args:
         config: as `workflow.config.complete` gives it.
         where: the configuration's file; its stem names the results folder.
+        planned: its plan and the file of that, where they are known.
+
+    Attributes:
+        stated: the configuration.
+        config: the same with what it takes from a file of tuned values.
+        tuned: that file's content; None without one.
+        trouble: why that file cannot be used; then `config` does without, and nothing but tuning may be run.
 
     Raises:
         UserError: that name does not make a path, or something cannot run (`workflow.plan.build`).
     """
 
-    def __init__(self, config: Configuration, where: str) -> None:
-        self.config = config
-        self.where = where
+    def __init__(self, config: Configuration, where: str, planned: tuple[Plan, Path] | None = None) -> None:
+        self.stated, self.where = config, where
         self.name = Path(where).stem
         if not re.fullmatch(NAME, self.name):
             raise UserError(f"{where}: the name of a configuration's file holds letters, digits and . _ - alone")
         self.results = f"results/{self.name}"
-        self.plan, self.plan_file = planning.cached(config, where)
+        self.config, self.tuned, self.trouble = (config, None, "") if planned else tuned.used(config, where)
+        self.plan, self.plan_file = planned or planning.cached(self.config, where)
+        if self.tuned:
+            self.trouble = tuned.others(self.plan, self.tuned, TASKS, config, where)
+
+    def check(self) -> None:
+        """Raises UserError where the run must not go on with the tuned values that there are."""
+        if self.trouble:
+            raise UserError(self.trouble)
+
+    @cached_property
+    def tuning(self) -> Run | None:
+        """The trials: a run in the same folders, by the same rules, with a plan and seeds of its own."""
+        if not self.plan.tuning:
+            return None
+        return Run(tuning.on_other_seeds(self.stated), self.where, (self.plan.tuning, self.plan_file))
+
+    def owner(self, key: str) -> Run:
+        """The run that a teacher or a cell belongs to: this one or its tuning."""
+        return self.tuning if self.tuning and key not in self.plan.cells and key not in self.plan.teachers else self
 
     @staticmethod
     def of(config: Mapping[str, Any], where: str) -> Run:
@@ -65,34 +88,11 @@ class Run:
 
     def lock(self) -> None:
         """Lets one Snakemake at a time work on a run; the lock dies with its process."""
-        folder = Path(self.results)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / ".lock").open("a+")
-        except OSError as error:
-            sys.exit(f"error: {folder}: {error.strerror}")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.seek(0)
-            sys.exit(f"error: {folder}: process {self._lock.read() or 'unknown'} works on this run; wait for its end")
-        except OSError:  # a file system without locks
-            return
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        self._lock = locks.hold(Path(self.results))
 
     def busy(self) -> bool:
         """Whether another process works on the run: a look at a changed configuration must not change what it reads."""
-        file = Path(self.results) / ".lock"
-        if not file.exists():
-            return False
-        with file.open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError as error:
-                return isinstance(error, BlockingIOError)
-        return False
+        return locks.held_elsewhere(Path(self.results))
 
     def unlock(self) -> None:
         """Lets the next one in."""
@@ -161,7 +161,7 @@ class Run:
     @staticmethod
     def task(dataset: str) -> str:
         """The prepared task of a dataset."""
-        return f"data/tasks/{dataset}/task.json"
+        return str(TASKS / dataset / "task.json")
 
     @property
     def all_measurements(self) -> list[str]:
@@ -208,12 +208,14 @@ class Run:
 
     def teacher_folder(self, wildcards: Any) -> str:
         """The folder of a cell's teacher's records."""
-        return self.folder(self.plan.cells[self.key(wildcards)].taught_by)
+        run = self.owner(self.key(wildcards))
+        return run.folder(run.plan.cells[self.key(wildcards)].taught_by)
 
     def teacher_blocks(self, wildcards: Any) -> list[str]:
         """The teacher's blocks that hold some of a cell's seeds."""
-        teacher = self.plan.cells[self.key(wildcards)].taught_by
-        return [self.marker(teacher, block) for block in self._teacher_blocks(wildcards.seeds)]
+        run = self.owner(self.key(wildcards))
+        teacher = run.plan.cells[self.key(wildcards)].taught_by
+        return [run.marker(teacher, block) for block in run._teacher_blocks(wildcards.seeds)]
 
     @cache  # noqa: B019
     def _teacher_blocks(self, seeds: str) -> list[str]:
@@ -229,9 +231,31 @@ class Run:
 
     @cached_property
     def config_file(self) -> str:
-        """A file with all that `collect` rests on beside the rows; renewed only where that has changed."""
-        stated = self.config.model_dump(mode="json", exclude_unset=True)
-        return self._kept("config", {"config": stated, "where": self.where, "code": sources.digest("collect")})
+        """A file with all that `collect` rests on beside the rows; renewed only where that has changed.
+
+        It holds the tuned values: their own file is made by `tune`, which no other target must ask for. Ends with one
+        line where they cannot be used.
+        """
+        if self.trouble:
+            sys.exit(f"error: {self.trouble}")
+        used = {"tuned": self.tuned.model_dump(mode="json")} if self.tuned else {}
+        return self._kept("config", self._told(sources.digest("collect")) | used)
+
+    @cached_property
+    def tuning_file(self) -> str:
+        """The same for `tune`. Ends with one line where the configuration is not to be tuned."""
+        if self.tuning is None:
+            sys.exit(f"error: {self.where}: tune: is missing; `tune: {{}}` takes its defaults, see config/README.md")
+        return self._kept("tune", self._told(sources.digest("tune")))
+
+    @property
+    def tuned_file(self) -> Path:
+        """What `tune` writes."""
+        return Path(self.where).parent / "tuned" / f"{self.name}.yaml"
+
+    def _told(self, code: str) -> dict[str, Any]:
+        stated = self.stated.model_dump(mode="json", exclude_unset=True)
+        return {"config": stated, "where": self.where, "code": code}
 
     @cached_property
     def settings_file(self) -> str:
@@ -239,20 +263,8 @@ class Run:
         return self._kept("report", {"settings": self.report_settings, "code": sources.digest("report")})
 
     def _kept(self, name: str, value: dict[str, Any]) -> str:
-        """A file with a value, written where that has changed or the file is gone.
-
-        It also holds when: Snakemake takes a newer file for unchanged where its content is that of an earlier run.
-        """
-        file = planning.CACHE / f"{self.name}.{name}.json"
-        text = json.dumps(value)  # not sorted: tables keep the order of the methods
-        try:
-            known = json.dumps(read_json(file)["value"])
-        except (OSError, ValueError, KeyError):
-            known = ""
-        if not known or (known != text and not self.busy()):
-            written = datetime.now(UTC).isoformat()
-            write_text(file, json.dumps({"written": written, "value": value}, indent=1) + "\n")
-        return str(file)
+        """A file with a value, written where that has changed or the file is gone."""
+        return str(keep(planning.CACHE / f"{self.name}.{name}.json", value, self.busy))
 
     @property
     def titles(self) -> dict[str, MethodFacts]:
@@ -270,6 +282,7 @@ class Run:
             "alpha": self.config.alpha,
             "methods": {label: facts.model_dump() for label, facts in self.titles.items()},
             "datasets": {name: catalog.facts(name).title for name in self.shown},
+            "tuning": self.tuned.shown() if self.tuned else [],
         }
 
 

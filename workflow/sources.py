@@ -31,6 +31,16 @@ COMPUTED = (
     "reports.variants",
 )
 """Where the numbers of a training come from, but for its method."""
+LOSSES = (
+    "abkd",
+    "baselines",
+    "methods.edges",
+    "methods.kernels",
+    "methods.pairing",
+    "methods.sparse",
+    "methods.streaming",
+)
+"""Where the value of a loss comes from."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,25 @@ RESTS_ON = {
     "method": Sources(
         ("{}", "methods.contract", "methods.registry", "methods.composition"), ("methods", "abkd", "baselines")
     ),
+    # What a tuned value rests on beside data, networks and trainings: the loss with its search space.
+    "loss": Sources(("{}",), LOSSES),
     "plan": Sources(
         ("workflow.plan", "workflow.datasets.*", "workflow.models.architectures.*", "abkd.*", "baselines.*"), PACKAGES
     ),
     "collect": Sources(
         ("workflow.steps.collect",),
         ("workflow.steps.collect", "workflow.ledger", "workflow.training.records", "reports.rows"),
+    ),
+    "tune": Sources(
+        ("workflow.steps.tune",),
+        (
+            "workflow.steps.tune",
+            "workflow.choices",
+            "workflow.tuned",
+            "workflow.ledger",
+            "workflow.training.records",
+            "reports.rows",
+        ),
     ),
     "report": Sources(("workflow.steps.report",), ("workflow.steps.report",), ("reports",)),
     # Asked by every job, so that nothing is followed.

@@ -134,9 +134,19 @@ class CellSpec(Strict):
 
     @property
     def key(self) -> str:
-        """VARIANT/TEACHER/STUDENT/METHOD; STUDENT is `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
+        """VARIANT/TEACHER/STUDENT/METHOD."""
+        return f"{self.variant}/{self.teacher}/{self.sized}/{self.method}"
+
+    @property
+    def sized(self) -> str:
+        """The student as `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
         wanted = "" if self.ratio_target is None else f"~{self.ratio_target:g}x"
-        return f"{self.variant}/{self.teacher}/{self.student}{wanted}/{self.method}"
+        return f"{self.student}{wanted}"
+
+    @property
+    def family(self) -> str:
+        """Name of the student's model, whatever its width."""
+        return self.student.rpartition("x")[0]
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -185,11 +195,13 @@ class Plan(Strict):
         teachers: by "DATASET/TEACHER".
         cells: by "VARIANT/TEACHER/STUDENT/METHOD" (`CellSpec.key`).
         methods: by label.
+        tuning: the trials, a plan of its own: labels are `LABEL.NUMBER`, data blind, seeds others.
     """
 
     teachers: dict[str, TeacherSpec] = {}
     cells: dict[str, CellSpec] = {}
     methods: dict[str, MethodFacts] = {}
+    tuning: Plan | None = None
 
     def spec(self, key: str) -> TeacherSpec | CellSpec:
         """The spec of a teacher or a cell."""

@@ -39,6 +39,11 @@ from workflow import arrays
 from workflow.errors import UserError
 
 SPLITS = ("train", "valid", "test")
+BLIND = "blind"
+"""Fact of a task whose test labels are absent, for trainings that must not read them: the fingerprint of the same task
+with them."""
+ABSENT = -1
+"""Class of an item whose label is absent; other labels are NaN."""
 INFO = {
     Kind.NODE: ("symmetric",),
     Kind.HETEROGENEOUS: ("target", "counts", "features", "relations"),
@@ -65,7 +70,7 @@ class Task:
         arrays: see the module's docstring.
         info: facts that models need beside the arrays: `symmetric` (node); `target`, `counts` {type: nodes},
             `features` {type: columns} and `relations`, names (heterogeneous); `vocabulary` and `edge_vocabulary`,
-            sizes of the categorical columns (graph).
+            sizes of the categorical columns (graph). BLIND where the test labels are absent.
         fingerprint: sha256 over all of the above; filled in by `finish`.
     """
 
@@ -85,6 +90,11 @@ class Task:
         return sum(
             len(a) for name, a in self.arrays.items() if name.split("/")[-1] == "sources" and "transpose" not in name
         )
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Parts of the split that have labels: all but the test part of a blind task."""
+        return SPLITS[:-1] if BLIND in self.info else SPLITS
 
     @property
     def labels(self) -> np.ndarray:
@@ -172,9 +182,17 @@ def check(task: Task) -> None:
         arrays.form(task.labels, f"{task.name}: labels", np.float32, None, task.outputs)
     {Kind.NODE: _check_node, Kind.HETEROGENEOUS: _check_heterogeneous, Kind.GRAPH: _check_graph}[task.kind](task)
     _check_splits(task)
-    for part in SPLITS:
+    for part in task.scored:
         labels = task.labels[task.split(part)]
         arrays.labels(labels, f"{task.name}: split/{part}", task.objective, task.outputs, task.metric)
+    if "test" not in task.scored and not absent(task.labels[task.split("test")]).all():
+        raise UserError(f"{task.name}: split/test: a blind task must not hold a test label")
+
+
+def absent(labels: np.ndarray) -> np.ndarray:
+    """Which labels, or entries of them, are not there."""
+    found: np.ndarray = np.isnan(labels) if labels.dtype.kind == "f" else labels == ABSENT
+    return found
 
 
 def _check_names(task: Task) -> None:

@@ -10,13 +10,12 @@ import sys
 import pytest
 
 from reports import published
-from tests.workflow.samples import GOOD, ROOT, SHIPPED, cell_of, change, plan_of
+from tests.workflow.samples import GOOD, ROOT, cell_of, change, plan_of
 from workflow import plan as planning
 from workflow import sources
 from workflow.config import complete, load
 from workflow.errors import UserError
 from workflow.specs import Plan
-from workflow.steps.tune import candidates
 
 
 def test_good_config_is_planned():
@@ -168,23 +167,6 @@ def test_paper_yaml_holds_every_published_cell():
             for role in ("teacher", "student"):
                 found = getattr(spec, f"{role}_params")
                 assert found == cell[f"{role}_params"] + EXTRA.get(cell[role], 0)
-
-
-@pytest.mark.parametrize("path", [p for p in SHIPPED if p.stem.startswith("tune-")], ids=lambda p: p.stem)
-def test_tuning_is_fair(path):
-    """Equal budgets, seeds that are not reported, and choices that the tuned configuration really holds."""
-    tuning, tuned = load(path), load(path.with_name(path.name.removeprefix("tune-")))
-    assert tuning.first_seed >= tuned.first_seed + tuned.seeds
-    assert tuning.training == tuned.training
-    found = candidates(tuning)
-    assert len({len(labels) for labels in found.values()}) == 1
-    assert set(found) | {"supervised", "longer"} == set(tuned.methods)
-    for name, labels in found.items():
-        settings = [tuning.method(label) for label in labels]
-        chosen = tuned.method(name).model_copy(update={"method": tuned.method_id(name)})
-        known = [each.model_copy(update={"method": each.method or name}) for each in settings]
-        by_id = [{"method": name, **each.hyperparameters} for each in known]
-        assert chosen in known or {"method": name, **chosen.hyperparameters} in by_id, name
 
 
 def test_plan_is_cached_until_the_config_changes(tmp_path, monkeypatch):

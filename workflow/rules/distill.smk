@@ -17,10 +17,11 @@ rule distill:
         key=lambda wildcards: RUN.key(wildcards),
         teacher=lambda wildcards: RUN.teacher_folder(wildcards),
         options=lambda wildcards: RUN.distill_options,
+        tuned=lambda wildcards: tuned.option(RUN.tuned, wildcards.variant, wildcards.method),
     message:
         "distilling {wildcards.teacher} into {wildcards.student} by {wildcards.method} on {wildcards.variant}, "
         "seeds {wildcards.seeds}"
     shell:
         "ABKD_ATTEMPT={resources.attempt} logged {log} python -m workflow.job workflow.steps.train {params.key} "
         "$(dirname {output}) --seeds {wildcards.seeds} --plan $ABKD_PLAN --task $(dirname {input.task}) "
-        "--teacher {params.teacher} {params.options}"
+        "--teacher {params.teacher} {params.options} {params.tuned}"

@@ -4,7 +4,7 @@ rule collect:
         blocks=RUN.all_blocks,
         measurements=RUN.all_measurements,
         tasks=RUN.all_tasks,
-        config=RUN.config_file,
+        config=lambda wildcards: RUN.config_file,
     output:
         runs=f"{RESULTS}/runs.parquet",
         table=f"{RESULTS}/runs.csv",

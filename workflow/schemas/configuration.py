@@ -6,6 +6,7 @@ described here, or in `workflow.specs.TrainingSettings`, and nowhere else. Impor
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -13,6 +14,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 from workflow.specs import Hyperparameters, Network, Strict, TrainingSettings
 from workflow.variants import INDUCTIVE, Variant
 
+TUNED = "-tuned"
+"""Behind the label of a method at its tuned values."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,99}$")]
 
@@ -139,14 +142,19 @@ class Experiment(Strict):
     training: TrainingSettings = Field(TrainingSettings(), description="settings of the students of this experiment")
 
     @property
+    def variant(self) -> Variant:
+        """What is changed of the dataset."""
+        return Variant(self.labels_per_class, self.setting == INDUCTIVE)
+
+    @property
     def task(self) -> str:
         """Id of the prepared data: the dataset, or a variant of it."""
-        return Variant(self.labels_per_class, self.setting == INDUCTIVE).of(self.dataset)
+        return self.variant.of(self.dataset)
 
     def distilled(self, configured: str) -> str:
         """What stands for `task` in the tables of its cells: the distilled nodes are named where not as configured."""
         other = self.distill_on if self.distill_on not in (None, configured) else None
-        return Variant(self.labels_per_class, self.setting == INDUCTIVE, other or "").of(self.dataset)
+        return replace(self.variant, distill_on=other or "").of(self.dataset)
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -168,14 +176,34 @@ class Experiment(Strict):
         return value
 
 
+class Tune(Strict):
+    """How `snakemake tune` chooses hyperparameters."""
+
+    trials: int = Field(
+        8,
+        ge=2,
+        le=1000,
+        description="trials of every method, the same number for all: the published default, then others of its "
+        "`search_space`; fewer where that holds no more",
+    )
+    seeds: int = Field(2, ge=1, le=1000, description="number of paired seeds of a trial")
+    first_seed: int = Field(
+        1000, ge=0, le=1_000_000_000, description="the first of them; none may be among those that are reported"
+    )
+    methods: list[Label] | None = Field(None, min_length=1, description="methods that are tuned; all by default")
+
+    @property
+    def tried(self) -> range:
+        """The seeds of the trials."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+
 class Configuration(Strict):
     """The science of a run. Machine facts (cores, GPUs, cluster) live in profiles/."""
 
     title: str = Field(description="heading of the result page")
     seeds: int = Field(ge=1, le=10_000, description="number of paired seeds; p-values are printed from 10 on")
-    first_seed: int = Field(
-        0, ge=0, le=1_000_000_000, description="the first seed, e.g. to tune on seeds that are not reported"
-    )
+    first_seed: int = Field(0, ge=0, le=1_000_000_000, description="the first seed")
     seeds_per_job: SeedsPerJob = Field(SeedsPerJob(), description="seeds that one process trains")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes the GPU where there is one")
     threads: int = Field(
@@ -211,12 +239,33 @@ class Configuration(Strict):
         description="methods by label, with the hyperparameters that differ from the published defaults",
     )
     experiments: list[Experiment] = Field(min_length=1, description="which teachers and students meet on which dataset")
+    tune: Tune | None = Field(
+        None, description="how `snakemake tune` chooses hyperparameters; it writes them to `config/tuned/NAME.yaml`"
+    )
+    tuned: str | None = Field(
+        None,
+        min_length=1,
+        description="such a file, as seen from the configuration's folder: each method in it stands in the run a "
+        "second time, as LABEL-tuned",
+    )
+
+    @property
+    def reported(self) -> range:
+        """The seeds of the rows."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     @property
     def stated(self) -> dict[str, Any]:
         """The configuration as its file states it, with the defaults of the first level filled in."""
         stated = self.model_dump(mode="json", exclude_unset=True)
         return {key: stated.get(key, value) for key, value in self.model_dump(mode="json").items()}
+
+    def overlap(self, seeds: range) -> str:
+        """What is wrong with the seeds of a tuning: some of them are reported. "" where none is."""
+        mine = self.reported
+        if seeds.start >= mine.stop or mine.start >= seeds.stop:
+            return ""
+        return f"seeds {seeds.start}-{seeds[-1]} are among those that are reported, {mine.start}-{mine[-1]}"
 
     def method(self, label: str) -> ConfiguredMethod:
         """What the configuration says of a method; nothing for a label alone."""
@@ -234,6 +283,11 @@ class Configuration(Strict):
     def seed_blocks(self, job: Literal["teach", "distill"]) -> list[str]:
         """Blocks of seeds such as "0-4", "5-9": their borders are multiples, so that more seeds only add blocks."""
         size: int = getattr(self.seeds_per_job, job)
-        first, last = self.first_seed, self.first_seed + self.seeds
+        first, last = self.reported.start, self.reported.stop
         starts = [first, *range((first // size + 1) * size, last, size)]
         return [f"{start}-{min((start // size + 1) * size, last) - 1}" for start in starts]
+
+
+def tuned_label(label: str) -> str:
+    """Of a method at its tuned values."""
+    return label + TUNED

@@ -57,8 +57,9 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
 
     Raises:
         UserError: a training has no record, or one that rests on something else than the plan, and `unfinished` is
-            False.
+            False; or the tuned values are stale.
     """
+    run.check()
     ledger = Ledger(run)
     trainings = list(ledger)
     if not unfinished:
@@ -137,7 +138,7 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
     trained = runs[runs["device"] != ""]
     return {
         "config_file": run.where,
-        "config": run.config.stated,
+        "config": run.stated.stated,
         "commit": sorted(trained["commit"].unique()),
         "versions": sorted(trained["versions"].unique()),
         "devices": sorted(trained["device"].unique()),

@@ -15,6 +15,8 @@ from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
 
+TUNE = "tune"
+"""Snakemake's target whose trainings are the trials."""
 BY_DEFAULT = (Status.FAILED, Status.OOM)
 """What can pass with the moment: a GPU that others used, a full disk. A diverged training diverges again."""
 
@@ -58,14 +60,20 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
         UserError: the configuration cannot run.
     """
     run = Run(configuration.load(file), str(file))
+    tunes = TUNE in options and run.tuning is not None
+    if not tunes:
+        run.check()
+    wanted = run.tuning if tunes and run.tuning else run
     run.lock()
-    counts = forget(run, statuses)
+    counts = forget(wanted, statuses)
     run.unlock()
     if not counts:
         raise UserError(f"{run.results}: no training is missing, stale or {' or '.join(statuses)}")
     print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
-    command_line = [sys.executable, "-m", "snakemake", "--configfile", str(file), *options]
-    return subprocess.run(command_line, check=False).returncode
+    # Snakemake does not ask for files behind a finished result: what reads them must be asked for. The configuration
+    # stands last: behind it, a target would be taken for a second one.
+    asked = ["--forcerun", TUNE if tunes else "collect", "--configfile", str(file)]
+    return subprocess.run([sys.executable, "-m", "snakemake", *options, *asked], check=False).returncode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="of one training")
     parser.add_argument("--forget-weights", action="store_true", help="do not save the networks")
+    parser.add_argument("--tuned-on", metavar="FINGERPRINT", help="of the data that the method was tuned on")
     parser.add_argument("--stop-on-failure", action="store_true", help="end with an error where a training failed")
     arguments = parser.parse_args()
     from workflow.training.block import Block, Place
@@ -43,6 +44,8 @@ def main() -> None:
     block = Block(read_spec(arguments.plan, arguments.key), place)
     if block.training != arguments.output.name:
         raise UserError(f"{arguments.output}: the code has changed since this run was planned; run snakemake again")
+    if arguments.tuned_on not in (None, block.task.fingerprint):
+        raise UserError(f"{arguments.task}: is another dataset than the one that was tuned on; run `snakemake tune`")
     records = block.run(arguments.seeds, parse_seeds(arguments.seeds))
     failed = [record.row for record in records if record.row.status in FAILURES]
     if failed and arguments.stop_on_failure:

@@ -1,128 +1,166 @@
-"""Picks the hyperparameters of every method after a tuning run, by mean rank of the validation score.
-
-In a tuning configuration the labels `METHOD.1`, `METHOD.2`, ... are the candidates of METHOD; its seeds are others than
-those that are reported. Test scores are not read.
-"""
+"""Chooses the hyperparameters of every method from its trials, by mean rank of the validation score over students."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from statistics import mean
 
 import pandas as pd
-import yaml
 
-from reports.metrics import metric
-from reports.results import read_runs
-from reports.rows import FAMILY, Status
-from workflow import config as configuration
+import methods
+from methods.spaces import described, flat, nested
+from reports.metrics import Metric, metric
+from reports.rows import Row, Status
+from workflow import choices, tuned
+from workflow.choices import Choice, Trial, Tuned
+from workflow.config import complete
 from workflow.errors import UserError, command
-from workflow.schemas.configuration import Configuration
+from workflow.files import read_json
+from workflow.ledger import Ledger, Training
+from workflow.run import Run
+from workflow.specs import CellSpec, Hyperparameters
+from workflow.task import BLIND
+from workflow.tuning import of_trial
+from workflow.variants import seeing
 
-
-def candidates(config: Configuration) -> dict[str, list[str]]:
-    """Labels of the candidates by method."""
-    found: dict[str, list[str]] = {}
-    for label in config.methods:
-        name, dot, _ = label.rpartition(".")
-        if dot:
-            found.setdefault(name, []).append(label)
-    return found
-
-
-def choose(runs: pd.DataFrame, config: Configuration) -> pd.DataFrame:
-    """One row per candidate: mean rank, mean validation score per dataset, whether it is chosen, and a note.
-
-    The candidates of a method are ranked by their mean validation score over seeds within each family (dataset,
-    teacher, student), best first by the family's metric, ties sharing the mean of their ranks; the smallest mean rank
-    is chosen, of equal ones the first listed. A candidate with a training that did not end well has no rank: it failed,
-    is missing, or was skipped where another candidate was not. A family in which all were skipped ranks nobody.
-
-    Args:
-        runs: rows with FAMILY, method, metric, seed, status and valid.
-    """
-    tables = [_of_method(runs, name, labels) for name, labels in candidates(config).items()]
-    if not tables:
-        raise UserError(f"{config.title}: no method has candidates; they are labelled METHOD.1, METHOD.2, ...")
-    table = pd.concat(tables, ignore_index=True)
-    table.insert(2, "hyperparameters", [config.method(label).hyperparameters for label in table["candidate"]])
-    return table
-
-
-def _of_method(runs: pd.DataFrame, name: str, labels: list[str]) -> pd.DataFrame:
-    own = runs[runs["method"].isin(labels)]
-    families = [rows for _, rows in own.groupby(FAMILY, dropna=False) if (rows["status"] != Status.SKIPPED).any()]
-    notes = {label: _trouble(families, label) for label in labels}
-    ranked = [label for label in labels if not notes[label]]
-    ranks = pd.DataFrame(index=ranked)
-    scores: dict[str, list[pd.Series]] = {}
-    for number, rows in enumerate(families):
-        means = rows.groupby("method")["valid"].mean().reindex(ranked)
-        ranks[number] = means.rank(ascending=not metric(rows["metric"].iloc[0]).higher_is_better)
-        scores.setdefault(f"valid {rows['dataset'].iloc[0]}", []).append(means)
-    rank = ranks.mean(axis=1)
-    equal = [label for label in ranked if rank[label] == rank.min()]
-    if len(equal) > 1:
-        notes[equal[0]] = f"shares its rank with {', '.join(equal[1:])}; the first listed is taken"
-    columns = {
-        "method": name,
-        "candidate": labels,
-        "rank": rank.reindex(labels).to_numpy(),
-        "chosen": [label in equal[:1] for label in labels],
-        "note": [notes[label] for label in labels],
-        **{title: pd.concat(means, axis=1).mean(axis=1).reindex(labels).to_numpy() for title, means in scores.items()},
-    }
-    return pd.DataFrame(columns)
-
-
-def _trouble(families: list[pd.DataFrame], label: str) -> str:
-    """Why a candidate has no rank; nothing where every training of its families gave a validation score."""
-    if not families:
-        return "does not apply here"
-    for rows in families:
-        own = rows[rows["method"] == label]
-        where = " ".join(map(str, rows[["dataset", "student"]].iloc[0]))
-        if len(bad := own[own["status"] != Status.OK]):
-            return f"{bad['status'].iloc[0]} on {where}"
-        if set(own["seed"]) != set(rows["seed"]) or own["valid"].isna().any():
-            return f"lacks a score on {where}"
-    return ""
-
-
-def print_choices(file: Path) -> None:
-    """Prints every candidate's ranks and scores, and the choices as the `methods` section of a configuration.
-
-    Raises:
-        UserError: the configuration has not been run, or no candidate of a method can be chosen (after the choices of
-            the others).
-    """
-    config = configuration.load(file)
-    folder = Path("results") / file.stem
-    if not folder.is_dir():
-        raise UserError(f"{folder} is missing; first run snakemake --configfile {file}")
-    try:
-        table = choose(read_runs(folder), config)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
-    last = ["chosen", "note"]
-    print(table[[*table.columns.drop(last), *last]].to_string(index=False, na_rep="-", float_format="{:.4f}".format))
-    best = table[table["chosen"]]
-    chosen = {
-        name: config.method(label).model_dump(exclude_unset=True)
-        for name, label in zip(best["method"], best["candidate"], strict=True)
-    }
-    if chosen:
-        print("\n" + yaml.safe_dump({"methods": chosen}, sort_keys=False))
-    if without := [name for name in candidates(config) if name not in chosen]:
-        raise UserError(f"no candidate of {', '.join(without)} can be chosen; the column `note` says why")
+Ranked = Mapping[int, Mapping[str, list[Row]]]
+"""Trial -> student -> rows by seed."""
 
 
 @command
 def main() -> None:
-    """Prints the choices of a tuning run."""
+    """Called by the rule `tune`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, help="the tuning configuration, after its run")
-    print_choices(parser.parse_args().config)
+    parser.add_argument("config", type=Path, help="the file that `workflow.run.Run.tuning_file` has written")
+    parser.add_argument("output", type=Path, help="config/tuned/NAME.yaml")
+    arguments = parser.parse_args()
+    told = read_json(arguments.config)["value"]
+    run = Run(complete(told["config"], told["where"]), told["where"])
+    found = choose(run)
+    choices.write(arguments.output, found)
+    print("\n".join([*lines(found), f"{arguments.output}: a run uses it by the key `tuned`"]))
+
+
+def choose(run: Run) -> Tuned:
+    """All choices of a run whose trials are trained.
+
+    Raises:
+        UserError: a trial has no record that belongs to the plan.
+    """
+    trials = run.tuning
+    assert trials and run.stated.tune
+    trainings = list(Ledger(trials))
+    if gaps := [training for training in trainings if training.record is None]:
+        raise UserError(
+            f"{run.results}: {len(gaps)} of {len(trainings)} trials do not belong to {run.where}: {gaps[0].name} "
+            f"({gaps[0].trouble or 'missing'}); train them with: abkd-bench retry {run.where} -- tune"
+        )
+    groups: dict[tuple[str, str, str, str], list[Training]] = {}
+    for training in trainings:
+        if isinstance(cell := training.spec, CellSpec):
+            label, _ = of_trial(cell.method)
+            groups.setdefault((seeing(cell.variant), cell.teacher, cell.family, label), []).append(training)
+    return Tuned(
+        tune=run.stated.tune,
+        data={seeing(name): read_json(trials.task(name))["info"][BLIND] for name in trials.datasets},
+        choices=[_choice(trials, key, group) for key, group in groups.items()],
+    )
+
+
+def _choice(run: Run, key: tuple[str, str, str, str], group: list[Training]) -> Choice:
+    """What is chosen for one method, dataset, teacher and student of any width."""
+    dataset, teacher, student, label = key
+    cells: dict[int, dict[str, CellSpec]] = {}
+    rows: dict[int, dict[str, list[Row]]] = {}
+    for training in group:
+        assert isinstance(training.spec, CellSpec)
+        _, number = of_trial(training.spec.method)
+        cells.setdefault(number, {})[training.spec.sized] = training.spec
+        rows.setdefault(number, {}).setdefault(training.spec.sized, []).append(training.row)
+    first = next(iter(cells[0].values()))
+    ranks, notes = rank(rows, metric(group[0].row.metric))
+    fixed = flat(first.hyperparameters)
+    space = {k: values for k, values in flat(methods.search_space(first.method_id)).items() if k not in fixed}
+    return Choice(
+        dataset=dataset,
+        teacher=teacher,
+        student=student,
+        label=label,
+        method=first.method_id,
+        stated=first.hyperparameters,
+        space={".".join(k): described(values) for k, values in space.items()},
+        code=tuned.loss(first.method_id),
+        settings={sized: tuned.setting(run.plan, cell) for sized, cell in cells[0].items()},
+        chosen=min(ranks, key=lambda number: (ranks[number], number)) if ranks else None,
+        trials=[
+            Trial(
+                values=_values(first.method_id, next(iter(cells[number].values())).hyperparameters, space),
+                rank=ranks.get(number),
+                note=notes[number],
+                valid={sized: [row.valid for row in own] for sized, own in rows[number].items()},
+                trainings={sized: Path(run.folder(cell.key)).name for sized, cell in cells[number].items()},
+            )
+            for number in sorted(cells)
+        ],
+    )
+
+
+def _values(method: str, hyperparameters: Hyperparameters, space: Iterable[tuple[str, ...]]) -> Hyperparameters:
+    """What a trial takes from the space; of the first one the published defaults."""
+    values = {**flat(methods.defaults(method)), **flat(hyperparameters)}
+    return nested({key: values[key] for key in space})
+
+
+def rank(rows: Ranked, selects: Metric) -> tuple[dict[int, float], dict[int, str]]:
+    """Mean rank of every trial that can be chosen, best 1, and why the others cannot be.
+
+    The trials are ranked per student by their mean validation score over seeds, ties sharing the mean of their ranks.
+    A trial with a training that did not end well has no rank: it failed, or was skipped where another one was not. A
+    student for which all were skipped ranks nobody.
+    """
+    students = [
+        student
+        for student in rows[0]
+        if any(row.status != Status.SKIPPED for own in rows.values() for row in own[student])
+    ]
+    notes = {number: _trouble(own, students) for number, own in rows.items()}
+    ranked = [number for number in rows if not notes[number]]
+    ranks: dict[int, float] = dict.fromkeys(ranked, 0.0)
+    for student in students:
+        means = pd.Series([mean(row.valid for row in rows[n][student] if row.valid is not None) for n in ranked])
+        for number, place in zip(ranked, means.rank(ascending=not selects.higher_is_better), strict=True):
+            ranks[number] += float(place) / len(students)
+    return ranks, notes
+
+
+def _trouble(own: Mapping[str, list[Row]], students: list[str]) -> str:
+    """Why a trial has no rank; "" where each of its trainings gave a validation score."""
+    if not students:
+        return "does not apply here"
+    for student in students:
+        for row in own[student]:
+            if row.status != Status.OK or row.valid is None:
+                return f"{row.status} on {student}, seed {row.seed}"
+    return ""
+
+
+def lines(found: Tuned) -> list[str]:
+    """The choices for the terminal: trial 0 is the published default."""
+    told = []
+    for choice in found.choices:
+        if len(choice.trials) < 2:
+            continue
+        where = f"{choice.dataset}, {choice.teacher} to {choice.student}: {choice.label}"
+        if choice.chosen is None:
+            told.append(f"{where}: none can be chosen: {choice.trials[0].note}")
+            continue
+        best, default = choice.trials[choice.chosen], choice.trials[0]
+        values = ", ".join(f"{name} {value}" for name, value in choices.dotted(best.values).items())
+        scores = " against ".join("-" if t.mean is None else f"{t.mean:.4f}" for t in (best, default))
+        told.append(f"{where}: trial {choice.chosen} of {len(choice.trials)}: {values}; validation {scores} by default")
+    return told
 
 
 if __name__ == "__main__":

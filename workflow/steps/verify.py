@@ -66,6 +66,7 @@ def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> 
         UserError: the folder holds no run, or the records behind its rows are gone or of other code.
     """
     run = run_of(folder)
+    run.check()
     published = pd.read_parquet(folder / "runs.parquet")
     published = published[published["status"] == Status.OK].set_index(CELL)
     trainings = [t for t in Ledger(run) if t.record and t.record.row.status == Status.OK]

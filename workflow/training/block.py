@@ -243,7 +243,7 @@ class Block:
     def _measure(self, outcome: Outcome, model: Model, teacher: Callable[[], Signals | None]) -> None:
         """Completes the outcome of a training; `teacher` gives what the teacher knows, None where there is none."""
         outcome.peak_memory_mb = devices.peak_memory_mb(self.device)
-        if outcome.status == Status.OK:
+        if outcome.status == Status.OK and "test" in self.task.scored:
             outcome.fidelity = fidelity.measure(model, self.feed, teacher())
 
     def _network(self, network: Network, streams: Streams) -> Model:

@@ -17,7 +17,6 @@ from reports.metrics import Metric, metric
 from reports.rows import Status
 from workflow.models.model import Dropout, Model
 from workflow.specs import TrainingSettings
-from workflow.task import SPLITS
 from workflow.training import optimizers
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds.step import Feed, Step
@@ -228,10 +227,10 @@ def score(model: Model, feed: Feed, part: str) -> float:
 
 @torch.no_grad()
 def evaluate(model: Model, feed: Feed) -> dict[str, float]:
-    """The metric on train, valid and test, from one forward pass without dropout."""
+    """The metric on every part of the split that has labels, from one forward pass without dropout."""
     model.eval()
     logits, function = feed.predict(model), metric(feed.task.metric).function
-    parts = {part: feed.units(part) for part in SPLITS}
+    parts = {part: feed.units(part) for part in feed.task.scored}
     return {part: function(logits[rows], labels) for part, (rows, labels) in parts.items()}
 
 

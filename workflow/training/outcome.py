@@ -19,7 +19,7 @@ class Outcome:
     """What one training gives.
 
     Attributes:
-        scores: metric on train, valid and test at the best validation epoch.
+        scores: metric on the labelled parts of the split at the best validation epoch.
         fidelity: the columns FIDELITY of the same weights.
         best_epoch: that epoch, counted from 1; the model holds its weights.
         epochs: epochs trained.

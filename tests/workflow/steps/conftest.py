@@ -8,15 +8,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from workflow import choices, prepared
 from workflow import plan as planning
-from workflow import prepared
 from workflow.config import complete, parse_seeds
 from workflow.files import write_text
 from workflow.run import Run
 from workflow.specs import CellSpec
 from workflow.steps.collect import collect
+from workflow.steps.tune import choose
 from workflow.training.block import Block, Place
 from workflow.training.records import Records
+from workflow.variants import Variant
 
 CONFIG: dict[str, Any] = {
     "title": "Tiny",
@@ -38,14 +40,14 @@ class Tiny:
 
     def train(self, *keys: str) -> None:
         """All jobs, or those of some teachers and cells, in their order."""
-        for key in (*self.run.plan.teachers, *self.run.plan.cells):
-            if keys and key not in keys:
-                continue
-            spec = self.run.plan.spec(key)
-            teacher = Path(self.run.folder(spec.taught_by)) if isinstance(spec, CellSpec) else None
-            for block in self.run.blocks(key):
-                place = Place(Path(self.run.task("tiny")).parent, Path(self.run.folder(key)), "cpu", teacher=teacher)
-                Block(spec, place).run(block, parse_seeds(block))
+        train(self.run, *keys)
+
+    def tune(self) -> Path:
+        """All trials, and the file of choices."""
+        assert self.run.tuning
+        train(self.run.tuning)
+        choices.write(self.run.tuned_file, choose(self.run))
+        return self.run.tuned_file
 
     def records(self, key: str) -> Records:
         return Records(Path(self.run.folder(key)))
@@ -57,6 +59,19 @@ class Tiny:
                 write_text(file, "[]")
         collect(self.run, unfinished, "today")
         return pd.read_parquet(Path(self.run.results) / "runs.parquet")
+
+
+def train(run: Run, *keys: str) -> None:
+    """All jobs of a run, or those of some teachers and cells, in their order."""
+    for key in (*run.plan.teachers, *run.plan.cells):
+        if keys and key not in keys:
+            continue
+        spec = run.plan.spec(key)
+        teacher = Path(run.folder(spec.taught_by)) if isinstance(spec, CellSpec) else None
+        for block in run.blocks(key):
+            task = Path(run.task(spec.dataset)).parent
+            place = Place(task, Path(run.folder(key)), "cpu", teacher=teacher)
+            Block(spec, place).run(block, parse_seeds(block))
 
 
 @pytest.fixture
@@ -72,5 +87,6 @@ def tiny(tmp_path, monkeypatch, tiny_task):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(planning, "cached", planned)
     made = Tiny()
-    prepared.save(tiny_task, Path(made.run.task("tiny")).parent, made.run.loader_code("tiny"))
+    for task in (tiny_task, Variant(blind=True).apply(tiny_task).finish()):
+        prepared.save(task, Path(made.run.task(task.name)).parent, made.run.loader_code("tiny"))
     return Tiny

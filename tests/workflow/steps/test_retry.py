@@ -11,6 +11,7 @@ from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
 from workflow.steps import retry
 from workflow.training.block import Block
 from workflow.training.outcome import Outcome
+from workflow.training.records import Records
 
 
 @pytest.fixture
@@ -102,3 +103,24 @@ def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
 def test_outcomes_have_the_words_that_retry_takes():
     assert set(retry.BY_DEFAULT) < set(Status)
     assert Outcome(Status.OOM).status in retry.BY_DEFAULT
+
+
+@pytest.mark.parametrize(("options", "rule"), [(["--cores", "2"], "collect"), (["tune"], "tune")])
+def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, options, rule):
+    """Snakemake asks for no file behind it; and a target behind --configfile would be a second file."""
+    made = tiny(tune={"trials": 2})
+    made.tune()
+    made.train()
+    for run in (made.run, made.run.tuning):
+        cell = next(iter(run.plan.cells))
+        Records(Path(run.folder(cell))).file(run.config.first_seed).unlink()
+    asked: list[list[str]] = []
+    monkeypatch.setattr(retry.configuration, "load", lambda file: made.run.stated)
+    monkeypatch.setattr(retry.subprocess, "run", lambda command, check: asked.append(command) or Done())
+    retry.retry(Path("config/tiny.yaml"), (), options)
+    (command,) = asked
+    assert command[3:] == [*options, "--forcerun", rule, "--configfile", "config/tiny.yaml"]
+
+
+class Done:
+    returncode = 0

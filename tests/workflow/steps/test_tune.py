@@ -1,4 +1,4 @@
-"""The choice among candidates."""
+"""What is chosen from trials, by hand-computed tables; a tiny run from its trials to the table of its page."""
 
 from __future__ import annotations
 
@@ -7,145 +7,172 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
+from reports import build
+from reports.metrics import metric
+from reports.rows import Row, Status
 from tests.reports import samples
-from tests.workflow.samples import GOOD
-from workflow.config import complete
+from workflow import choices
+from workflow.choices import Choice, Tuned
 from workflow.errors import UserError
-from workflow.schemas.configuration import Configuration
-from workflow.steps.tune import choose, print_choices
+from workflow.ledger import Ledger
+from workflow.steps import retry
+from workflow.steps.tune import choose, lines, rank
+from workflow.task import Task, absent
 
-METHODS = {f"kd.{n}": {"method": "kd", "temperature": n} for n in (1, 2, 3)}
-SETTINGS = {**GOOD, "methods": {"supervised": None, **METHODS}, "reference": "supervised"}
+ACCURACY, RMSE = metric("accuracy"), metric("rmse")
+TUNED = {
+    "methods": {"supervised": None, "kd": None, "kd+abkd": {"kd": {"alpha": 0.5}}},
+    "tune": {"trials": 3},
+    "tuned": "tuned/tiny.yaml",
+}
 
 
-def config(**methods: Any) -> Configuration:
-    return complete({**SETTINGS, "methods": {**SETTINGS["methods"], **methods}}, "x.yaml")
-
-
-def cell(method: str, valid: list[float | None], **changes: Any) -> list[dict[str, Any]]:
-    """One row per validation score; a test score that would choose the opposite."""
+def rows(*scores: float | None, **changes: Any) -> list[Row]:
+    """A trial's rows on one student."""
     return [
-        samples.row(method=method, seed=seed, valid=score, test=0.5 if score is None else 1 - score / 10, **changes)
-        for seed, score in enumerate(valid)
+        Row.model_validate({**samples.row(seed=seed, valid=score), "status": Status.OK, **changes})
+        for seed, score in enumerate(scores)
     ]
 
 
-def chosen(*cells: list[dict[str, Any]]) -> list[str]:
-    table = choose(samples.frame(*cells), config())
-    return list(table.loc[table["chosen"], "candidate"])
+FAILED = {"status": Status.FAILED, "reason": "x"}
+SKIPPED = {"status": Status.SKIPPED, "reason": "no edges"}
 
 
-def row(candidate: str, *cells: list[dict[str, Any]]) -> pd.Series:
-    return choose(samples.frame(*cells), config()).set_index("candidate").loc[candidate]
+def test_the_mean_over_seeds_is_ranked_per_student():
+    # trial      a: mean  rank   b: mean  rank    mean rank
+    #   0           0.50   3        0.60   1         2
+    #   1           0.70   1        0.50   2.5       1.75
+    #   2           0.60   2        0.50   2.5       2.25
+    trials = {
+        0: {"a": rows(0.4, 0.6), "b": rows(0.6, 0.6)},
+        1: {"a": rows(0.9, 0.5), "b": rows(0.4, 0.6)},
+        2: {"a": rows(0.6, 0.6), "b": rows(0.5, 0.5)},
+    }
+    ranks, notes = rank(trials, ACCURACY)
+    assert ranks == {0: 2, 1: 1.75, 2: 2.25}
+    assert notes == {0: "", 1: "", 2: ""}
+    # Of an error the least is best: on a 1, 3, 2 and on b 3, 1.5, 1.5.
+    assert rank(trials, RMSE)[0] == {0: 2, 1: 2.25, 2: 1.75}
 
 
-def both(method: str, rocauc: float, rmse: float) -> list[dict[str, Any]]:
-    parts = ((rocauc, "bbbp", "rocauc"), (rmse, "esol", "rmse"))
-    return [each for score, name, metric in parts for each in cell(method, [score], dataset=name, metric=metric)]
+def test_a_student_with_large_differences_outvotes_nobody():
+    trials = {
+        0: {"a": rows(0.81), "b": rows(0.81), "c": rows(0.10)},
+        1: {"a": rows(0.80), "b": rows(0.80), "c": rows(0.80)},
+    }
+    ranks, _ = rank(trials, ACCURACY)
+    assert ranks == {0: pytest.approx(4 / 3), 1: pytest.approx(5 / 3)}
 
 
-def test_the_direction_is_that_of_each_metric():
-    # The mean score over both datasets would take kd.1, which is worse on both.
-    cells = (both("kd.1", 0.6, 2.0), both("kd.2", 0.9, 0.5), both("kd.3", 0.7, 1.0))
-    assert chosen(*cells) == ["kd.2"]
-    assert row("kd.1", *cells)["rank"] == 3
-    assert row("kd.2", *cells)["rank"] == 1
-    assert row("kd.3", *cells)["valid bbbp"] == pytest.approx(0.7)
-    assert row("kd.3", *cells)["valid esol"] == pytest.approx(1.0)
+@pytest.mark.parametrize("status", [Status.DIVERGED, Status.OOM, Status.FAILED])
+def test_a_trial_that_failed_somewhere_cannot_be_chosen(status: Status):
+    lost = [*rows(0.9), *rows(None, status=status, reason="x")]
+    ranks, notes = rank({0: {"a": rows(0.5, 0.5)}, 1: {"a": rows(0.6, 0.6)}, 2: {"a": lost}}, ACCURACY)
+    assert ranks == {0: 2, 1: 1}, "and ranks nobody"
+    assert notes[2] == f"{status} on a, seed 0"
 
 
-def test_a_dataset_with_large_differences_outvotes_nobody():
-    names = ("a", "b", "c")
-    first = [
-        each
-        for name, score in zip(names, (0.81, 0.81, 0.1), strict=True)
-        for each in cell("kd.1", [score], dataset=name)
+def test_a_student_for_which_all_were_skipped_ranks_nobody():
+    trials = {n: {"a": rows(None, **SKIPPED), "b": rows(score)} for n, score in enumerate((0.5, 0.6))}
+    assert rank(trials, ACCURACY)[0] == {0: 2, 1: 1}
+    nowhere = {n: {"a": rows(None, **SKIPPED)} for n in range(2)}
+    assert rank(nowhere, ACCURACY) == ({}, {0: "does not apply here", 1: "does not apply here"})
+
+
+def test_a_trial_skipped_alone_blocks_nobody():
+    trials = {0: {"a": rows(0.5)}, 1: {"a": rows(None, **SKIPPED)}}
+    assert rank(trials, ACCURACY) == ({0: 1}, {0: "", 1: "skipped on a, seed 0"})
+
+
+def of(found: Tuned, label: str) -> Choice:
+    return next(choice for choice in found.choices if choice.label == label)
+
+
+def test_a_tiny_run_from_its_trials_to_its_table(tiny, tiny_task: Task):
+    made = tiny(**TUNED, seeds=10)
+    assert made.run.trouble.startswith("config/tiny.yaml: tuned: config/tuned/tiny.yaml is missing; ")
+    file = made.tune()
+    blind = Task.load(Path("data/tasks/tiny@blind"))
+    assert absent(blind.labels[blind.split("test")]).all()
+    found = choices.read(file)
+    assert found.data == {"tiny": tiny_task.fingerprint}
+    assert [(choice.label, len(choice.trials)) for choice in found.choices] == [
+        ("supervised", 1),
+        ("kd", 3),
+        ("kd+abkd", 3),
     ]
-    second = [each for name in names for each in cell("kd.2", [0.8], dataset=name)]
-    third = [each for name in names for each in cell("kd.3", [0.05], dataset=name)]
-    assert chosen(first, second, third) == ["kd.1"]
+    for choice in found.choices:
+        assert choice.place == ("tiny", "big", "small")
+        ranks = [trial.rank for trial in choice.trials]
+        assert choice.chosen == ranks.index(min(ranks))
+        assert all(len(trial.valid["smallx4"]) == 2 for trial in choice.trials), "one score per seed"
+    assert set(of(found, "kd+abkd").space) == {"kd.temperature", "abkd.beta"}
+    before = file.read_bytes()
+    choices.write(file, choose(made.run))
+    assert file.read_bytes() == before
+    assert choices.read(file) == found
+
+    made = tiny(**TUNED, seeds=10)
+    assert made.run.trouble == ""
+    labels = ["supervised", "kd", "kd-tuned", "kd+abkd", "kd+abkd-tuned"]
+    assert [cell.method for cell in made.run.plan.cells.values()] == labels
+    for label in ("kd", "kd+abkd"):
+        cell = made.run.plan.cells[f"tiny/big/smallx4/{label}-tuned"]
+        assert cell.hyperparameters == of(found, label).hyperparameters
+    assert made.run.plan.methods["kd+abkd-tuned"].title == "KD + ABKD (tuned)"
+    made.train()
+    runs = made.collect()
+    assert set(runs["dataset"]) == {"tiny"}, "rows of trials stand in no table"
+    assert runs["test"].notna().all()
+    results = Path(made.run.results)
+    build.write(results, made.run.report_settings)
+    table = pd.read_csv(results / "tables" / "tuned.csv")
+    assert list(table["method"]) == ["kd", "kd+abkd"]
+    assert (table["n"] == 10).all()
+    assert (table["p_holm"].dropna() >= table["p"].dropna()).all()
+    scores = runs.pivot_table(index="seed", columns="method", values="test")
+    for row in table.itertuples():
+        ours, theirs = scores[f"{row.method}-tuned"], scores[row.method]
+        assert row.difference == pytest.approx((ours - theirs).mean())
+        assert row.valid_chosen == pytest.approx(of(found, row.method).trials[row.chosen_trial].mean)
+    page = (results / "index.html").read_text()
+    assert "Tuned beside default" in page
+    assert "KD + ABKD (tuned)" in page
 
 
-def test_the_mean_over_seeds_counts_and_test_scores_do_not():
-    assert chosen(cell("kd.1", [0.9, 0.1]), cell("kd.2", [0.6, 0.6]), cell("kd.3", [0.5, 0.5])) == ["kd.2"]
+def test_rows_of_trials_have_no_test_score(tiny):
+    made = tiny(**TUNED)
+    made.tune()
+    rows = [training.row for training in Ledger(made.run.tuning)]
+    assert {row.dataset for row in rows} == {"tiny@blind"}
+    assert {row.seed for row in rows} == {1000, 1001}
+    for row in rows:
+        assert row.test is None
+        assert row.valid is not None
+        assert (row.nll, row.ece, row.worst_class, row.agreement) == (None,) * 4
 
 
-@pytest.mark.parametrize("status", ["diverged", "oom", "failed", "missing"])
-def test_a_candidate_that_failed_somewhere_is_not_chosen(status: str):
-    lost = cell("kd.3", [0.9, 0.9])
-    lost[1] |= {"status": status, "valid": None}
-    cells = (cell("kd.1", [0.5, 0.5]), cell("kd.2", [0.6, 0.6]), lost)
-    assert chosen(*cells) == ["kd.2"]
-    assert row("kd.3", *cells)["note"] == f"{status} on ace-sim gcn-2x16"
-    assert pd.isna(row("kd.3", *cells)["rank"])
-    assert row("kd.2", *cells)["rank"] == 1, "what cannot be chosen ranks nobody"
+def test_trials_that_are_missing_are_told_and_trained_again(tiny):
+    made = tiny(**TUNED)
+    with pytest.raises(
+        UserError, match=r"results/tiny: 16 of 16 trials do not belong to config/tiny.yaml: .* -- tune$"
+    ):
+        choose(made.run)
+    made.tune()
+    cell = next(iter(made.run.tuning.plan.cells))
+    file = Path(made.run.tuning.folder(cell)) / "trainings" / "seed~1000.json"
+    file.unlink()
+    with pytest.raises(UserError, match=r"1 of 16 trials do not belong"):
+        choose(made.run)
+    assert retry.forget(made.run.tuning, ()) == {"missing": 1}
 
 
-def test_fewer_seeds_than_the_others_are_a_failure():
-    assert chosen(cell("kd.1", [0.5, 0.5]), cell("kd.2", [0.6, 0.6]), cell("kd.3", [0.9])) == ["kd.2"]
-
-
-def test_a_family_in_which_the_method_does_not_apply_is_left_out():
-    apart = [cell(name, [None], status="skipped", reason="no edges", dataset="mag") for name in METHODS]
-    cells = (*apart, cell("kd.1", [0.5]), cell("kd.2", [0.6]), cell("kd.3", [0.4]))
-    assert chosen(*cells) == ["kd.2"]
-    assert "valid mag" not in choose(samples.frame(*cells), config())
-
-
-def test_a_candidate_skipped_alone_blocks_nobody():
-    skipped = cell("kd.3", [None], status="skipped", reason="too wide", dataset="mag") + cell("kd.3", [0.9])
-    others = [
-        cell(name, [score], dataset=dataset)
-        for name, score in (("kd.1", 0.5), ("kd.2", 0.6))
-        for dataset in ("mag", "ace-sim")
-    ]
-    assert chosen(skipped, *others) == ["kd.2"]
-    assert row("kd.3", skipped, *others)["note"] == "skipped on mag gcn-2x16"
-
-
-def test_of_equal_ranks_the_first_listed_wins_and_the_table_says_so():
-    cells = (cell("kd.2", [0.6]), cell("kd.1", [0.6]), cell("kd.3", [0.5]))
-    assert chosen(*cells) == ["kd.1"]
-    assert row("kd.1", *cells)["rank"] == 1.5
-    assert row("kd.1", *cells)["note"] == "shares its rank with kd.2; the first listed is taken"
-
-
-def write(folder: Path, methods: dict[str, Any], *cells: list[dict[str, Any]]) -> Path:
-    """A tuning configuration and its run below the folder."""
-    (folder / "results" / "tune-x").mkdir(parents=True)
-    samples.frame(*cells).to_parquet(folder / "results" / "tune-x" / "runs.parquet", index=False)
-    (folder / "tune-x.yaml").write_text(yaml.safe_dump({**SETTINGS, "methods": methods}, sort_keys=False))
-    return Path("tune-x.yaml")
-
-
-def test_a_method_without_a_choice_is_told_after_those_of_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.chdir(tmp_path)
-    methods = {"supervised": None, **METHODS, "at.1": {"method": "at", "beta": 1}}
-    done = [cell(name, [score]) for name, score in (("kd.1", 0.5), ("kd.2", 0.6), ("kd.3", 0.4))]
-    file = write(tmp_path, methods, *done, cell("at.1", [None], status="oom", reason="memory"))
-    with pytest.raises(UserError, match=r"^no candidate of at can be chosen; "):
-        print_choices(file)
-    told = capsys.readouterr().out
-    assert yaml.safe_load(told[told.index("methods:") :]) == {"methods": {"kd": {"method": "kd", "temperature": 2}}}
-    assert "oom on ace-sim gcn-2x16" in told
-
-
-def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    file = write(tmp_path, SETTINGS["methods"], cell("kd.1", [0.5]))
-    (tmp_path / "results" / "tune-x" / "runs.parquet").write_bytes(b"PAR1")
-    with pytest.raises(UserError, match=r"^results/tune-x/runs.parquet: cannot be read: [^\n]*$"):
-        print_choices(file)
-    file.rename("tune-y.yaml")
-    with pytest.raises(UserError, match=r"^results/tune-y is missing; first run snakemake"):
-        print_choices(Path("tune-y.yaml"))
-
-
-def test_a_configuration_without_candidates_is_refused():
-    plain = complete({**SETTINGS, "methods": {"supervised": None, "kd": None}}, "x.yaml")
-    with pytest.raises(UserError, match="no method has candidates"):
-        choose(samples.frame(cell("kd", [0.5])), plain)
+def test_choices_are_told_in_a_line_each(tiny):
+    made = tiny(**TUNED)
+    made.tune()
+    told = lines(choose(made.run))
+    assert len(told) == 2
+    assert told[0].startswith("tiny, big to small: kd: trial ")
+    assert "kd.temperature" in told[1]

@@ -1,0 +1,166 @@
+"""The file of choices that `snakemake tune` writes, config/tuned/NAME.yaml. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from methods.spaces import at_border, flat, parsed
+from workflow.config import merged
+from workflow.errors import UserError
+from workflow.files import write_text
+from workflow.schemas import plain
+from workflow.schemas.configuration import Tune, tuned_label
+from workflow.specs import Hyperparameters, Strict
+from workflow.tuning import FLOOR
+
+try:  # ten times as fast, where libyaml is there
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
+HEADING = """\
+# Hyperparameters chosen by `snakemake tune`, with every trial: docs/protocol.md, "Tuning". Not to be edited.
+# A run reads it by the key `tuned`, and refuses it where data, code or configuration are others.
+"""
+
+
+class Trial(Strict):
+    """One trial of a method for one choice.
+
+    Attributes:
+        values: what is tried, without what the configuration states.
+        rank: mean rank of its validation score over the students; None where it cannot be chosen.
+        note: why not.
+        valid: student -> validation scores by seed; None where there is none.
+        trainings: student -> name of the folder of its records, which stands for spec, code and versions.
+    """
+
+    values: Hyperparameters
+    rank: float | None
+    note: str
+    valid: dict[str, list[float | None]]
+    trainings: dict[str, str]
+
+    @property
+    def mean(self) -> float | None:
+        """Validation score over students and seeds, each student alike; None where one is missing."""
+        scores = [score for by_seed in self.valid.values() for score in by_seed]
+        known = [score for score in scores if score is not None]
+        return sum(known) / len(known) if known and len(known) == len(scores) else None
+
+
+class Choice(Strict):
+    """What was chosen for one method, dataset, teacher and student of any width.
+
+    Attributes:
+        dataset: as tables name it.
+        student: name of the model.
+        label, method: of the configuration; id, or ids joined by `+`.
+        stated: hyperparameters that the configuration states, which no trial changes.
+        space: search space of the others, by names as of `dotted`.
+        code: digest of the loss.
+        settings: student with its width -> digest of networks and trainings (`setting`).
+        chosen: number of the trial; None where none can be chosen.
+        trials: the first is the published default.
+    """
+
+    dataset: str
+    teacher: str
+    student: str
+    label: str
+    method: str
+    stated: Hyperparameters
+    space: dict[str, Any]
+    code: str
+    settings: dict[str, str]
+    chosen: int | None
+    trials: list[Trial]
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.dataset, self.teacher, self.student
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Those of the chosen trial. A trial must be chosen."""
+        assert self.chosen is not None
+        return merged(self.stated, self.trials[self.chosen].values if self.chosen else {})
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether there was anything to choose from, and something was chosen."""
+        return self.chosen is not None and len(self.trials) > 1
+
+
+class Tuned(Strict):
+    """The file.
+
+    Attributes:
+        tune: how the values were chosen.
+        data: prepared dataset -> fingerprint, with its test labels.
+    """
+
+    tune: Tune
+    data: dict[str, str]
+    choices: list[Choice]
+
+    def of(self, place: tuple[str, str, str]) -> dict[str, Choice]:
+        """Label -> choice for one dataset, teacher and student."""
+        return {choice.label: choice for choice in self.choices if choice.place == place}
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The choices as `reports.settings.Tuning`."""
+        return [_shown(choice, self.of(choice.place).get(FLOOR)) for choice in self.choices if choice.is_choice]
+
+
+def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
+    assert choice.chosen is not None
+    tried = [dotted(trial.values) for trial in choice.trials]
+    chosen = tried[choice.chosen]
+    return {
+        "dataset": choice.dataset,
+        "teacher": choice.teacher,
+        "student": choice.student,
+        "method": choice.label,
+        "tuned": tuned_label(choice.label),
+        "values": ", ".join(f"{name} {value}" for name, value in chosen.items()),
+        "valid": [trial.mean for trial in choice.trials],
+        "ranks": [trial.rank for trial in choice.trials],
+        "chosen": choice.chosen,
+        "floor": floor.trials[0].mean if floor else None,
+        "borders": [
+            name
+            for name, value in chosen.items()
+            if at_border(parsed(choice.space[name]), value, [one[name] for one in tried])
+        ],
+    }
+
+
+def dotted(hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """Hyperparameters by one name each, in a composition behind the id of their part: `kd.alpha`."""
+    return {".".join(key): value for key, value in flat(hyperparameters).items()}
+
+
+def read(file: Path) -> Tuned:
+    """Raises UserError where the file is missing or is no such file."""
+    try:
+        found = yaml.load(file.read_text(encoding="utf-8"), SafeLoader)
+        plain.check(found, str(file))
+        return Tuned.model_validate(found)
+    except FileNotFoundError as error:
+        raise UserError(f"{file} is missing") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+
+
+def write(file: Path, tuned: Tuned) -> None:
+    """Writes the file, whole or not at all; equal choices give equal bytes."""
+    text = yaml.safe_dump(tuned.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=200)
+    write_text(file, HEADING + text)

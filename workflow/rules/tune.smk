@@ -1,0 +1,16 @@
+# The trials are jobs of `teach` and `distill` like any other. The file is written beside the configuration, whose key
+# `tuned` names it. `tune` finds the trials itself, as `collect` does its trainings.
+rule tune:
+    input:
+        blocks=RUN.tuning.all_blocks if RUN.tuning else [],
+        config=lambda wildcards: RUN.tuning_file,
+    output:
+        str(RUN.tuned_file) if RUN.tuning else [],
+    log:
+        f"logs/{RUN.name}/tune.log",
+    conda:
+        "../envs/python.yaml"
+    message:
+        "choosing hyperparameters of {RUN.name}"
+    shell:
+        "logged {log} python -m workflow.steps.tune {input.config} {output:q}"

@@ -1,0 +1,146 @@
+"""What a configuration becomes by the file of choices that it names, and when it must not use it. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import methods
+from reports.variants import prepared as reported
+from workflow import catalog, prepared, sources
+from workflow.choices import Tuned, read
+from workflow.config import merged
+from workflow.errors import UserError
+from workflow.files import digest, read_json
+from workflow.schemas.configuration import TUNED, Configuration, ConfiguredMethod, Experiment, Student, tuned_label
+from workflow.specs import CellSpec, Hyperparameters, Plan
+
+
+def applied(config: Configuration, tuned: Tuned) -> Configuration:
+    """The configuration with a second method beside every tuned one, at its tuned values.
+
+    As these differ by dataset, teacher and student, there is one experiment for each.
+
+    Raises:
+        UserError: the tuning does not fit, beginning with what is wrong.
+    """
+    if wrong := config.overlap(tuned.tune.tried):
+        raise UserError(wrong)
+    if config.tune not in (None, tuned.tune):
+        raise UserError("was made by another `tune`")
+    labels = {choice.label for choice in tuned.choices if choice.is_choice} & set(config.methods)
+    found: dict[str, ConfiguredMethod | None] = {}
+    for label, method in config.methods.items():
+        found[label] = method
+        if label in labels:
+            found[tuned_label(label)] = ConfiguredMethod(method=config.method_id(label))
+    experiments = [
+        _of_pair(config, tuned, labels, experiment, teacher, student)
+        for experiment in config.experiments
+        for teacher in experiment.teachers
+        for student in experiment.students
+    ]
+    for key, named in (("reference", [config.reference]), ("spotlight", config.spotlight)):
+        for label in named:
+            if label not in found:
+                raise UserError(f"holds no choice for {label}, which is {key} in the configuration")
+    return config.model_copy(update={"methods": found, "experiments": experiments})
+
+
+def _of_pair(
+    config: Configuration, tuned: Tuned, labels: set[str], experiment: Experiment, teacher: str, student: Student
+) -> Experiment:
+    """The part of an experiment with one teacher and the students of one model."""
+    place = (experiment.distilled(config.distill_on), teacher, student.model)
+    choices = tuned.of(place)
+    chosen: dict[str, Hyperparameters] = {}
+    for label, changes in config.chosen(experiment).items():
+        chosen[label] = changes
+        if label not in labels:
+            continue
+        if label not in choices:
+            raise UserError(f"holds no choice for {label} with {' and '.join(place[1:])} on {place[0]}")
+        choice = choices[label]
+        stated = merged(config.method(label).hyperparameters, changes)
+        if (choice.method, choice.stated) != (config.method_id(label), stated):
+            raise UserError(f"{label} is stated otherwise in the configuration")
+        if choice.code != loss(choice.method):
+            raise UserError(f"the code or the search space of {label} has changed")
+        if choice.is_choice:
+            chosen[tuned_label(label)] = choice.hyperparameters
+    return experiment.model_copy(update={"teachers": [teacher], "students": [student], "methods": chosen})
+
+
+def loss(method: str) -> str:
+    """Digest of the code of a method, its search space among it."""
+    return sources.digest("loss", *methods.modules(method))
+
+
+def option(tuned: Tuned | None, variant: str, method: str) -> str:
+    """What the job of a cell is told of the data that its method was tuned on; "" where it was not.
+
+    A run may be planned before its data are prepared.
+    """
+    known = tuned.data.get(reported(variant), "") if tuned and method.endswith(TUNED) else ""
+    return f"--tuned-on {known}" if known else ""
+
+
+def setting(plan: Plan, cell: CellSpec) -> str:
+    """Digest of all that a method's hyperparameters meet beside the data: networks, trainings, distilled nodes."""
+    teacher = plan.teachers[cell.taught_by]
+    parts = [cell.model, cell.training.model_dump(), cell.distill_on, teacher.model, teacher.training.model_dump()]
+    return digest(parts)
+
+
+def used(config: Configuration, where: str) -> tuple[Configuration, Tuned | None, str]:
+    """What a configuration becomes by the file that it names, that file's content, and why it cannot be used."""
+    if not config.tuned:
+        return config, None, ""
+    try:
+        found = read(place(config, where))
+        return applied(config, found), found, ""
+    except UserError as error:
+        return config, None, _told(config, where, error)
+
+
+def others(plan: Plan, tuned: Tuned, tasks: Path, config: Configuration, where: str) -> str:
+    """Why a planned run cannot use its tuned values: it trains otherwise than the trials did, or on other data."""
+    try:
+        _refuse_others(plan, tuned, tasks)
+    except UserError as error:
+        return _told(config, where, error)
+    return ""
+
+
+def place(config: Configuration, where: str) -> Path:
+    """The file that a configuration names."""
+    return Path(where).parent / str(config.tuned)
+
+
+def _told(config: Configuration, where: str, error: UserError) -> str:
+    file = str(place(config, where))
+    told = str(error) if str(error).startswith(file) else f"{file} is stale: {error}"
+    return f"{where}: tuned: {told}; it is made by: snakemake tune --configfile {where}"
+
+
+def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
+    """Raises UserError where a planned run trains otherwise than the trials did, or on other data.
+
+    Args:
+        tasks: the folder of prepared tasks; of what is not prepared yet by the code of today, nothing is known.
+    """
+    wanted = {
+        (*choice.place, tuned_label(choice.label), student): digested
+        for choice in tuned.choices
+        for student, digested in choice.settings.items()
+    }
+    for cell in plan.cells.values():
+        known = wanted.get((cell.variant, cell.teacher, cell.family, cell.method, cell.sized))
+        if known not in (None, setting(plan, cell)):
+            raise UserError(f"networks or training of {cell.teacher} and {cell.sized} on {cell.variant} have changed")
+    used = {cell.dataset for cell in plan.cells.values()}
+    for dataset, fingerprint in tuned.data.items():
+        folder = tasks / dataset
+        if dataset not in used or not prepared.is_by(folder, sources.digest("data", catalog.loader(dataset))):
+            continue
+        if read_json(folder / "task.json")["fingerprint"] != fingerprint:
+            raise UserError(f"{dataset} is another dataset than the one that was tuned on")

@@ -1,0 +1,79 @@
+"""Trials of tuning: a run of their own, whose cells are the trials of each method, on other seeds and on blind data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import methods
+from methods.spaces import design, flat, nested
+from reports.settings import Settings
+from workflow.config import merged
+from workflow.schemas.configuration import TUNED, Configuration, ConfiguredMethod, Experiment
+from workflow.specs import Hyperparameters
+from workflow.variants import Variant
+
+FLOOR = Settings().floor
+"""Label of the students without a teacher, which stand beside the trials of every method."""
+
+
+class _Blind(Experiment):
+    """An experiment on data without test labels."""
+
+    @property
+    def variant(self) -> Variant:
+        return replace(super().variant, blind=True)
+
+
+def trial_label(label: str, number: int) -> str:
+    """Of one trial of a method; the first is number 0."""
+    return f"{label}.{number}"
+
+
+def of_trial(label: str) -> tuple[str, int]:
+    """A method's label and the number of its trial."""
+    method, _, number = label.rpartition(".")
+    return method, int(number)
+
+
+def on_other_seeds(config: Configuration) -> Configuration:
+    """A configuration whose seeds are those of its tuning."""
+    assert config.tune
+    return config.model_copy(update={"first_seed": config.tune.first_seed, "seeds": config.tune.seeds})
+
+
+def trials(config: Configuration) -> Configuration:
+    """The configuration of all trials: in place of each method its trials, in place of each dataset the blind one.
+
+    Every trial meets the same teachers, students and seeds, the floor too. What the configuration states of a method's
+    hyperparameters stays as it is stated, in all of its trials.
+    """
+    assert config.tune
+    found: dict[str, ConfiguredMethod] = {}
+    experiments = []
+    for experiment in config.experiments:
+        chosen: dict[str, Hyperparameters] = {}
+        for label, changes in config.chosen(experiment).items():
+            if not _is_tried(config, label):
+                continue
+            identity = config.method_id(label)
+            stated = merged(config.method(label).hyperparameters, changes)
+            for number, hyperparameters in enumerate(_of_method(identity, stated, config.tune.trials)):
+                found[trial_label(label, number)] = ConfiguredMethod(method=identity)
+                chosen[trial_label(label, number)] = hyperparameters
+        if chosen:
+            experiments.append(_Blind.model_construct(**{**dict(experiment), "methods": chosen}))
+    return on_other_seeds(config).model_copy(update={"methods": found, "experiments": experiments})
+
+
+def _is_tried(config: Configuration, label: str) -> bool:
+    assert config.tune
+    if config.tuned and label.endswith(TUNED):  # it is what an earlier tuning has chosen
+        return False
+    return label == FLOOR or config.tune.methods is None or label in config.tune.methods
+
+
+def _of_method(identity: str, stated: Hyperparameters, number: int) -> list[Hyperparameters]:
+    fixed = flat(stated)
+    space = {key: values for key, values in flat(methods.search_space(identity)).items() if key not in fixed}
+    _, *others = design(space, flat(methods.defaults(identity)), number)
+    return [stated, *(merged(stated, nested(values)) for values in others)]
