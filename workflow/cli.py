@@ -6,6 +6,7 @@
     abkd-bench collect config/NAME.yaml  makes the page of what there is of an unfinished run
     abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
+    abkd-bench report A B --output C   merges the results of several runs, of other machines or configurations
     abkd-bench schema                  renews the JSON schema and the table of keys
 
 `python -m methods` and `python -m workflow.schemas.generate` do the same. Hyperparameters are chosen by
@@ -35,13 +36,22 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from reports import build
+    from reports import build, merging
 
+    one, *others = arguments.folders
+    output = arguments.output or one
+    if others and not arguments.output:
+        raise UserError("report: several folders need --output, a new folder such as results/merged")
+    if arguments.output and not others:
+        raise UserError("report: --output is for several folders; one is built anew where it lies")
     try:
-        build.rebuild(arguments.folder)
+        if others:
+            merging.merge(arguments.folders, output, arguments.title)
+        else:
+            build.rebuild(one)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
-    print(build.summary(arguments.folder))
+    print(build.summary(output))
 
 
 def _collect(arguments: argparse.Namespace) -> None:
@@ -86,9 +96,10 @@ def parser() -> argparse.ArgumentParser:
         "config", type=Path, help="config/NAME.yaml"
     )
     verify.add_arguments(add("verify", verify.call, "train a sample of the rows anew and compare"))
-    add("report", _report, "build the report of a finished run anew").add_argument(
-        "folder", type=Path, help="results/NAME"
-    )
+    report = add("report", _report, "build the report of a finished run anew, or one of several runs")
+    report.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/NAME")
+    report.add_argument("--output", type=Path, help="new folder for the merged results of several")
+    report.add_argument("--title", default="", help="heading of the merged page")
     add("schema", _schema, "renew what is generated from the models of a configuration")
     return found
 

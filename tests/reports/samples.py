@@ -13,7 +13,7 @@ import pandas as pd
 from reports.findings import Findings
 from reports.metrics import metric as metric_of
 from reports.results import Results, families, prepare
-from reports.rows import FIDELITY, RUN_COLUMNS, SCORES
+from reports.rows import ATTENTION_COLUMNS, FIDELITY, RUN_COLUMNS, SCORES
 from reports.settings import Settings
 
 TITLES = {
@@ -262,7 +262,7 @@ def attention(
                         "value": weight[i, j],
                     }
                 )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=ATTENTION_COLUMNS)
 
 
 def save(folder: Path, runs: pd.DataFrame, everything: bool = True) -> Path:

@@ -1,0 +1,132 @@
+"""Several folders of results as one: other machines, other configurations, other methods on the same students.
+
+Rows are merged only where they were made of the same things. Two folders that both hold a training must agree on it,
+and folders that share a dataset must have prepared it to the same fingerprint: a difference between methods would
+otherwise be one between data, code or teachers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports import build
+from reports.files import replacing, write_text
+from reports.reading import ATTENTION, CURVES, MEASUREMENTS, TERMS, read_object, read_table
+from reports.results import read_runs
+from reports.rows import CELL, RUN_COLUMNS, Status
+
+CIRCUMSTANCES = ["seconds", "peak_memory_mb", "device", "commit", "versions", "reason"]
+"""Columns in which two trainings of the same cell and seed may differ."""
+SAME = [name for name in RUN_COLUMNS if name not in (*CELL, *CIRCUMSTANCES)]
+HISTORIES = {"curves.parquet": CURVES, "terms.parquet": TERMS, "attention.parquet": ATTENTION}
+
+
+def merge(folders: Sequence[Path], output: Path, title: str = "") -> None:
+    """Writes the tidy files of all folders into one, and the report of them.
+
+    Methods, datasets and their order are those of the first folder, then those of the next; reference, level and the
+    other settings those of the first.
+
+    Args:
+        folders: two or more, each with runs, provenance.json and report.json.
+        output: a folder that holds no results of its own.
+        title: heading of the page; that of the first folder by default.
+
+    Raises:
+        ValueError: they contradict each other; the folders and the first row or dataset are named.
+        FileNotFoundError: a folder has no runs or was never reported.
+    """
+    if (output / "runs.parquet").exists():
+        raise ValueError(f"{output}: holds runs already; merged results go into a new folder")
+    runs = {folder: read_runs(folder).drop(columns="usable") for folder in folders}
+    provenance = {folder: read_object(folder / "provenance.json") for folder in folders}
+    settings = _settings({folder: read_object(folder / build.SETTINGS_COPY) for folder in folders})
+    _check_data(provenance)
+    kept = _kept(runs)
+    output.mkdir(parents=True, exist_ok=True)
+    _write(output / "runs.parquet", pd.concat(kept.values(), ignore_index=True)[RUN_COLUMNS])
+    for name, columns in HISTORIES.items():
+        parts = [_of(kept[folder], read_table(folder / name, columns)) for folder in folders if _there(folder / name)]
+        if parts:
+            _write(output / name, pd.concat(parts, ignore_index=True))
+    measured = [read_table(f / "measurements.csv", MEASUREMENTS) for f in folders if _there(f / "measurements.csv")]
+    if measured:
+        one = pd.concat(measured, ignore_index=True).drop_duplicates(["dataset", "role", "model", "ratio_target"])
+        write_text(output / "measurements.csv", one.to_csv(index=False, lineterminator="\n"))
+    merged = {folder.name: found for folder, found in provenance.items()}
+    write_text(output / "provenance.json", json.dumps({"merged": merged}, indent=1, sort_keys=True) + "\n")
+    build.write(output, settings | ({"title": title} if title else {}))
+
+
+def _settings(stated: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings of the first folder with the methods, datasets and choices of all."""
+    (first, found), *others = stated.items()
+    merged = dict(found)
+    for folder, own in others:
+        for key in ("methods", "datasets"):
+            known = dict(merged.get(key, {}))
+            for name, facts in own.get(key, {}).items():
+                if known.setdefault(name, facts) != facts:
+                    raise ValueError(f"{folder}: {key}: {name} is another one than in {first}; give one a new label")
+            merged[key] = known
+        choices = [*merged.get("tuning", ())]
+        merged["tuning"] = choices + [each for each in own.get("tuning", ()) if each not in choices]
+    return merged
+
+
+def _check_data(provenance: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Every dataset has one fingerprint."""
+    known: dict[str, tuple[str, Path]] = {}
+    for folder, found in provenance.items():
+        for dataset, fingerprint in found.get("fingerprints", {}).items():
+            first, where = known.setdefault(dataset, (fingerprint, folder))
+            if first != fingerprint:
+                raise ValueError(
+                    f"{folder}: {dataset} is not the data of {where} (fingerprints {fingerprint[:12]} and {first[:12]})"
+                )
+
+
+def _kept(runs: Mapping[Path, pd.DataFrame]) -> dict[Path, pd.DataFrame]:
+    """Of every training the row of the first folder that has it; a missing one counts as none."""
+    known: dict[tuple[Any, ...], tuple[dict[str, Any], Path]] = {}
+    kept: dict[Path, list[dict[str, Any]]] = {folder: [] for folder in runs}
+    order: list[tuple[Path, dict[str, Any]]] = [
+        (folder, {str(name): value for name, value in row.items()})
+        for folder, found in runs.items()
+        for row in found.to_dict("records")
+    ]
+    order.sort(key=lambda item: item[1]["status"] == Status.MISSING)
+    for folder, row in order:
+        cell = tuple("" if pd.isna(row[name]) else row[name] for name in CELL)
+        if cell not in known:
+            known[cell] = row, folder
+            kept[folder].append(row)
+        elif row["status"] != Status.MISSING:
+            _check_same(row, folder, *known[cell])
+    return {folder: pd.DataFrame(rows, columns=RUN_COLUMNS) for folder, rows in kept.items()}
+
+
+def _check_same(row: Mapping[str, Any], folder: Path, first: Mapping[str, Any], where: Path) -> None:
+    for name in SAME:
+        if row[name] != first[name] and not (pd.isna(row[name]) and pd.isna(first[name])):
+            cell = ", ".join(f"{key} {row[key]}" for key in ("dataset", "teacher", "student", "method", "seed"))
+            raise ValueError(f"{folder}: {cell}: {name} is {row[name]}, and {first[name]} in {where}")
+
+
+def _of(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a history that belong to these runs."""
+    return history.merge(runs[CELL], on=CELL)[list(history.columns)]
+
+
+def _there(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary, index=False)

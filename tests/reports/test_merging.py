@@ -1,0 +1,105 @@
+"""Results of several folders as one, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports import build, merging
+from reports.rows import CELL
+from tests.reports import samples
+
+METHODS = ("supervised", "kd", "gcrd", "abkd")
+
+
+@pytest.fixture(scope="module")
+def study() -> pd.DataFrame:
+    return samples.study({"ace-sim": "accuracy"}, METHODS, ratios=(40.0,))
+
+
+def save(folder: Path, runs: pd.DataFrame, labels: tuple[str, ...], **changes) -> Path:
+    samples.save(folder, runs[runs["method"].isin(["teacher", *labels])])
+    build.write(folder, samples.settings(labels, **changes))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, study: pd.DataFrame) -> Path:
+    """Two machines with the floor and KD on both, and another method on each."""
+    folder = tmp_path_factory.mktemp("halves")
+    other = study.assign(seconds=study["seconds"] * 2, device="another", commit="7654321")
+    save(folder / "a", study, ("supervised", "kd", "gcrd"), title="First")
+    save(folder / "b", other, ("supervised", "kd", "abkd"), title="Second")
+    return folder
+
+
+@pytest.fixture
+def halves(made: Path, tmp_path: Path) -> list[Path]:
+    return [shutil.copytree(made / name, tmp_path / name) for name in ("a", "b")]
+
+
+def test_two_halves_make_the_whole(halves: list[Path], tmp_path: Path, study: pd.DataFrame) -> None:
+    merging.merge(halves, tmp_path / "c")
+    found, whole = pd.read_parquet(tmp_path / "c" / "runs.parquet"), save(tmp_path / "w", study, METHODS)
+    assert len(found) == len(study)
+    assert not found.duplicated(CELL).any()
+    for name in ("comparisons.csv", "tables/main.csv"):
+        one, other = ((folder / name).read_text() for folder in (tmp_path / "c", whole))
+        assert sorted(one.splitlines()) == sorted(other.splitlines()), name
+    page = (tmp_path / "c" / "index.html").read_text(encoding="utf-8")
+    assert "<title>First</title>" in page
+    assert json.loads((tmp_path / "c" / "provenance.json").read_text())["merged"].keys() == {"a", "b"}
+    assert len(pd.read_parquet(tmp_path / "c" / "curves.parquet")) == len(samples.curves(study))
+
+
+def test_a_row_that_is_missing_here_is_taken_from_there(halves: list[Path], tmp_path: Path) -> None:
+    runs = pd.read_parquet(halves[0] / "runs.parquet")
+    lost = samples.frame(
+        samples.missing(2, student="gcn-2x16", method="kd", ratio=runs["ratio"].iloc[-1], ratio_target=40.0)
+    )
+    rest = runs[~((runs["method"] == "kd") & (runs["seed"] < 2))]
+    pd.concat([rest, lost], ignore_index=True).to_parquet(halves[0] / "runs.parquet", index=False)
+    merging.merge(halves, tmp_path / "c", "Both")
+    assert "<title>Both</title>" in (tmp_path / "c" / "index.html").read_text(encoding="utf-8")
+    assert set(pd.read_parquet(tmp_path / "c" / "runs.parquet")["status"]) == {"ok"}
+
+
+def change(folder: Path, name: str, value: object, method: str = "kd") -> None:
+    runs = pd.read_parquet(folder / "runs.parquet")
+    runs.loc[(runs["method"] == method) & (runs["seed"] == 3), name] = value
+    runs.to_parquet(folder / "runs.parquet", index=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "method"), [("config_hash", "other", "kd"), ("test", 0.5, "kd"), ("test", 0.9, "teacher")]
+)
+def test_rows_that_contradict_each_other_are_refused(halves, tmp_path, name, value, method) -> None:
+    change(halves[1], name, value, method)
+    with pytest.raises(ValueError, match=rf"b: dataset ace-sim, .*method {method}, seed 3: {name} is .* in .*a$"):
+        merging.merge(halves, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_other_data_are_refused(halves: list[Path], tmp_path: Path) -> None:
+    provenance = json.loads((halves[1] / "provenance.json").read_text())
+    provenance["fingerprints"]["ace-sim"] = "sha256:1"
+    (halves[1] / "provenance.json").write_text(json.dumps(provenance))
+    with pytest.raises(ValueError, match=r"b: ace-sim is not the data of .*a \(fingerprints sha256:1 and sha256:0\)"):
+        merging.merge(halves, tmp_path / "c")
+
+
+def test_one_label_for_two_methods_is_refused(halves: list[Path], tmp_path: Path) -> None:
+    settings = json.loads((halves[1] / "report.json").read_text())
+    settings["methods"]["kd"]["title"] = "My KD"
+    (halves[1] / "report.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=r"b: methods: kd is another one than in .*a; give one a new label"):
+        merging.merge(halves, tmp_path / "c")
+
+
+def test_results_are_not_overwritten(halves: list[Path]) -> None:
+    with pytest.raises(ValueError, match="a: holds runs already"):
+        merging.merge(halves, halves[0])
