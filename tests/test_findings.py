@@ -1,0 +1,109 @@
+"""The stored results of docs/results/: what they must show of the pipeline, and every number of docs/findings.md.
+
+A number of that page stands before a comment that says where it is from, `<!--=RUN STUDENT METHOD WHAT-->`:
+
+    kd gains 3.1 <!--=quick mlp-2x67 kd-tuned gain--> points
+
+WHAT is a column of `comparisons.csv` (against the run's reference), or `gain` (mean paired difference to the floor).
+Everything is worked out anew from `runs.csv`, so that no stored table can be older than its rows.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports import comparisons, results
+from reports.attempts import Verdict
+from reports.comparisons import Comparison
+from reports.findings import Findings
+from reports.reading import read_object
+from reports.results import Family
+from reports.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+STORED = ROOT / "docs" / "results"
+RUNS = sorted(folder.name for folder in STORED.iterdir() if (folder / "runs.csv").exists())
+TOLD = re.compile(r"([+−-]?\d+(?:\.\d+)?)( %)? <!--=(\S+) (\S+) (\S+) (\S+)-->")
+MOST_BYTES = 6_000_000
+
+
+@cache
+def findings(run: str, reference: str = "") -> Findings:
+    stated = read_object(STORED / run / "report.json")
+    settings = Settings.parse(stated | ({"reference": reference} if reference else {}))
+    return Findings.of(results.load(STORED / run, settings), settings)
+
+
+def against_floor(run: str) -> dict[Family, dict[str, Comparison]]:
+    found = findings(run)
+    return {family: {row.method: row for row in rows} for family, rows in found.gains.items()}
+
+
+def test_some_runs_are_stored_and_small():
+    assert "quick" in RUNS
+    size = sum(file.stat().st_size for file in STORED.rglob("*") if file.is_file())
+    assert size < MOST_BYTES, f"docs/results holds {size:,} bytes"
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_stored_tables_are_those_of_the_rows(run):
+    stored = pd.read_csv(STORED / run / "comparisons.csv")
+    made = comparisons.frame(findings(run).comparisons)
+    assert list(stored.columns) == list(made.columns)
+    pd.testing.assert_frame_equal(stored, made, check_dtype=False, rtol=1e-9)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_training_gave_a_score(run):
+    assert set(findings(run).results.runs["status"]) == {"ok"}
+
+
+def test_positive_control():
+    """Logit KD helps where a student sees no graph; else nothing that this benchmark says of other methods counts."""
+    mlps = {family: rows for family, rows in against_floor("quick").items() if family.student.startswith("mlp")}
+    assert mlps
+    for rows in mlps.values():
+        assert rows["kd-tuned"].verdict == Verdict.BETTER
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_negative_control(run):
+    """What is left of KD when the teacher's rows are exchanged must not beat the floor."""
+    for rows in against_floor(run).values():
+        for label in {"shuffled", "shuffled-tuned"} & set(rows):
+            assert rows[label].verdict in (Verdict.WORSE, Verdict.NO_DIFFERENCE)
+
+
+def lines() -> list[str]:
+    return (ROOT / "docs" / "findings.md").read_text(encoding="utf-8").splitlines()
+
+
+def value(run: str, student: str, method: str, what: str) -> float:
+    (family,) = (family for family in findings(run).comparisons if family.student == student)
+    found = against_floor(run)[family] if what == "gain" else {r.method: r for r in findings(run).comparisons[family]}
+    row = found[method]
+    scale = findings(run).metric(family).scale if what in ("mean", "std", "difference", "gain") else 1.0
+    return float(getattr(row, "difference" if what == "gain" else what)) * scale
+
+
+def test_every_number_of_the_findings_is_that_of_the_rows():
+    told = 0
+    for line in lines():
+        for text, _, run, student, method, what in TOLD.findall(line):
+            decimals = len(text.partition(".")[2])
+            found = value(run, student, method, what)
+            assert f"{found:+.{decimals}f}".lstrip("+") == text.replace("−", "-").lstrip("+"), (line, found)
+            told += 1
+    assert told >= 10
+
+
+def test_no_measured_number_of_the_findings_is_without_its_rows():
+    """Every number with a decimal point has a source; whole numbers are counts and settings."""
+    for line in lines():
+        bare = re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "", TOLD.sub("", line))
+        assert not re.search(r"\d\.\d", bare), line
