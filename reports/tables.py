@@ -221,10 +221,22 @@ def markdown_tuned(findings: Findings) -> str:
     return "\n\n".join([*parts, tuned.legend(findings.settings)]) + "\n"
 
 
+def latex_tuned(findings: Findings) -> str:
+    """The same for paper, without the columns on validation."""
+    parts = [latex.PREAMBLE]
+    places = [tuned.HEADINGS.index(name) for name in tuned.FOR_PAPER]
+    for table in tuned.tables(findings):
+        rows = [[latex.escape(row[place]) for place in places] for row in table.rows]
+        frame = pd.DataFrame(rows, columns=[latex.escape(name) for name in tuned.FOR_PAPER])
+        caption = f"{table.title}: published defaults and tuned values, tested with each other. Positive is better."
+        parts.append(latex.table(frame, caption, f"tuned-{table.family.slug}", [], False, "scriptsize", 2.5))
+    return "\n".join(parts)
+
+
 def write(folder: Path, findings: Findings) -> None:
     """Writes `main`, `fidelity` and `sensitivity` as .md, .tex and .csv, and `comparisons.{md,tex}` into the folder.
 
-    Where methods were tuned, `tuned.{md,csv}`, too.
+    Where methods were tuned, `tuned` too.
     """
     panels, settings = findings.panels, findings.settings
     write_text(folder / "main.md", markdown_main(findings))
@@ -239,4 +251,5 @@ def write(folder: Path, findings: Findings) -> None:
         write_text(folder / f"{name}.csv", part.frame(findings).to_csv(index=False, lineterminator="\n"))
     if settings.tuning:
         write_text(folder / "tuned.md", markdown_tuned(findings))
+        write_text(folder / "tuned.tex", latex_tuned(findings))
         write_text(folder / "tuned.csv", tuned.frame(findings).to_csv(index=False, lineterminator="\n"))

@@ -34,6 +34,8 @@ HEADINGS = (
     "Over floor",
     "Border",
 )
+FOR_PAPER = ("Method", "Default", "Tuned", "Difference", "p (Holm)", "Chosen")
+"""What the width of a page of paper has room for; of the two columns of defaults the first, on test."""
 TESTED = (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE)
 
 

@@ -119,6 +119,9 @@ def test_files_and_page(tmp_path: Path):
     assert "the default: beta 2 (4 trials)" in text
     assert "Holm over the tuned methods" in text
     assert len(pd.read_csv(tmp_path / "tuned.csv")) == 2
+    paper = (tmp_path / "tuned.tex").read_text()
+    assert r"\label{tab:tuned-" in paper
+    assert r"Method & Default & Tuned & Difference & p (Holm) & Chosen \\" in paper
     assert "Tuned beside default" in page.render(own, [])
     plain = findings(*ROWS[:2], methods=names)
     tables.write(tmp_path / "plain", plain)
