@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abkd", "baselines")
 COMPOSE = "+"
+REFERENCES = Path(__file__).with_name("references.bib")
 
 
 @cache
@@ -137,13 +139,20 @@ def searched(cls: type[Method]) -> dict[str, Values]:
 
 
 def describe(method: str) -> dict[str, Any]:
-    """Title, year and citation keys of a method (composed ones too), for tables."""
+    """Title, year, citation keys and BibTeX entries of a method (composed ones too), for tables."""
     classes = [load(name) for name in parts(method)]
+    known = [entries(REFERENCES.read_text(encoding="utf-8") + cls.bibtex) for cls in classes]
     return {
         "title": " + ".join(cls.title for cls in classes),
         "year": max(cls.year for cls in classes),
         "citations": [cls.citation for cls in classes],
+        "bibtex": [found.get(cls.citation, "") for cls, found in zip(classes, known, strict=True)],
     }
+
+
+def entries(bibtex: str) -> dict[str, str]:
+    """Key -> entry of a BibTeX file whose entries end with a brace at the start of a line."""
+    return {found[1]: found[0] for found in re.finditer(r"^@\w+\{([^,\s]+),.*?^\}", bibtex, flags=re.M | re.S)}
 
 
 def taught(method: str) -> bool:

@@ -37,6 +37,12 @@ def escape(text: str) -> str:
     return text.translate(SPECIAL)
 
 
+def named(label: str, settings: Settings) -> str:
+    r"""A method's title with its \cite, where `tables/references.bib` holds its sources."""
+    keys = settings.cited(label)
+    return escape(settings.method_title(label)) + (rf"~\cite{{{','.join(keys)}}}" if keys else "")
+
+
 def cell(value: Cell | None) -> str:
     """A cell of the main table, its arrow as mathematics."""
     if value is None:
@@ -86,7 +92,7 @@ def main_table(panels: list[Panel], settings: Settings, legend: str) -> str:
             more = f", part {number} of {len(pieces)}" if len(pieces) > 1 else ""
             frame = pd.DataFrame(
                 [[cell(each.cells.get(label)) for each in columns] for label in panel.methods],
-                index=[escape(settings.method_title(label)) for label in panel.methods],
+                index=[named(label, settings) for label in panel.methods],
                 columns=pd.MultiIndex.from_tuples(
                     [
                         (escape(f"{each.family.teacher} →"), escape(each.family.student), escape(each.size))

@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 
 class Facts(BaseModel):
-    """What the page says of a method beside its numbers."""
+    """What the page says of a method beside its numbers; `bibtex` holds the entry of each citation key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
     year: int | None = None
     citations: tuple[str, ...] = ()
+    bibtex: tuple[str, ...] = ()
 
 
 class Tuning(BaseModel):
@@ -117,6 +118,21 @@ class Settings(BaseModel):
         if label in self.methods:
             return self.methods[label].title
         return label.capitalize() if label == self.ceiling else label
+
+    @property
+    def bibliography(self) -> dict[str, str]:
+        """Citation key -> BibTeX entry, of all methods that have one."""
+        return {
+            key: entry
+            for facts in self.methods.values()
+            for key, entry in zip(facts.citations, facts.bibtex, strict=False)
+            if entry
+        }
+
+    def cited(self, label: str) -> list[str]:
+        """The citation keys of a method that the bibliography holds."""
+        facts = self.methods.get(label)
+        return [key for key in dict.fromkeys(facts.citations if facts else ()) if key in self.bibliography]
 
     def dataset_title(self, dataset: str) -> str:
         """The declared title, or the id."""

@@ -236,12 +236,14 @@ def latex_tuned(findings: Findings) -> str:
 def write(folder: Path, findings: Findings) -> None:
     """Writes `main`, `fidelity` and `sensitivity` as .md, .tex and .csv, and `comparisons.{md,tex}` into the folder.
 
-    Where methods were tuned, `tuned` too.
+    Where methods were tuned, `tuned` too; `references.bib` where the methods' sources are known.
     """
     panels, settings = findings.panels, findings.settings
     write_text(folder / "main.md", markdown_main(findings))
     write_text(folder / "main.tex", latex.main_table(panels, settings, legend(settings)))
     write_text(folder / "main.csv", wide_main(panels, settings).to_csv(index=False, lineterminator="\n"))
+    if settings.bibliography:
+        write_text(folder / "references.bib", "\n\n".join(settings.bibliography.values()) + "\n")
     write_text(folder / "comparisons.md", markdown_comparisons(findings))
     write_text(folder / "comparisons.tex", latex_comparisons(findings))
     for part in (fidelity, sensitivity):

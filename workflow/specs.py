@@ -181,11 +181,12 @@ class MeasuredNetwork(Strict):
 
 
 class MethodFacts(Strict):
-    """What tables print of a method."""
+    """What tables print of a method; `bibtex` holds the entry of each of its citation keys, "" for one without."""
 
     title: str
     year: int
     citations: list[str]
+    bibtex: list[str] = Field(default_factory=list)
 
 
 class Plan(Strict):

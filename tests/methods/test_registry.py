@@ -154,3 +154,13 @@ def test_composition_refuses_bare_hyperparameters() -> None:
         methods.create("kd+gcrd", teacher=TEACHER, student=STUDENT, alpha=0.5)
     with pytest.raises(ValueError, match="twice"):
         methods.create("kd+kd", teacher=TEACHER, student=STUDENT)
+
+
+def test_every_method_is_described_with_its_source():
+    for method in [*methods.available(), "kd+gcrd"]:
+        told = methods.describe(method)
+        assert len(told["citations"]) == len(told["bibtex"])
+        for key, entry in zip(told["citations"], told["bibtex"], strict=True):
+            assert entry.startswith("@")
+            assert entry.split("{", 1)[1].startswith(f"{key},")
+            assert entry.count("{") == entry.count("}")
