@@ -26,7 +26,11 @@ COMPUTED = (
     "workflow.task",
     "workflow.variants",
     "workflow.draws",
+    "workflow.moving",
+    "methods.gpu",
+    "methods.segments",
     "methods.sparse",
+    "methods.triton_kernels",
     "reports.metrics",
     "reports.variants",
 )
@@ -35,10 +39,13 @@ LOSSES = (
     "abkd",
     "baselines",
     "methods.edges",
+    "methods.gpu",
     "methods.kernels",
     "methods.pairing",
+    "methods.segments",
     "methods.sparse",
     "methods.streaming",
+    "methods.triton_kernels",
 )
 """Where the value of a loss comes from."""
 
