@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,10 +116,7 @@ def defaults(method: str) -> dict[str, Any]:
 
     Those of a composed method are nested under the ids of its parts.
     """
-    names = parts(method)
-    if len(names) == 1:
-        return settable(load(method))
-    return {name: settable(load(name)) for name in names}
+    return _by_part(method, settable)
 
 
 def search_space(method: str) -> dict[str, Any]:
@@ -127,10 +124,13 @@ def search_space(method: str) -> dict[str, Any]:
 
     Those of a composed method are nested under the ids of its parts.
     """
+    return _by_part(method, searched)
+
+
+def _by_part(method: str, of: Callable[[type[Method]], dict[str, Any]]) -> dict[str, Any]:
+    """What `of` gives for the class of a method; for a composed one by the ids of its parts."""
     names = parts(method)
-    if len(names) == 1:
-        return searched(load(method))
-    return {name: searched(load(name)) for name in names}
+    return of(load(method)) if len(names) == 1 else {name: of(load(name)) for name in names}
 
 
 def searched(cls: type[Method]) -> dict[str, Values]:
@@ -141,13 +141,17 @@ def searched(cls: type[Method]) -> dict[str, Values]:
 def describe(method: str) -> dict[str, Any]:
     """Title, year, citation keys and BibTeX entries of a method (composed ones too), for tables."""
     classes = [load(name) for name in parts(method)]
-    known = [entries(REFERENCES.read_text(encoding="utf-8") + cls.bibtex) for cls in classes]
     return {
         "title": " + ".join(cls.title for cls in classes),
         "year": max(cls.year for cls in classes),
         "citations": [cls.citation for cls in classes],
-        "bibtex": [found.get(cls.citation, "") for cls, found in zip(classes, known, strict=True)],
+        "bibtex": [(_references() | entries(cls.bibtex)).get(cls.citation, "") for cls in classes],
     }
+
+
+@cache
+def _references() -> dict[str, str]:
+    return entries(REFERENCES.read_text(encoding="utf-8"))
 
 
 def entries(bibtex: str) -> dict[str, str]:

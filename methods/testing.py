@@ -11,7 +11,6 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,9 @@ from torch import Tensor
 
 from methods import registry, spaces
 from methods.contract import UNLABELED, Batch, Method, Shape, Signals
+from methods.registry import REFERENCES
 from methods.vocabulary import Kind, Objective
 
-REFERENCES = Path(__file__).with_name("references.bib")
 TOLERANCE = 1e-8
 """Relative, in float64."""
 

@@ -42,6 +42,10 @@ class Verdict(StrEnum):
         return f"{self}: {reason}" if reason else str(self)
 
 
+TESTED = (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE)
+"""Verdicts that rest on a test."""
+
+
 @dataclass(frozen=True)
 class Attempts:
     """The trainings of one method in one family, or of one teacher.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from reports import attempts, printing, statistics
-from reports.findings import Findings
-from reports.results import Family
+from reports.findings import FamilyTable, Findings
 from reports.rows import FIDELITY
 
 PRINTED = {
@@ -28,21 +25,6 @@ LEGEND = (
     "nats; ECE: expected calibration error, 15 bins; worst class: the lowest accuracy of a class. Nothing is bold, "
     "for nothing is tested. A dash: a task without such a number, or not every seed has it."
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """One family as text.
-
-    Attributes:
-        title: names the family.
-        rows: one per method in display order, the method's title first.
-    """
-
-    family: Family
-    title: str
-    headings: list[str]
-    rows: list[list[str]]
 
 
 def frame(findings: Findings) -> pd.DataFrame:
@@ -65,7 +47,7 @@ def frame(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def tables(findings: Findings) -> list[Table]:
+def tables(findings: Findings) -> list[FamilyTable]:
     """One table per family, in display order."""
     found = frame(findings)
     made = []
@@ -81,5 +63,5 @@ def tables(findings: Findings) -> list[Table]:
             ]
             rows.append([findings.settings.method_title(row["method"]), words or score, *numbers])
         headings = ["Method", metric.title, *(heading for heading, _, _ in PRINTED.values())]
-        made.append(Table(family, findings.title(family), headings, rows))
+        made.append(FamilyTable(family, findings.title(family), headings, rows))
     return made

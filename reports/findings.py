@@ -15,6 +15,21 @@ from reports.results import Family, Results
 from reports.settings import Settings
 
 
+@dataclass(frozen=True)
+class FamilyTable:
+    """What a table says of one family, as text; the first column holds the methods' titles.
+
+    Attributes:
+        title: names the family.
+        rows: one per method, in display order.
+    """
+
+    family: Family
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+
+
 @dataclass(frozen=True, eq=False)
 class Findings:
     """What the tables, the sentences and every figure of a report are made of.

@@ -70,7 +70,6 @@ def render(findings: Findings, sections: list[Section]) -> str:
         fidelity=fidelity.tables(findings),
         fidelity_legend=fidelity.LEGEND,
         tuned=tuned.tables(findings),
-        tuned_headings=tuned.HEADINGS,
         tuned_legend=tuned.legend(settings),
         figure_groups=[_figure_group(section) for section in sections],
         unfinished=troubles.unfinished(results),

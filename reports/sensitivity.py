@@ -11,15 +11,14 @@ import pandas as pd
 from scipy import stats
 
 from reports import power, resampling, statistics
-from reports.attempts import Attempts, Verdict, pairs
+from reports.attempts import TESTED, Attempts, Verdict, pairs
 from reports.comparisons import Comparison
-from reports.findings import Findings
+from reports.findings import FamilyTable, Findings
 from reports.printing import ABSENT
 from reports.results import Family
 from reports.rows import FAMILY
 from reports.settings import Settings
 
-JUDGED = (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE)
 SIGNS = {Verdict.BETTER: "+", Verdict.WORSE: "−", Verdict.NO_DIFFERENCE: "0"}
 HEADINGS = {
     "main": "t, Holm",
@@ -94,7 +93,7 @@ def of_family(found: Mapping[str, Attempts], compared: list[Comparison], sign: i
         compared: the family's comparisons with the reference.
         sign: of the dataset's metric.
     """
-    judged = {row.method: row for row in compared if row.verdict in JUDGED}
+    judged = {row.method: row for row in compared if row.verdict in TESTED}
     if not judged:
         return []
     reference = found[settings.reference]
@@ -176,20 +175,10 @@ def frame(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*FAMILY, *Row.__dataclass_fields__, "stable"])
 
 
-@dataclass(frozen=True)
-class Table:
-    """One family as text."""
-
-    family: Family
-    title: str
-    headings: list[str]
-    rows: list[list[str]]
-
-
-def tables(findings: Findings) -> list[Table]:
+def tables(findings: Findings) -> list[FamilyTable]:
     """One table per family that has a verdict, in display order."""
     return [
-        Table(
+        FamilyTable(
             family,
             f"{findings.title(family)}, against {findings.settings.method_title(findings.settings.reference)}",
             ["Method", *HEADINGS.values()],

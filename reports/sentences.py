@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports import power, printing
-from reports.attempts import Verdict, pairs
+from reports.attempts import TESTED, Verdict, pairs
 from reports.comparisons import Comparison
 from reports.findings import Findings
 from reports.metrics import Metric
@@ -17,7 +17,6 @@ from reports.results import Family, Results
 from reports.rows import Status
 from reports.settings import Settings
 
-TESTED = (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE)
 INCOMPLETE = (Verdict.FAILED, Verdict.UNFINISHED)
 WITHOUT_SCORE = (*INCOMPLETE, Verdict.SKIPPED)
 

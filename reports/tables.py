@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import pandas as pd
 from tabulate import tabulate
@@ -14,26 +14,13 @@ from reports.attempts import Verdict
 from reports.cells import Arrow, Cell, Panel
 from reports.comparisons import Comparison
 from reports.files import write_text
-from reports.findings import Findings
+from reports.findings import FamilyTable, Findings
 from reports.metrics import Metric
 from reports.printing import ABSENT
 from reports.results import Family
 from reports.settings import Settings
 
 ARROWS = {Arrow.UP: " ↑", Arrow.DOWN: " ↓", Arrow.NONE: ""}
-
-
-class FamilyTable(Protocol):
-    """A family's part of a table, as text; the first column holds the methods' titles."""
-
-    @property
-    def family(self) -> Family: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def headings(self) -> list[str]: ...
-    @property
-    def rows(self) -> list[list[str]]: ...
 
 
 class Printed(NamedTuple):
@@ -211,18 +198,8 @@ def latex_families(tables: Sequence[FamilyTable], legend: str, name: str) -> str
     return "\n".join(parts)
 
 
-def markdown_tuned(findings: Findings) -> str:
-    """One table per family with tuned methods, and its legend."""
-    parts = []
-    for table in tuned.tables(findings):
-        escaped = [[markdown_escape(text) for text in row] for row in table.rows]
-        parts.append(f"### {markdown_escape(table.title)}")
-        parts.append(tabulate(escaped, tuned.HEADINGS, tablefmt="pipe", disable_numparse=True))
-    return "\n\n".join([*parts, tuned.legend(findings.settings)]) + "\n"
-
-
 def latex_tuned(findings: Findings) -> str:
-    """The same for paper, without the columns on validation."""
+    """One table per family with tuned methods, for paper: without the columns on validation."""
     parts = [latex.PREAMBLE]
     places = [tuned.HEADINGS.index(name) for name in tuned.FOR_PAPER]
     for table in tuned.tables(findings):
@@ -252,6 +229,6 @@ def write(folder: Path, findings: Findings) -> None:
         write_text(folder / f"{name}.tex", latex_families(part.tables(findings), part.LEGEND, name))
         write_text(folder / f"{name}.csv", part.frame(findings).to_csv(index=False, lineterminator="\n"))
     if settings.tuning:
-        write_text(folder / "tuned.md", markdown_tuned(findings))
+        write_text(folder / "tuned.md", markdown_families(tuned.tables(findings), tuned.legend(settings)))
         write_text(folder / "tuned.tex", latex_tuned(findings))
         write_text(folder / "tuned.csv", tuned.frame(findings).to_csv(index=False, lineterminator="\n"))

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from reports import comparisons, printing, statistics
-from reports.attempts import Verdict
+from reports.attempts import TESTED, Verdict
 from reports.comparisons import Comparison
-from reports.findings import Findings
+from reports.findings import FamilyTable, Findings
 from reports.metrics import Metric
 from reports.printing import ABSENT
 from reports.results import Family, architecture
@@ -36,7 +36,6 @@ HEADINGS = (
 )
 FOR_PAPER = ("Method", "Default", "Tuned", "Difference", "p (Holm)", "Chosen")
 """What the width of a page of paper has room for; of the two columns of defaults the first, on test."""
-TESTED = (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE)
 
 
 def legend(settings: Settings) -> str:
@@ -151,28 +150,14 @@ def frame(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(found, columns=None if found else [*FAMILY, "method"])
 
 
-@dataclass(frozen=True)
-class Table:
-    """One family as text.
-
-    Attributes:
-        title: names the family.
-        rows: one per tuned method in display order; HEADINGS says what stands where.
-    """
-
-    family: Family
-    title: str
-    rows: list[list[str]]
-
-
-def tables(findings: Findings) -> list[Table]:
+def tables(findings: Findings) -> list[FamilyTable]:
     """One table per family with tuned methods."""
     found = []
     for family in findings.results.families:
         metric = findings.metric(family)
         printed = [_printed(row, metric, findings.settings) for row in rows(findings, family)]
         if printed:
-            found.append(Table(family, f"{findings.title(family)}: {metric.title}", printed))
+            found.append(FamilyTable(family, f"{findings.title(family)}: {metric.title}", list(HEADINGS), printed))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import methods
-from methods.testing import REFERENCES
+from methods.registry import REFERENCES
 
 
 def shipped() -> list[str]:

@@ -22,10 +22,6 @@ def device() -> torch.device:
     return devices.choose("auto", 1)
 
 
-def name() -> str:
-    return devices.describe(device())
-
-
 def seconds(call: Callable[[], Any], timed: int = TIMED) -> float:
     """Median of a call's time on the device."""
     for _ in range(WARM_UP):
