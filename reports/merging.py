@@ -58,9 +58,16 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> None:
     if measured:
         one = pd.concat(measured, ignore_index=True).drop_duplicates(["dataset", "role", "model", "ratio_target"])
         write_text(output / "measurements.csv", one.to_csv(index=False, lineterminator="\n"))
-    merged = {folder.name: found for folder, found in provenance.items()}
+    merged = dict(zip(_names(folders), provenance.values(), strict=True))
     write_text(output / "provenance.json", json.dumps({"merged": merged}, indent=1, sort_keys=True) + "\n")
     build.write(output, settings | ({"title": title} if title else {}))
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """The folders' names without their paths, which are those of one machine; `quick (2)` for a second `quick`."""
+    names = [folder.name for folder in folders]
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    return [f"{name} ({count + 1})" if count else name for name, count in zip(names, before, strict=True)]
 
 
 def _settings(stated: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:

@@ -103,3 +103,11 @@ def test_one_label_for_two_methods_is_refused(halves: list[Path], tmp_path: Path
 def test_results_are_not_overwritten(halves: list[Path]) -> None:
     with pytest.raises(ValueError, match="a: holds runs already"):
         merging.merge(halves, halves[0])
+
+
+def test_folders_of_one_name_keep_their_provenance(halves: list[Path], tmp_path: Path) -> None:
+    """As those of one configuration on two machines."""
+    moved = [shutil.copytree(folder, tmp_path / place / "quick") for place, folder in zip("xy", halves, strict=True)]
+    merging.merge(moved, tmp_path / "c")
+    merged = json.loads((tmp_path / "c" / "provenance.json").read_text())["merged"]
+    assert list(merged) == ["quick", "quick (2)"]
