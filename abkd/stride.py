@@ -28,6 +28,9 @@ class StructureAndEmbedding(AttentionBasedKD):
         tau2: temperature of gcrd. Default 0.075.
         max_samples: nodes drawn at each step for gcrd and gsp where the batch has more. Default 2048, as every pair of
             layers has m x m logits.
+        max_pairs: pairs of layers that gcrd contrasts at a step where there are more: drawn in proportion to A, anew
+            for every 64 nodes. The gradient's expectation is that of all pairs. Default 12, all pairs of a 3-layer
+            teacher and a 2-layer student.
     """
 
     title = "STRIDE"
@@ -47,14 +50,15 @@ class StructureAndEmbedding(AttentionBasedKD):
         structure_weight: float = 0.1,
         tau2: float = 0.075,
         max_samples: int = 2048,
+        max_pairs: int = 12,
     ) -> None:
         super().__init__(teacher, student, dim=dim, beta=beta, axis=axis)
         one_of(self, "structure", structure, structures.STRUCTURES)
         at_least(self, 0, structure_weight=structure_weight)
         at_least(self, 0, above=True, tau2=tau2)
-        whole(self, max_samples=max_samples)
+        whole(self, max_samples=max_samples, max_pairs=max_pairs)
         self.structure, self.structure_weight = structure, structure_weight
-        self.tau2, self.max_samples = tau2, max_samples
+        self.tau2, self.max_samples, self.max_pairs = tau2, max_samples, max_pairs
         if not beta and structure != "gcrd":
             # Only embeddings and the contrastive structure live in the shared subspace; no head may lack a gradient.
             self.subspace = None
@@ -78,7 +82,10 @@ class StructureAndEmbedding(AttentionBasedKD):
         chosen = sample(batch, student.shape[1], self.max_samples)
         if chosen is not None:
             student, teacher = student.index_select(1, chosen), teacher.index_select(1, chosen)
-        return structures.contrastive(weights, student, teacher, self.tau2)
+        drawn = None
+        if weights.numel() > self.max_pairs:
+            drawn = structures.draw_pairs(weights, student.shape[1], self.max_pairs, batch.generator)
+        return structures.contrastive(weights, student, teacher, self.tau2, drawn)
 
     def _local(self, weights: Tensor, layers: Layers, batch: Batch) -> Tensor:
         edges = structures.edges_of(batch)

@@ -19,21 +19,40 @@ from methods.kernels import unit_rows
 from methods.streaming import blocks, streamed_sum
 
 STRUCTURES = ("gcrd", "lsp", "gsp")
+DRAWN_ROWS = 64
+"""Rows that share their drawn pairs of layers. Fewer rows spread the draws more evenly, more make larger products."""
 
 
-def contrastive(weights: Tensor, student: Tensor, teacher: Tensor, tau2: float) -> Tensor:
+def contrastive(weights: Tensor, student: Tensor, teacher: Tensor, tau2: float, drawn: Tensor | None = None) -> Tensor:
     """Weighted sum of R over all pairs of layers, for `gcrd`.
 
     Args:
         weights: A [L_t, L_s].
         student, teacher: projections [L_s, m, d] and [L_t, m, d] of m sampled rows.
         tau2: temperature.
+        drawn: `draw_pairs` [m / DRAWN_ROWS, k], the pairs that each block of rows is contrasted on in place of all.
     """
     rows = teacher.shape[1]
     teacher, student = unit_rows(teacher), unit_rows(student).transpose(0, 1) / tau2
     own = torch.arange(rows, device=teacher.device)
-    slices = blocks(rows, rows * student.shape[1], teacher.device)
-    return streamed_sum(_cross_entropy, slices, [student, own], [teacher, weights]) / rows
+    if drawn is None:
+        slices = blocks(rows, rows * student.shape[1], teacher.device)
+        return streamed_sum(_cross_entropy, slices, [student, own], [teacher, weights]) / rows
+    slices = blocks(rows, rows, teacher.device, DRAWN_ROWS)
+    of_rows = drawn.repeat_interleave(DRAWN_ROWS, 0, output_size=len(drawn) * DRAWN_ROWS)[:rows]
+    return streamed_sum(_drawn_cross_entropy, slices, [student, own, of_rows], [teacher, weights]) / rows
+
+
+def draw_pairs(weights: Tensor, rows: int, count: int, generator: torch.Generator) -> Tensor:
+    """Pairs of layers in proportion to their weight, as places in the flattened A: [blocks of DRAWN_ROWS rows, count].
+
+    Systematic sampling: a block draws one number, and the others follow at equal distances, so that a pair of weight w
+    comes up `count * w` times, rounded up or down. No pair of weight 0 is drawn, and no device is waited for.
+    """
+    cumulative = weights.detach().flatten().double().cumsum(0)
+    start = torch.rand(-(-rows // DRAWN_ROWS), 1, generator=generator, device=generator.device)
+    steps = torch.arange(count, device=weights.device, dtype=torch.float64)
+    return torch.searchsorted(cumulative, (start.to(weights.device) + steps) / count * cumulative[-1], right=True)
 
 
 def _cross_entropy(rows: slice, student: Tensor, own: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
@@ -44,6 +63,20 @@ def _cross_entropy(rows: slice, student: Tensor, own: Tensor, teacher: Tensor, w
         right = logits.take_along_dim(own[:, None, None], 2).squeeze(2)
         total = total + ((logits.logsumexp(2) - right).sum(0) * weight).sum()
     return total
+
+
+def _drawn_cross_entropy(
+    rows: slice, student: Tensor, own: Tensor, drawn: Tensor, teacher: Tensor, weights: Tensor
+) -> Tensor:
+    """The same over a block's drawn pairs, each of the share 1 / k; its expectation, and that of its gradients, is that
+    of all pairs: A's own gradient comes by A / A of the drawn entries, whose value is one."""
+    pairs = drawn[0]
+    layers = weights.shape[1]
+    chosen = student.transpose(0, 1).index_select(0, pairs % layers)  # [k, b, d]
+    logits = chosen @ teacher.index_select(0, pairs // layers).transpose(1, 2)  # [k, b, m]
+    right = logits.take_along_dim(own[None, :, None], 2).squeeze(2)
+    weight = weights.flatten().index_select(0, pairs)
+    return ((logits.logsumexp(2) - right).sum(1) * (weight / weight.detach())).mean()
 
 
 def global_structure(weights: Tensor, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
