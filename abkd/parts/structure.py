@@ -68,8 +68,10 @@ def _cross_entropy(rows: slice, student: Tensor, own: Tensor, teacher: Tensor, w
 def _drawn_cross_entropy(
     rows: slice, student: Tensor, own: Tensor, drawn: Tensor, teacher: Tensor, weights: Tensor
 ) -> Tensor:
-    """The same over a block's drawn pairs, each of the share 1 / k; its expectation, and that of its gradients, is that
-    of all pairs: A's own gradient comes by A / A of the drawn entries, whose value is one."""
+    """The same over a block's drawn pairs, each of the share 1 / k, which leaves all expectations as they are.
+
+    A's own gradient comes by A / A of the drawn entries, whose value is one.
+    """
     pairs = drawn[0]
     layers = weights.shape[1]
     chosen = student.transpose(0, 1).index_select(0, pairs % layers)  # [k, b, d]
