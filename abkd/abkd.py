@@ -20,17 +20,26 @@ which for the default axis is beta * mean_i sum_j A_ij D_ij.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from abkd.parts import dissimilarity as compare
-from abkd.parts.heads import AXES, LayerAttention, SharedSubspace
+from abkd.parts.heads import AXES, LayerAttention, PairRegressors, SharedSubspace, distribution, logits_apart
 from abkd.parts.layers import Layers
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, layers_of, one_of, whole
 from methods.spaces import LogRange
+
+WARM_UP = 0.2
+"""Share of the epochs."""
+SCHEDULES: dict[str, Callable[[int, int], float]] = {
+    "constant": lambda epoch, epochs: 1.0,
+    "warm-up": lambda epoch, epochs: min(1.0, epoch / (WARM_UP * epochs)),
+    "decay": lambda epoch, epochs: 1 - (epoch - 1) / epochs,
+}
+"""Factor of beta in an epoch, counted from 1."""
 
 
 class AttentionBasedKD(Method):
@@ -45,9 +54,12 @@ class AttentionBasedKD(Method):
         beta: weight of the alignment. Default 10.
         axis: of the attention's softmax. teacher (each teacher layer's mass is shared out among student layers) |
             student | pairs.
-        dissimilarity: node | regression | pooled; see abkd/parts/dissimilarity.py.
+        dissimilarity: node | regression | regressor | pooled; see abkd/parts/dissimilarity.py.
+        values: what V_i is for node: random (orthonormal) | principal (the leading principal directions of T_i).
         attention: learned | uniform (the uniform distribution along the axis).
-        logits: whether the pre-softmax outputs take part.
+        logits: whether the pre-softmax outputs take part: true | false | apart (they meet each other alone).
+        schedule: of beta over the epochs: constant | warm-up (from 0, linear over the first fifth) | decay (linear to 0
+            over all of them).
         teacher_layers, student_layers: which of the layers, all | last.
     """
 
@@ -55,6 +67,7 @@ class AttentionBasedKD(Method):
     year = 2023
     citation = "ahluwalia2023abkd"
     uses_hidden = True
+    uses_epoch = True
     search_space = {"beta": LogRange(0.1, 100)}
 
     def __init__(
@@ -66,8 +79,10 @@ class AttentionBasedKD(Method):
         beta: float = 10.0,
         axis: str = "teacher",
         dissimilarity: str = "node",
+        values: str = "random",
         attention: str = "learned",
-        logits: bool = True,
+        logits: bool | str = True,
+        schedule: str = "constant",
         teacher_layers: str = "all",
         student_layers: str = "all",
     ) -> None:
@@ -75,27 +90,33 @@ class AttentionBasedKD(Method):
         whole(self, dim=dim)
         at_least(self, 0, beta=beta)
         one_of(self, "axis", axis, AXES)
-        one_of(self, "dissimilarity", dissimilarity, ("node", "regression", "pooled"))
+        one_of(self, "dissimilarity", dissimilarity, ("node", "regression", "regressor", "pooled"))
+        one_of(self, "values", values, ("random", "principal") if dissimilarity == "node" else ("random",))
         one_of(self, "attention", attention, ("learned", "uniform"))
-        one_of(self, "logits", logits, (True, False))
+        one_of(self, "logits", logits, (True, False, "apart"))
+        one_of(self, "schedule", schedule, SCHEDULES)
         one_of(self, "teacher_layers", teacher_layers, ("all", "last"))
         one_of(self, "student_layers", student_layers, ("all", "last"))
         self.dim, self.beta = dim or max(8, max(teacher.layers) // 4), beta
-        self.axis, self.dissimilarity = axis, dissimilarity
-        self._of_teacher = _chosen(teacher, logits, teacher_layers)
-        self._of_student = _chosen(student, logits, student_layers)
+        self.axis, self.dissimilarity, self.values, self.schedule = axis, dissimilarity, values, schedule
+        self.apart = logits == "apart"
+        self._of_teacher = _chosen(teacher, bool(logits), teacher_layers)
+        self._of_student = _chosen(student, bool(logits), student_layers)
         self.teacher_widths = teacher.layers[self._of_teacher]
         self.student_widths = student.layers[self._of_student]
         widths = self.student_widths, self.teacher_widths
-        self.attention = LayerAttention(*widths, self.dim, axis) if attention == "learned" else None
-        self.subspace = SharedSubspace(*widths, self.dim) if dissimilarity != "regression" else None
+        self.attention = LayerAttention(*widths, self.dim, axis, self.apart) if attention == "learned" else None
+        projected = dissimilarity in ("node", "pooled")
+        self.subspace = SharedSubspace(*widths, self.dim) if projected else None
+        self.regressors = PairRegressors(*widths) if dissimilarity == "regressor" else None
         self._last_weights: Tensor | None = None
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         layers = self._layers(student, teacher, batch)
         weights = self._weights(layers)
         self._last_weights = weights.detach()
-        return self.weighted_terms(weights, layers, batch)
+        terms, factor = self.weighted_terms(weights, layers, batch), SCHEDULES[self.schedule](batch.epoch, batch.epochs)
+        return terms if factor == 1 else {name: factor * term for name, term in terms.items()}
 
     def _layers(self, student: Signals, teacher: Signals, batch: Batch) -> Layers:
         """The layers that take part; the teacher's means are taken once per Batch object."""
@@ -108,7 +129,10 @@ class AttentionBasedKD(Method):
         """A [L_t, L_s] scaled so that its entries sum to one: weights of a mean over pairs, whatever the axis."""
         if self.attention is None:
             shape = len(layers.teacher), len(layers.student)
-            return layers.student_means.new_full(shape, 1 / (shape[0] * shape[1]))
+            if not self.apart:
+                return layers.student_means.new_full(shape, 1 / (shape[0] * shape[1]))
+            scores = logits_apart(*shape).to(layers.student_means)
+            return distribution(scores, self.axis) / self._mass
         attention: Tensor = self.attention(layers.student_means, layers.teacher_means)
         return attention / self._mass
 
@@ -129,6 +153,9 @@ class AttentionBasedKD(Method):
 
     def dissimilarities(self, layers: Layers, batch: Batch) -> Tensor:
         """D [L_t, L_s]."""
+        if self.regressors is not None:
+            rows, variances = batch.memo(self, "teacher rows", lambda: compare.centred(layers.teacher))
+            return compare.by_regressors(layers.student, rows, variances, self.regressors)
         if self.subspace is None:
             values = batch.memo(self, "teacher components", lambda: compare.components(layers.teacher, self.dim))
             return compare.by_regression(layers.student, values, self.dim)
@@ -144,8 +171,13 @@ class AttentionBasedKD(Method):
     def teacher_values(self, layers: Layers, batch: Batch) -> Tensor:
         """The same of the teacher's layers [L_t, n, dim], which no step changes."""
         assert self.subspace is not None
-        matrices = self.subspace.teacher.weight
-        return batch.memo(self, "teacher values", lambda: compare.standardised(layers.teacher, matrices))
+        random = self.subspace.teacher.weight
+
+        def values() -> Tensor:
+            matrices = compare.principal(layers.teacher, self.dim) if self.values == "principal" else random
+            return compare.standardised(layers.teacher, matrices)
+
+        return batch.memo(self, "teacher values", values)
 
     def trace(self) -> dict[str, Tensor]:
         """`attention`: A of the last step on ALL layers, [L_t, L_s], zero for pairs that take no part."""

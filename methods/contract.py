@@ -98,6 +98,8 @@ class Batch:
         graph: [n] int64, the graph that each hidden row belongs to; None where a row is itself the unit of
             prediction.
         constant: whether every step has these edges, so that what they lack is lacking in all of the training.
+        epoch, epochs: which epoch this is, counted from 1, and of how many at most; for weights that change over a
+            training (`Method.uses_epoch`).
     """
 
     labels: Tensor
@@ -106,6 +108,8 @@ class Batch:
     objective: Objective = Objective.MULTICLASS
     graph: Tensor | None = None
     constant: bool = False
+    epoch: int = 1
+    epochs: int = 1
     _memo: WeakKeyDictionary[object, dict[str, Any]] = field(default_factory=WeakKeyDictionary, repr=False)
 
     @property
@@ -198,6 +202,8 @@ class Method(nn.Module):
     do; all other terms are means, whose weight need not be tuned again for another graph's size."""
     depends_on_order: ClassVar[bool] = False
     """Whether a draw decides which rows meet, so that a term changes with their order."""
+    uses_epoch: ClassVar[bool] = False
+    """Whether a term may change with `Batch.epoch` alone."""
     objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
 

@@ -140,11 +140,11 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
     """Runs every check of the contract on one method, on node- and graph-level tasks.
 
     Terms are finite scalars that never reach the teacher; every head moves; the order of nodes does not matter (unless
-    `depends_on_order`), nor their number (unless `depends_on_rows`), nor edges (unless `uses_edges`); the same
-    generator seed gives the same value and no other random state is touched; past steps live on in parameters and
-    buffers alone; one Batch serves many steps; dead students get finite gradients; wrong shapes are refused; the class
-    is described and cited, and its `skip` answers; its search space names hyperparameters, holds their defaults, and
-    all of it can be built.
+    `depends_on_order`), nor their number (unless `depends_on_rows`), nor edges (unless `uses_edges`), nor the epoch
+    (unless `uses_epoch`); the same generator seed gives the same value and no other random state is touched; past steps
+    live on in parameters and buffers alone; one Batch serves many steps; dead students get finite gradients; wrong
+    shapes are refused; the class is described and cited, and its `skip` answers; its search space names
+    hyperparameters, holds their defaults, and all of it can be built.
 
     Raises:
         AssertionError: naming the method and what it breaks.
@@ -222,6 +222,12 @@ def _check_case(
             first,
             value(case.doubled(), _rows(s, twice, case, 2), _rows(t, twice, case, 2)),
         )
+
+    if not method.uses_epoch:
+        late = case.batch()
+        late.epoch = late.epochs = 50
+        there = {name: term.item() for name, term in build()(s, t, late).items()}
+        _assert_close(f"{where}: changes with the epoch (declare uses_epoch)", first, there)
 
     dead = Signals(s.logits, tuple(torch.zeros_like(h, requires_grad=True) for h in s.hidden))
     total = sum(build()(dead, t, case.batch()).values())

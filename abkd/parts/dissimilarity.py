@@ -17,8 +17,12 @@ gradient steps: with C = Cov(S_j, U_i) and U_i the d leading principal component
 
 the share of the variance of U_i that a linear map of S_j explains. The ridge lets a vanishing S_j explain nothing.
 
-What is compared of the teacher stays the same over a training. Both then take one product with it per step, and no
-tensor of L_t x L_s x n values.
+`regressor`. The same with a trained regressor R_ji of every pair, into the teacher's own columns as SemCKD has it (Chen
+et al., AAAI 2021): D_ij = 2 mean_n ||t_i - R_ji' s_j||^2 / var(T_i), of centred rows. It is a distance where the others
+are correlations: a student must meet the teacher's values, up to its regressor, and D has no upper bound.
+
+What is compared of the teacher stays the same over a training. All take one product with it per step, and no tensor of
+L_t x L_s x n values.
 
 `pooled`. The squared distance of the unit vectors of V_i mean_n(T_i) and Y_j mean_n(S_j).
 """
@@ -33,6 +37,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from abkd.parts.heads import PairRegressors
 from methods.kernels import unit_rows
 
 EPSILON = 1e-5
@@ -46,6 +51,22 @@ def standardised(layers: Sequence[Tensor], matrices: Tensor) -> Tensor:
     widths = [layer.shape[1] for layer in layers]
     projected = [layer @ matrix for layer, matrix in zip(layers, matrices.split(widths), strict=True)]
     return torch.stack([functional.batch_norm(x, None, None, training=True, eps=EPSILON) for x in projected])
+
+
+def principal(layers: Sequence[Tensor], dim: int) -> Tensor:
+    """The leading principal directions of every layer [n, d_l], stacked as head matrices are: [sum of d_l, dim].
+
+    A layer of fewer columns has zeros behind its own. The largest entry of a direction is positive, so that a machine's
+    library cannot choose its sign.
+    """
+    found = []
+    for layer in layers:
+        centred = layer - layer.mean(0)
+        directions = torch.linalg.eigh(centred.T @ centred)[1][:, -dim:].flip(1)
+        largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
+        directions = directions * largest.sign()
+        found.append(functional.pad(directions, (0, dim - directions.shape[1])))
+    return torch.cat(found)
 
 
 def by_rows(student: Tensor, teacher: Tensor) -> Tensor:
@@ -86,6 +107,20 @@ def by_regression(student: Sequence[Tensor], values: Tensor, dim: int) -> Tensor
         fitted = torch.linalg.solve_triangular(factor, cross, upper=False)
         explained.append(fitted.square().sum(0).view(-1, dim).sum(1))
     return 2 - 2 * torch.stack(explained, 1)
+
+
+def centred(layers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Layers [n, d_l] side by side, without their means [n, sum of d_l], and the variance of each, over all columns."""
+    rows = [layer - layer.mean(0) for layer in layers]
+    variances = torch.stack([part.square().sum(1).mean() for part in rows])
+    # A layer that is constant explains nothing, and is explained by nothing.
+    return torch.cat(rows, 1), torch.where(variances > EPSILON**2, variances, torch.inf)
+
+
+def by_regressors(student: Sequence[Tensor], rows: Tensor, variances: Tensor, regressors: PairRegressors) -> Tensor:
+    """D [L_t, L_s] of `regressor`, from the student's layers [n, d_j] and `centred` of the teacher's."""
+    crossed, *own = _StudentMoments.apply(rows, *student)
+    return 2 - 2 * regressors.explained(crossed, own, variances)
 
 
 class _StudentMoments(torch.autograd.Function):

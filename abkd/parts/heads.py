@@ -48,24 +48,79 @@ class LayerAttention(nn.Module):
     Args:
         student, teacher: widths of the layers.
         dim: length of queries and keys.
-        axis: `teacher`: each teacher layer's mass is shared out among the student layers (softmax over j);
-            `student`: each student layer's among the teacher layers (softmax over i); `pairs`: one softmax over all.
+        axis: as of `distribution`.
+        apart: whether the last layers of both networks, their logits, meet each other alone, and the others the others.
     """
 
-    def __init__(self, student: Sequence[int], teacher: Sequence[int], dim: int, axis: str) -> None:
+    apart: Tensor | None
+    """[L_t, L_s], -inf where a pair may not meet; None where all may."""
+
+    def __init__(self, student: Sequence[int], teacher: Sequence[int], dim: int, axis: str, apart: bool) -> None:
         super().__init__()
         self.query = StackedLinear(teacher, dim)
         self.key = StackedLinear(student, dim)
         self.axis = axis
+        self.register_buffer("apart", logits_apart(len(teacher), len(student)) if apart else None, persistent=False)
 
     def forward(self, student_means: Tensor, teacher_means: Tensor) -> Tensor:
         """Means of all layers, [sum of d_j] and [sum of d_i] -> A [L_t, L_s], of sum L_t, L_s or 1 by the axis."""
         queries, keys = self.query.of_means(teacher_means), self.key.of_means(student_means)
         root: float = keys.shape[1] ** 0.5
         scores = queries @ keys.T / root
-        if self.axis == "pairs":
-            return scores.flatten().softmax(0).view_as(scores)
-        return scores.softmax(1 if self.axis == "teacher" else 0)
+        return distribution(scores if self.apart is None else scores + self.apart, self.axis)
+
+
+def logits_apart(teacher: int, student: int) -> Tensor:
+    """Scores [L_t, L_s] of 0 where both layers are the last of their networks, or neither is; else -inf."""
+    last_teacher, last_student = torch.arange(teacher) == teacher - 1, torch.arange(student) == student - 1
+    return torch.where(last_teacher[:, None] == last_student, 0.0, -torch.inf)
+
+
+def distribution(scores: Tensor, axis: str) -> Tensor:
+    """Softmax [L_t, L_s] of scores along an axis.
+
+    Args:
+        axis: `teacher`: each teacher layer's mass is shared out among the student layers (softmax over j);
+            `student`: each student layer's among the teacher layers (softmax over i); `pairs`: one softmax over all.
+    """
+    if axis == "pairs":
+        return scores.flatten().softmax(0).view_as(scores)
+    return scores.softmax(1 if axis == "teacher" else 0)
+
+
+class PairRegressors(nn.Module):
+    """R_ji [d_j, d_i] of every pair of layers, side by side in one matrix [sum of d_j, sum of d_i].
+
+    Args:
+        student, teacher: widths of the layers.
+    """
+
+    of_student: Tensor
+    of_teacher: Tensor
+
+    def __init__(self, student: Sequence[int], teacher: Sequence[int]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.cat([nn.init.orthogonal_(torch.empty(d, sum(teacher))) for d in student]))
+        self.student = list(student)
+        for name, widths in (("of_student", student), ("of_teacher", teacher)):
+            layer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(list(widths)))
+            self.register_buffer(name, nn.functional.one_hot(layer, len(widths)).float(), persistent=False)
+
+    def explained(self, crossed: Tensor, own: Sequence[Tensor], variances: Tensor) -> Tensor:
+        """Share of the teacher layers' variances that the regressors explain, [L_t, L_s], at most 1.
+
+        mean_n ||t - R' s||^2 = var(T) - 2 <R, Cov(S, T)> + <R, Cov(S) R>, s and t centred: no tensor of pairs of layers
+        and rows.
+
+        Args:
+            crossed: Cov(S_j, T_i) of all pairs [sum of d_j, sum of d_i].
+            own: Cov(S_j) [d_j, d_j].
+            variances: [L_t] of the teacher's layers, summed over their columns.
+        """
+        weight = self.weight
+        fitted = torch.cat([c @ part for c, part in zip(own, weight.split(self.student), strict=True)])
+        by_columns = (weight * (2 * crossed - fitted)) @ self.of_teacher.to(weight.dtype)
+        return by_columns.T @ self.of_student.to(weight.dtype) / variances[:, None]
 
 
 class SharedSubspace(nn.Module):

@@ -41,7 +41,7 @@ def per_layer(stacked: Array, layers: list[Array]) -> list[Array]:
     return result
 
 
-def attend(method: nn.Module, s: list[Array], t: list[Array], axis: str) -> Array:
+def attend(method: nn.Module, s: list[Array], t: list[Array], axis: str, apart: bool) -> Array:
     w = per_layer(weight(method, "attention.query.weight"), t)
     u = per_layer(weight(method, "attention.key.weight"), s)
     scores = np.empty((len(t), len(s)))
@@ -49,6 +49,8 @@ def attend(method: nn.Module, s: list[Array], t: list[Array], axis: str) -> Arra
         for j in range(len(s)):
             query, key = w[i] @ t[i].mean(0), u[j] @ s[j].mean(0)
             scores[i, j] = sum(query * key) / math.sqrt(len(query))
+            if apart and (i == len(t) - 1) != (j == len(s) - 1):
+                scores[i, j] = -math.inf
     if axis == "teacher":
         return np.array([softmax(row) for row in scores])
     if axis == "student":
@@ -76,6 +78,21 @@ def unexplained(s: Array, t: Array, dim: int) -> float:
     return 2 - 2 * explained * len(s) / (leading**2).sum()
 
 
+def regressed(r: Array, s: Array, t: Array) -> float:
+    """Twice the mean squared distance of T's centred rows from R' times S's, over T's variance."""
+    s, t = s - s.mean(0), t - t.mean(0)
+    distance = sum(sum((row - r.T @ own) ** 2) for row, own in zip(t, s, strict=True))
+    return 2 * distance / (t**2).sum() if (t**2).sum() > 1e-10 * len(t) else 2.0
+
+
+def principal(h: Array, dim: int) -> Array:
+    """Rows are the leading directions of H, by a singular value decomposition; the largest entry is positive."""
+    found = np.zeros((dim, h.shape[1]))
+    for k, direction in enumerate(np.linalg.svd(h - h.mean(0), full_matrices=False)[2][:dim]):
+        found[k] = direction * np.sign(direction[np.argmax(abs(direction))])
+    return found
+
+
 def structural(name: str, s: Array, t: Array, projected: tuple[Array, ...], tau2: float, edges: Array) -> float:
     """R_ij of one pair of layers; `projected` holds both layers in the shared subspace where it is needed."""
     if name == "gcrd":
@@ -98,28 +115,39 @@ def layer_alignment(
     structure: str = "",
     structure_weight: float = 0.1,
     tau2: float = 0.075,
+    apart: bool = False,
+    values: str = "random",
 ) -> Reference:
     def loss(method: nn.Module, v: View) -> dict[str, float]:
         s = [*(pool(h, v.graph) for h in v.h_student), *([v.z_student] if logits else [])][-1 if last_student else 0 :]
         t = [*(pool(h, v.graph) for h in v.h_teacher), *([v.z_teacher] if logits else [])][-1 if last_teacher else 0 :]
         pairs = [(i, j) for i in range(len(t)) for j in range(len(s))]
 
-        a = attend(method, s, t, axis) if attention else np.full((len(t), len(s)), 1.0 / len(s))
+        a = attend(method, s, t, axis, apart) if attention else np.full((len(t), len(s)), 1.0 / len(s))
+        if apart and not attention:
+            a[:-1, :-1], a[:-1, -1], a[-1, :-1], a[-1, -1] = 1 / (len(s) - 1), 0, 0, 1
         mass = a.sum()
 
         terms: dict[str, float] = {}
         if trained:
             p = weight(method, "subspace.basis")
             terms["orthonormality"] = gamma * ((p.T @ p - np.eye(len(p))) ** 2).sum()
-        embedded = dissimilarity != "regression" and (beta > 0 or structure == "gcrd")
+        embedded = dissimilarity not in ("regression", "regressor") and (beta > 0 or structure == "gcrd")
         projected_s = project(method, s, "student", trained) if embedded else []
         projected_t = project(method, t, "teacher", trained) if embedded else []
+        if values == "principal":
+            projected_t = [h @ principal(h, method.dim).T for h in t]
         standard_s, standard_t = [batch_norm(h) for h in projected_s], [batch_norm(h) for h in projected_t]
         if beta:
             total = 0.0
             for i, j in pairs:
                 if dissimilarity == "regression":
                     d = unexplained(s[j], t[i], method.dim)
+                elif dissimilarity == "regressor":
+                    above, left = sum(h.shape[1] for h in s[:j]), sum(h.shape[1] for h in t[:i])
+                    stacked = weight(method, "regressors.weight")
+                    r = stacked[above : above + s[j].shape[1], left : left + t[i].shape[1]]
+                    d = regressed(r, s[j], t[i])
                 elif dissimilarity == "pooled":
                     d = sum((unit(projected_s[j].mean(0)) - unit(projected_t[i].mean(0))) ** 2)
                 else:
@@ -144,6 +172,10 @@ CASES: dict[str, list[Case]] = {
         case(layer_alignment(3.0, axis="student"), dim=3, beta=3.0, axis="student"),
         case(layer_alignment(axis="pairs", dissimilarity="pooled"), dim=6, axis="pairs", dissimilarity="pooled"),
         case(layer_alignment(logits=False), logits=False),
+        case(layer_alignment(apart=True), logits="apart"),
+        case(layer_alignment(apart=True, attention=False), logits="apart", attention="uniform"),
+        case(layer_alignment(values="principal"), dim=4, values="principal"),
+        case(layer_alignment(3.0, dissimilarity="regressor"), beta=3.0, dissimilarity="regressor"),
     ],
     "abkd-trained-values": [
         case(layer_alignment(1.0, trained=True)),

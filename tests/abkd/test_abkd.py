@@ -12,6 +12,7 @@ from torch import Tensor
 import methods
 from abkd.parts import dissimilarity as compare
 from abkd.parts import structure as structures
+from abkd.parts.heads import PairRegressors
 from methods.contract import Shape
 from methods.testing import make_batch, make_signals
 from tests.methods.cases import STUDENT, TEACHER, LargestTensor, build, shaken, signals, task
@@ -243,3 +244,46 @@ def test_all_pairs_are_contrasted_where_they_are_few() -> None:
     few, drawing = build("stride"), build("stride", max_pairs=3)
     assert few(s, t, batch)["structure"].equal(few(s, t, batch)["structure"])
     assert not drawing(s, t, batch)["structure"].equal(drawing(s, t, batch)["structure"])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        ("constant", {1: 1, 10: 1, 50: 1}),
+        ("warm-up", {1: 0.1, 5: 0.5, 10: 1, 50: 1}),
+        ("decay", {1: 1, 26: 0.5, 50: 0.02}),
+    ],
+)
+def test_the_weight_follows_its_schedule(schedule: str, factors: dict[int, float]) -> None:
+    batch = task("node")
+    s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
+    expected = build("abkd")(s, t, batch)["alignment"].item()
+    for epoch, factor in factors.items():
+        batch.epoch, batch.epochs = epoch, 50
+        found = build("abkd", schedule=schedule)(s, t, batch)["alignment"].item()
+        assert found == pytest.approx(factor * expected), epoch
+
+
+def test_the_best_regressors_reach_the_regression() -> None:
+    """Trained to the end, the regressors explain what least squares do of ALL of the teacher's directions."""
+    student, teacher = correlated(60, 0)
+    dim = 6
+    regressors = PairRegressors([3, 4], [6, 5, 4]).double()
+    rows, variances = compare.centred(teacher)
+    optimizer = torch.optim.LBFGS(regressors.parameters(), max_iter=500, tolerance_change=1e-12)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = compare.by_regressors(student, rows, variances, regressors).sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    found = compare.by_regressors(student, rows, variances, regressors).detach()
+    expected = compare.by_regression(student, compare.components(teacher, dim), dim)
+    torch.testing.assert_close(found, expected, rtol=0.01, atol=0.005)  # the ridge
+
+
+def test_a_choice_that_would_be_ignored_is_refused() -> None:
+    with pytest.raises(ValueError, match="values='principal'; allowed: random"):
+        build("abkd", dissimilarity="pooled", values="principal")

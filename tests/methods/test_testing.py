@@ -33,6 +33,8 @@ class Broken(Method):
         if self.fault == "state":
             self.steps += 1
             error = error / self.steps
+        if self.fault == "epoch":
+            error = error * batch.epoch
         if self.fault == "order":
             error = error[:3]
         if self.fault == "scale":
@@ -53,6 +55,7 @@ FAULTS = {
     "random": "global random state moved; draw from batch.generator",
     "state": "parameters and buffers",
     "order": "order of nodes",
+    "epoch": "declare uses_epoch",
     "scale": "number of nodes",
     "vector": "finite scalar",
     "shapes": "not refused",

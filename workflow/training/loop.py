@@ -26,7 +26,7 @@ from workflow.training.seeds import Streams
 
 TRACES = 10
 """Snapshots of a method's trace over a training."""
-
+UNSTATED = TrainingSettings()
 
 LOG_OFFSET = 1 - math.log(2)
 """Epsilon of the logarithmic cross-entropy (Wang et al. 2021, Bag of Tricks for Node Classification, section 3.2)."""
@@ -148,7 +148,7 @@ def fit(
     with streams.watched() as look:
         for epoch, steps in enumerate(feed.steps(streams, teacher), start=first):
             optimizer.set_rate(_rate(training, epoch))
-            _epoch(run, epoch, steps, dropout, feed.task.objective, training.loss)
+            _epoch(run, epoch, steps, dropout, feed.task.objective, training)
             outcome.epochs = epoch
             if epoch == first:
                 look()
@@ -196,19 +196,25 @@ def _rate(training: TrainingSettings, epoch: int) -> float:
 
 
 def _epoch(
-    run: _Run, epoch: int, steps: Iterable[Step], dropout: Dropout, objective: Objective, kind: str = "cross-entropy"
+    run: _Run,
+    epoch: int,
+    steps: Iterable[Step],
+    dropout: Dropout,
+    objective: Objective,
+    training: TrainingSettings = UNSTATED,
 ) -> None:
     """One pass over the steps; their losses stay on the device, so that nothing waits for them."""
-    model, method = run.model, run.method
+    model, method, epochs = run.model, run.method, training.epochs
     model.train()
     if method:
         method.train()
     for step in steps:
         signals = model(step.inputs, dropout)
         logits = signals.logits if step.labeled is None else signals.logits[step.labeled]
-        supervised = supervised_loss(logits, step.labels, objective, kind)
+        supervised = supervised_loss(logits, step.labels, objective, training.loss)
         terms: dict[str, Tensor] = {}
         if method and step.teacher is not None and step.batch is not None:
+            step.batch.epoch, step.batch.epochs = epoch, epochs
             terms = method(signals, step.teacher, step.batch)
             supervised = method.ce_weight * supervised
         loss = sum(terms.values(), start=supervised)
