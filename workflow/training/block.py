@@ -134,7 +134,7 @@ class Block:
                     teacher=taught_by.knowledge if taught_by else "",
                     device=self.device.type,
                 )
-                record = self.records.of_basis(seed, basis)
+                record = self.records.of_basis(seed, basis) or self.records.adopt(seed, basis)
                 if record is None:
                     times = self.records.begin(seed, bool(killed))
                     record = self._finish(seed, basis, taught_by, killed if times >= KILLS else "")

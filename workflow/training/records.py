@@ -15,6 +15,8 @@ Blocks of seeds share the folder, so that a larger block takes over what a small
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from reports.rows import Row
+from reports.rows import Row, Status
 from workflow.files import code_digest, write_json, write_text
 from workflow.identity import Basis
 from workflow.specs import Strict
@@ -31,6 +33,8 @@ from workflow.specs import Strict
 if TYPE_CHECKING:
     from torch import Tensor
 
+GROUPS = ("teachers", "cells")
+"""Folders of a configuration's results that hold trainings."""
 Matrix = list[list[float | None]]
 
 
@@ -126,6 +130,37 @@ class Records:
         print(f"{self.file(seed)}: rests on another {others}; training it anew", file=sys.stderr)
         return None
 
+    def adopt(self, seed: int, basis: Basis) -> Record | None:
+        """The record of a seed that another configuration has trained, with the network, as links or copies.
+
+        The folders of one training end alike in all of RESULTS/NAME/GROUP/.../IDENTITY; the identity stands for spec
+        and code, and the basis must be the same. None where nobody has it. Only what went well counts: another run's
+        trouble may have passed.
+        """
+        for other in self._siblings():
+            try:
+                record = other.read(seed)
+            except DamagedError:
+                continue
+            if record is None or record.basis != basis or record.row.status != Status.OK:
+                continue
+            if record.knowledge and not other.weights(seed).exists() and not other.knowledge(seed).exists():
+                continue
+            for file in ("weights", "knowledge"):
+                _link(getattr(other, file)(seed), getattr(self, file)(seed))
+            print(f"seed {seed}: trained already, {other.file(seed)}", file=sys.stderr)
+            self.write(record)
+            return record
+        return None
+
+    def _siblings(self) -> Iterator[Records]:
+        """The folders of the same training below the other configurations' results."""
+        parts = self.folder.parts
+        for depth in (k for k, part in enumerate(parts) if part in GROUPS and k >= 1):
+            root, below = Path(*parts[: depth - 1]), Path(*parts[depth:])
+            found = (results / below for results in sorted(root.glob("*")) if results.name != parts[depth - 1])
+            yield from (Records(folder) for folder in found if folder.is_dir())
+
     def write(self, record: Record) -> None:
         """Keeps a record, and drops what only an unfinished training needs."""
         seed = record.row.seed
@@ -175,6 +210,21 @@ class Records:
             except OSError as error:
                 print(f"{self.folder}: this file system has no locks ({error.strerror})", file=sys.stderr)
             yield
+
+
+def _link(source: Path, target: Path) -> None:
+    """Gives a file a second name, or makes a copy where its file system cannot; a missing one is left out."""
+    if not source.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Under a name of its own at first, so that nothing half-copied is taken for whole.
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    try:
+        fresh.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, fresh)
+    fresh.replace(target)
 
 
 def finite(value: float) -> float | None:

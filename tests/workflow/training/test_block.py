@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import methods
+from reports.rows import Status
 from tests.workflow.training.conftest import cell, numbers, settings, taught_otherwise
 from tests.workflow.training.jobs import block
 from workflow.models.model import create
@@ -231,3 +232,42 @@ def test_what_a_method_traces_may_have_any_shape(shape, taught, monkeypatch):
     rows = torch.tensor(history.trace[0][1]["value"])
     assert rows.numel() == torch.ones(shape).numel()
     assert rows.dim() == 2 or not rows.numel()
+
+
+def results(name: str, cell: str = "kd") -> str:
+    """Where a configuration of this name keeps a cell."""
+    return f"results/{name}/cells/tiny/gcn-3x12/gcn-2x4/{cell}/0123456789ab"
+
+
+def test_another_configuration_has_trained_it_already(taught, monkeypatch, capsys):
+    """Seeds 0 and 1 are taken over with their networks, seed 2 is trained; all as if trained here."""
+    taught.teach(seeds=(0, 1, 2))
+    alone = taught.distill(cell("kd"), seeds=(0, 1, 2), name="alone")
+    before = taught.distill(cell("kd"), seeds=(0, 1), name=results("first"))
+    trained = count_trainings(monkeypatch)
+    rows = taught.distill(cell("kd"), seeds=(0, 1, 2), name=results("second"))
+    assert trained == [2]
+    assert numbers(rows) == numbers(alone)
+    assert rows[:2] == before
+    assert "results/first" in capsys.readouterr().err
+    first, second = (Records(taught.folder / results(name)) for name in ("first", "second"))
+    assert first.weights(1).read_bytes() == second.weights(1).read_bytes()
+
+
+@pytest.mark.parametrize("other", ["spec", "teacher", "failed", "damaged"])
+def test_what_another_configuration_has_trained_otherwise_stays_there(other, taught, monkeypatch):
+    taught.distill(cell("kd"), seeds=(0,), name=results("first"))
+    first, now = Records(taught.folder / results("first")), cell("kd")
+    record = first.read(0)
+    if other == "spec":
+        now = cell("kd", hyperparameters={"alpha": 0.5})
+    elif other == "teacher":
+        taught.teach(spec=taught_otherwise(learning_rate=0.02))
+    elif other == "failed":
+        row = record.row.model_copy(update={"status": Status.OOM, "valid": None, "test": None, "train": None})
+        first.write(record.model_copy(update={"row": row}))
+    else:
+        first.file(0).write_text("{")
+    trained = count_trainings(monkeypatch)
+    taught.distill(now, seeds=(0,), name=results("second"))
+    assert trained == [0]
