@@ -16,7 +16,7 @@ from workflow.specs import CellSpec, Hyperparameters, Plan
 
 
 def applied(config: Configuration, tuned: Tuned) -> Configuration:
-    """The configuration with a second method beside every tuned one, at its tuned values.
+    """The configuration with a second method beside every tuned one, or in its place, at its tuned values.
 
     As these differ by dataset, teacher and student, there is one experiment for each.
 
@@ -30,7 +30,8 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
     labels = {choice.label for choice in tuned.choices if choice.is_choice} & set(config.methods)
     found: dict[str, ConfiguredMethod | None] = {}
     for label, method in config.methods.items():
-        found[label] = method
+        if label not in labels or config.beside_defaults:
+            found[label] = method
         if label in labels:
             found[tuned_label(label)] = ConfiguredMethod(method=config.method_id(label))
     experiments = [
@@ -54,7 +55,8 @@ def _of_pair(
     choices = tuned.of(place)
     chosen: dict[str, Hyperparameters] = {}
     for label, changes in config.chosen(experiment).items():
-        chosen[label] = changes
+        if label not in labels or config.beside_defaults:
+            chosen[label] = changes
         if label not in labels:
             continue
         if label not in choices:

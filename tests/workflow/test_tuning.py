@@ -15,6 +15,7 @@ from workflow import plan as planning
 from workflow import tuned
 from workflow.config import complete, load
 from workflow.errors import UserError
+from workflow.schemas.configuration import tuned_label
 from workflow.specs import Plan
 from workflow.tuning import of_trial, trial_label
 
@@ -170,3 +171,18 @@ def test_the_path_of_a_tuned_configuration_is_no_pattern():
 def test_seeds_beside_each_other_are_apart():
     complete(configured(seeds=1000), "x.yaml")
     complete(configured(first_seed=1002), "x.yaml")
+
+
+def test_tuned_methods_can_stand_alone():
+    """Without `beside_defaults` a tuned method takes the place of the stated one, and nothing else changes."""
+    path = next(path for path in SHIPPED if path.stem == "quick")
+    stated = load(path)
+    beside, found, _ = tuned.used(stated, str(path))
+    assert found
+    alone = tuned.applied(stated.model_copy(update={"beside_defaults": False}), found)
+    chosen = {label for label in stated.methods if tuned_label(label) in beside.methods}
+    assert chosen
+    assert list(alone.methods) == [label for label in beside.methods if label not in chosen]
+    plan = planning.build(alone, path.name)
+    both = planning.build(beside, path.name)
+    assert plan.cells == {key: cell for key, cell in both.cells.items() if cell.method not in chosen}

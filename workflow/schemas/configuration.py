@@ -248,6 +248,9 @@ class Configuration(Strict):
         description="such a file, as seen from the configuration's folder: each method in it stands in the run a "
         "second time, as LABEL-tuned",
     )
+    beside_defaults: bool = Field(
+        True, description="whether tuned methods also stand as stated; false has them as LABEL-tuned alone"
+    )
 
     @property
     def reported(self) -> range:
