@@ -21,9 +21,10 @@ from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json, write_text
 from workflow.schemas.configuration import Configuration, Experiment, Student
-from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec, TrainingSettings
+from workflow.specs import CellSpec, Hyperparameters, MethodFacts, Network, Plan, TeacherSpec, TrainingSettings
 
 if TYPE_CHECKING:
+    from methods.contract import Shape
     from workflow.models.sizes import Size
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -228,7 +229,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             own_size = methods.own_size(identity)
             shapes = (student.size if own_size else pair.teacher_size).shape, student.size.shape
             if not methods.skip(identity, _Situation(pair.facts), *shapes):
-                methods.create(identity, teacher=shapes[0], student=shapes[1], **hyperparameters)
+                _try(identity, *shapes, hyperparameters)
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: methods.{label}: {error}") from error
         teacher = pair.own_teacher(config, experiment) if own_size else pair.teacher
@@ -253,6 +254,19 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             hyperparameters=hyperparameters,
             distill_on=experiment.distill_on or config.distill_on,
         )
+
+
+def _try(identity: str, teacher: Shape, student: Shape, hyperparameters: Hyperparameters) -> None:
+    """Builds a method, which says what it refuses; at first without weights, whose random start takes seconds."""
+    import torch
+
+    import methods
+
+    try:
+        with torch.device("meta"):
+            methods.create(identity, teacher=teacher, student=student, **hyperparameters)
+    except Exception:  # perhaps only because it looks at its weights
+        methods.create(identity, teacher=teacher, student=student, **hyperparameters)
 
 
 class _Situation:

@@ -34,12 +34,17 @@ class StackedLinear(nn.Module):
             self.weight = nn.Parameter(stacked)
         else:
             self.register_buffer("weight", stacked)
-        layer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(list(widths)))
-        self.register_buffer("membership", nn.functional.one_hot(layer, len(widths)).T.float(), persistent=False)
+        self.register_buffer("membership", membership(widths), persistent=False)
 
     def of_means(self, means: Tensor) -> Tensor:
         """Means of all layers over the rows of a batch, side by side [sum of d_l] -> their projections [L, dim]."""
         return self.membership.to(means.dtype) @ (self.weight * means[:, None])
+
+
+def membership(widths: Sequence[int]) -> Tensor:
+    """[L, sum of d_l] with a one where a stacked row belongs to a layer."""
+    layer = torch.tensor([number for number, width in enumerate(widths) for _ in range(width)])
+    return (torch.arange(len(widths))[:, None] == layer).float()
 
 
 class LayerAttention(nn.Module):
@@ -103,8 +108,7 @@ class PairRegressors(nn.Module):
         self.weight = nn.Parameter(torch.cat([nn.init.orthogonal_(torch.empty(d, sum(teacher))) for d in student]))
         self.student = list(student)
         for name, widths in (("of_student", student), ("of_teacher", teacher)):
-            layer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(list(widths)))
-            self.register_buffer(name, nn.functional.one_hot(layer, len(widths)).float(), persistent=False)
+            self.register_buffer(name, membership(widths).T.contiguous(), persistent=False)
 
     def explained(self, crossed: Tensor, own: Sequence[Tensor], variances: Tensor) -> Tensor:
         """Share of the teacher layers' variances that the regressors explain, [L_t, L_s], at most 1.
