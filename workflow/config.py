@@ -21,18 +21,8 @@ from workflow.schemas import plain
 from workflow.schemas.configuration import TUNED, Configuration, tuned_label
 from workflow.schemas.plain import shown
 from workflow.specs import Hyperparameters
+from workflow.yaml_files import Loader, parse, whole
 
-MOST_BYTES = 64 * 1024
-MOST_NODES = 10_000
-"""Values and keys of a file, which is far more than one needs; each costs a tenth of a millisecond."""
-MOST_DEPTH = 50
-MOST_MERGED = 10_000
-MOST_LETTERS = 300
-"""Of what YAML says of a fault."""
-MISREAD = re.compile(r"[-+]?0[0-9_]+|.*:.*")
-"""Numbers of YAML 1.1 to the base of 8 and 60."""
-PROGRAM = "__use_yte__"
-"""The key that makes Snakemake run the Python expressions in a file."""
 RESERVED = "teacher"
 """Label of the teachers' rows."""
 WORDS = {
@@ -45,73 +35,9 @@ WORDS = {
 """What stands in this project's messages for pydantic's words."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML, without what it would misread (a key given twice, 010, 1:30), and bounded."""
-
-    nodes = depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        self.nodes += 1
-        self.depth += 1
-        if self.nodes > MOST_NODES:
-            raise yaml.YAMLError(f"holds more than {MOST_NODES} keys and values")
-        if self.depth > MOST_DEPTH:
-            raise RecursionError
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        assert node is not None
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                line = node.start_mark.line + 1
-                raise yaml.YAMLError(f"{shown(key.value)} is given twice in the mapping of line {line}")
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
-        return node
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        super().flatten_mapping(node)
-        if len(node.value) > MOST_MERGED:  # merged mappings of merged mappings grow without bound
-            raise yaml.YAMLError(f"the mapping of line {node.start_mark.line + 1} holds more than {MOST_MERGED} keys")
-
-    def decimal(self, node: yaml.ScalarNode) -> int | float:
-        """A number as everybody reads it: YAML's 010 is 8, and its 1:30 is 90."""
-        if MISREAD.fullmatch(node.value):
-            raise yaml.YAMLError(f"{shown(node.value)} in line {node.start_mark.line + 1} is no decimal number")
-        is_int = node.tag == "tag:yaml.org,2002:int"
-        return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
-
-
-for _tag in ("int", "float"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.decimal)
-
-
 def load(path: Path | str) -> Configuration:
     """The configuration in a file, checked. Raises UserError."""
-    return _checked(parse(path), str(path))
-
-
-def parse(path: Path | str) -> Any:
-    """What a YAML file holds. Raises UserError."""
-    try:
-        content = Path(path).read_bytes()
-        if len(content) > MOST_BYTES:
-            raise UserError(f"{path}: is larger than {MOST_BYTES // 1024} KiB")
-        found = yaml.load(content.decode("utf-8"), _Loader)  # a safe loader
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text") from error
-    except RecursionError as error:
-        raise UserError(f"{path}: is nested too deep") from error
-    except (yaml.YAMLError, ValueError, KeyError, AttributeError) as error:  # of a value that its tag does not fit
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())[:MOST_LETTERS]}") from error
-    if isinstance(found, dict) and PROGRAM in found:
-        raise UserError(f"{path}: {PROGRAM}: a configuration is no template; Snakemake would run the code in it")
-    return found
+    return _checked(whole(parse(path), path), str(path))
 
 
 def complete(raw: object, where: str) -> Configuration:
@@ -127,7 +53,9 @@ def complete(raw: object, where: str) -> Configuration:
             allowed.
     """
     plain.check(raw, where)
-    return _checked(_read_texts(raw, parse(where)) if Path(where).is_file() else raw, where)
+    if Path(where).is_file():
+        raw = whole(_read_texts(raw, parse(where)), where)
+    return _checked(raw, where)
 
 
 def _read_texts(value: object, stated: object) -> object:
@@ -140,7 +68,7 @@ def _read_texts(value: object, stated: object) -> object:
     if not isinstance(value, str) or value == stated:
         return value
     try:
-        return yaml.load(value, _Loader)  # a safe loader
+        return yaml.load(value, Loader)  # a safe loader
     except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError):
         return value  # is refused where a text does not belong
 

@@ -20,6 +20,7 @@ from workflow.files import digest, keep
 from workflow.schemas.configuration import Configuration
 from workflow.specs import MethodFacts, Plan
 from workflow.training.records import Records
+from workflow.yaml_files import parse
 
 TASKS = Path("data/tasks")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -81,7 +82,7 @@ class Run:
         """The run of what Snakemake has read; a mistake in it ends Snakemake with one line."""
         where = from_here(where)
         try:
-            configuration.parse(where)  # Snakemake has read it with another loader
+            parse(where)  # Snakemake has read it with another loader
             return Run(configuration.complete(dict(config), where), where)
         except UserError as error:
             sys.exit(f"error: {error}")
