@@ -73,6 +73,12 @@ def settings(name: str) -> tuple[str, ...]:
     return found
 
 
+def state(name: str) -> str:
+    """What a dataset rests on beside its loader's code and settings, as a digest; "" for nothing."""
+    module = importlib.import_module(f"workflow.datasets.{loader(name)}")
+    return str(module.state(variants.parse(name)[0])) if hasattr(module, "state") else ""
+
+
 def facts(name: str) -> Facts:
     """What is known of a dataset or a variant of it; raises UserError for an unknown name."""
     owners = _owners()

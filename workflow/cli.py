@@ -2,6 +2,7 @@
 
     abkd-bench methods                 lists the methods with their hyperparameters
     abkd-bench check ID                runs the contract's checks on one method
+    abkd-bench import-data FILE --name ID  makes a dataset of your own data
     abkd-bench retry config/NAME.yaml  trains again what failed, is missing or stale
     abkd-bench collect config/NAME.yaml  makes the page of what there is of an unfinished run
     abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
@@ -20,7 +21,7 @@ import sys
 from pathlib import Path
 
 from workflow.errors import UserError, command
-from workflow.steps import retry, verify
+from workflow.steps import import_data, retry, verify
 
 
 def _methods(arguments: argparse.Namespace) -> None:
@@ -91,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
 
     add("methods", _methods, "list the methods")
     add("check", _check, "run the contract's checks on one method").add_argument("id", help="the method's id")
+    import_data.add_arguments(add("import-data", import_data.call, "make a dataset of your own data"))
     retry.add_arguments(add("retry", retry.call, "train again what failed, is missing or stale"))
     add("collect", _collect, "make the page of what there is of an unfinished run").add_argument(
         "config", type=Path, help="config/NAME.yaml"

@@ -37,7 +37,8 @@ def cached(config: Configuration, where: str) -> tuple[Plan, Path]:
     Raises:
         UserError: something that cannot run; see `build`.
     """
-    file = CACHE / f"{digest([config.model_dump(exclude_unset=True), sources.digest('plan')])}.json"
+    states = [catalog.state(experiment.task) for experiment in config.experiments]
+    file = CACHE / f"{digest([config.model_dump(exclude_unset=True), sources.digest('plan'), states])}.json"
     with contextlib.suppress(OSError, ValueError):  # none yet, or not whole
         return Plan.model_validate_json(file.read_text(encoding="utf-8")), file
     return _planned(config, where, file), file

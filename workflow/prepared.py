@@ -5,11 +5,19 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from workflow.files import read_json, write_json
+from workflow import catalog, sources
+from workflow.files import digest, read_json, write_json
 from workflow.task import Task
 
 CODE = "prepared.json"
 """Beside the task: the digest of the code that has prepared it. Absent until the task is whole."""
+
+
+def code_of(dataset: str) -> str:
+    """Digest of what prepares a dataset: the code of its loader, and what the loader itself has been given."""
+    state = catalog.state(dataset)
+    code = sources.digest("data", catalog.loader(dataset))
+    return digest([code, state]) if state else code
 
 
 def save(task: Task, folder: Path, code: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from workflow import catalog, gpus, identity, locks, sources, tuned, tuning, variants
+from workflow import catalog, gpus, identity, locks, prepared, sources, tuned, tuning, variants
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
@@ -228,7 +228,7 @@ class Run:
 
     def loader_code(self, dataset: str) -> str:
         """Digest of what prepares a dataset."""
-        return sources.digest("data", catalog.loader(dataset))
+        return prepared.code_of(dataset)
 
     @cached_property
     def config_file(self) -> str:

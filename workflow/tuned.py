@@ -6,7 +6,7 @@ from pathlib import Path
 
 import methods
 from reports.variants import prepared as reported
-from workflow import catalog, prepared, sources
+from workflow import prepared, sources
 from workflow.choices import Tuned, read
 from workflow.config import merged
 from workflow.errors import UserError
@@ -142,7 +142,7 @@ def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
     used = {cell.dataset for cell in plan.cells.values()}
     for dataset, fingerprint in tuned.data.items():
         folder = tasks / dataset
-        if dataset not in used or not prepared.is_by(folder, sources.digest("data", catalog.loader(dataset))):
+        if dataset not in used or not prepared.is_by(folder, prepared.code_of(dataset)):
             continue
         if read_json(folder / "task.json")["fingerprint"] != fingerprint:
             raise UserError(f"{dataset} is another dataset than the one that was tuned on")

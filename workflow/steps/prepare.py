@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from workflow import catalog, prepared, sources
+from workflow import catalog, prepared
 from workflow.errors import command
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, default={}, help="the config's `data` section as JSON")
     arguments = parser.parse_args()
     started = time.perf_counter()
-    code = sources.digest("data", catalog.loader(arguments.dataset))
+    code = prepared.code_of(arguments.dataset)
     task = catalog.build(arguments.dataset, arguments.settings)
     prepared.save(task, arguments.folder, code)
     print(

@@ -1,0 +1,186 @@
+"""`abkd-bench import-data`: your own data -> a dataset that a configuration names by its id."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import runpy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from methods.vocabulary import Objective
+from reports.metrics import METRICS
+from workflow import catalog
+from workflow.datasets import own
+from workflow.errors import UserError
+from workflow.files import write_json
+from workflow.importing import Import
+from workflow.task import SPLITS, Task
+
+NAME = r"[a-z0-9][a-z0-9.-]{0,60}"
+PARTS = {"train": ("train", "train_mask"), "valid": ("valid", "val", "val_mask"), "test": ("test", "test_mask")}
+"""Names that a part of the split goes by."""
+ARRAYS = {"features": ("features", "x"), "edge_index": ("edge_index",), "labels": ("labels", "y")}
+"""The same of the arrays of one graph."""
+NODES, EDGES = "nodes.csv", "edges.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of the command line."""
+    parser.add_argument(
+        "source",
+        type=Path,
+        help="FILE.py with a function load() that returns PyTorch Geometric's Data, HeteroData or a list of Data; "
+        f"FILE.npz; or a folder with {NODES} and {EDGES}",
+    )
+    parser.add_argument("--name", required=True, help="id of the dataset")
+    parser.add_argument("--title", default="", help="as printed in tables; the id by default")
+    parser.add_argument("--metric", default="", choices=sorted(METRICS), help="by default that of the kind of labels")
+    parser.add_argument("--objective", default="", choices=[str(one) for one in Objective], help="of graphs' labels")
+    parser.add_argument("--replace", action="store_true", help="in place of an earlier import of this name")
+
+
+def call(arguments: argparse.Namespace) -> None:
+    """Imports, and says what to write into a configuration. Raises UserError."""
+    name, folder = arguments.name, own.FOLDER / arguments.name
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"--name: {name}: allowed: small letters, digits, . and -, at most 61")
+    if name in catalog.available() and name not in own.NAMES:
+        raise UserError(f"--name: {name}: there is a dataset of this id")
+    if folder.exists() and not arguments.replace:
+        raise UserError(f"{folder}: is there already; --replace puts another import in its place")
+    objective = Objective(arguments.objective) if arguments.objective else None
+    task = read(arguments.source, Import(name, arguments.metric), objective)
+    task.save(folder)
+    write_json(folder / own.ABOUT, {"title": arguments.title or name})
+    parts = ", ".join(f"{len(task.split(part))} {part}" for part in SPLITS)
+    print(f"{folder}: {task.kind} task, {task.outputs} outputs, {task.metric}; {task.num_edges} edges; {parts}")
+    print(f"in a configuration: experiments: [{{dataset: {name}, ...}}]")
+
+
+def read(source: Path, into: Import, objective: Objective | None = None) -> Task:
+    """The task in a file or folder. Raises UserError."""
+    if source.is_dir():
+        return _from_csv(source, into)
+    if not source.is_file():
+        raise UserError(f"{source}: there is no such file or folder")
+    readers: dict[str, Callable[[], Task]] = {
+        ".py": lambda: from_pyg(_loaded(source), into, objective),
+        ".npz": lambda: _from_npz(source, into),
+    }
+    if source.suffix not in readers:
+        raise UserError(f"{source}: allowed: {', '.join(readers)}, or a folder with {NODES} and {EDGES}")
+    return readers[source.suffix]()
+
+
+def _loaded(source: Path) -> Any:
+    """What `load()` of a file returns; its code runs here, and at no other time."""
+    try:
+        found = runpy.run_path(str(source))
+        if not callable(found.get("load")):
+            raise UserError(f"{source}: has no function load()")
+        return found["load"]()
+    except UserError:
+        raise
+    except Exception as error:  # of code that is not ours
+        raise UserError(f"{source}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Task:
+    """A task from what PyTorch Geometric holds.
+
+    Args:
+        data: a `Data` with x, edge_index, y and masks (or a data set of one); a `HeteroData` of which one type has y
+            and masks; or a sequence of `Data` with y, whose split is `{"train": ids, "valid": ids, "test": ids}`, as
+            in `return graphs, split`.
+    """
+    from torch_geometric.data import Data, HeteroData
+
+    graphs, split = (
+        data if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Mapping) else (data, None)
+    )
+    if not isinstance(graphs, Data | HeteroData) and hasattr(graphs, "__len__") and len(graphs) == 1 and split is None:
+        graphs = graphs[0]
+    if isinstance(graphs, HeteroData):
+        return _from_hetero(graphs, into)
+    if isinstance(graphs, Data):
+        found = {name: _array(value) for name, value in graphs.to_dict().items()}
+        return _one_graph(found, into)
+    if split is None:
+        raise into.refuse("load() must return `graphs, split` for a list of graphs, with split = {'train': ids, ...}")
+    known = [
+        {key: _array(value) for key, value in graph.to_dict().items()} | {"num_nodes": graph.num_nodes}
+        for graph in graphs
+    ]
+    return into.graphs(known, _parts({name: _array(ids) for name, ids in split.items()}), objective)
+
+
+def _from_hetero(data: Any, into: Import) -> Task:
+    labelled = [kind for kind in data.node_types if "y" in data[kind]]
+    if len(labelled) != 1:
+        raise into.refuse(f"one type of nodes must have labels y, not {', '.join(labelled) or 'none'}")
+    (target,) = labelled
+    features = {kind: _array(data[kind].x) for kind in data.node_types if "x" in data[kind]}
+    relations = {edge: _array(data[edge].edge_index) for edge in data.edge_types}
+    counts = {kind: int(data[kind].num_nodes) for kind in data.node_types}
+    found = {name: _array(value) for name, value in data[target].to_dict().items()}
+    return into.heterogeneous(target, counts, features, relations, found["y"], _parts(found))
+
+
+def _array(value: Any) -> Any:
+    """A tensor as an array; anything else as it is."""
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def _from_npz(source: Path, into: Import) -> Task:
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{source}: not an .npz file of plain arrays: {str(error).splitlines()[0]}") from error
+    return _one_graph(found, into)
+
+
+def _from_csv(folder: Path, into: Import) -> Task:
+    """One graph from two tables.
+
+    nodes.csv has the columns label and split (train, valid, test or empty), and every other one is a feature; row k is
+    node k. edges.csv has source and target.
+    """
+    import pandas as pd
+
+    try:
+        nodes, edges = (pd.read_csv(folder / name) for name in (NODES, EDGES))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: {' '.join(str(error).split())}") from error
+    for file, table, needed in ((NODES, nodes, ("label", "split")), (EDGES, edges, ("source", "target"))):
+        if missing := [name for name in needed if name not in table]:
+            raise UserError(f"{folder / file}: the column {missing[0]} is missing; needed: {', '.join(needed)}")
+    unknown = sorted(set(nodes["split"].dropna()) - set(SPLITS))
+    if unknown:
+        raise UserError(f"{folder / NODES}: split: {unknown[0]}; allowed: {', '.join(SPLITS)}, or nothing")
+    features = nodes.drop(columns=["label", "split"])
+    if texts := [name for name in features if features[name].dtype.kind not in "fiub"]:
+        raise UserError(f"{folder / NODES}: the column {texts[0]} must hold numbers")
+    splits = {part: (nodes["split"] == part).to_numpy() for part in SPLITS}
+    pairs = edges[["source", "target"]].to_numpy().T
+    return into.node(features.to_numpy(), pairs, nodes["label"].to_numpy(), splits)
+
+
+def _one_graph(found: Mapping[str, Any], into: Import) -> Task:
+    """Node classification from named arrays."""
+    chosen = {}
+    for what, names in ARRAYS.items():
+        there = [name for name in names if found.get(name) is not None]
+        if not there:
+            raise into.refuse(f"{what}: is missing; allowed names: {', '.join(names)}")
+        chosen[what] = found[there[0]]
+    return into.node(chosen["features"], chosen["edge_index"], chosen["labels"], _parts(found))
+
+
+def _parts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of the split among named arrays."""
+    return {part: next((found[name] for name in names if name in found), None) for part, names in PARTS.items()}
