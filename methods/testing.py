@@ -188,8 +188,10 @@ def _check_case(
         method = registry.create(method_id, teacher=teacher, student=student, **hyperparameters)
         return method.double()
 
-    def value(case: _Case, s: Signals, t: Signals, seed: int = 0) -> dict[str, float]:
-        return {name: term.item() for name, term in build()(s, t, case.batch(seed)).items()}
+    def value(case: _Case, s: Signals, t: Signals, epoch: int = 1) -> dict[str, float]:
+        batch = case.batch()
+        batch.epoch = batch.epochs = epoch
+        return {name: term.item() for name, term in build()(s, t, batch).items()}
 
     s, t = case.signals(student, 1), case.signals(teacher, 2)
     method, batch = build(), case.batch()
@@ -222,12 +224,8 @@ def _check_case(
             first,
             value(case.doubled(), _rows(s, twice, case, 2), _rows(t, twice, case, 2)),
         )
-
     if not method.uses_epoch:
-        late = case.batch()
-        late.epoch = late.epochs = 50
-        there = {name: term.item() for name, term in build()(s, t, late).items()}
-        _assert_close(f"{where}: changes with the epoch (declare uses_epoch)", first, there)
+        _assert_close(f"{where}: changes with the epoch (declare uses_epoch)", first, value(case, s, t, epoch=50))
 
     dead = Signals(s.logits, tuple(torch.zeros_like(h, requires_grad=True) for h in s.hidden))
     total = sum(build()(dead, t, case.batch()).values())

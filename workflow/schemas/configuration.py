@@ -202,10 +202,7 @@ class Configuration(Strict):
     """The science of a run. Machine facts (cores, GPUs, cluster) live in profiles/."""
 
     include: str | None = Field(
-        None,
-        min_length=1,
-        description="a configuration that this one extends, as seen from its folder: mappings are merged key by key, "
-        "experiments stand behind those of the other, any other key takes the place of the other's",
+        None, description="a configuration that this one extends, as seen from its folder; its experiments come first"
     )
     title: str = Field(description="heading of the result page")
     seeds: int = Field(ge=1, le=10_000, description="number of paired seeds; p-values are printed from 10 on")
