@@ -8,7 +8,19 @@ import numpy as np
 from torch import nn
 
 from tests.baselines.references import kd
-from tests.methods.reference import Array, Case, Reference, View, case, contrast, divergence, softmax, unit, weight
+from tests.methods.reference import (
+    Array,
+    Case,
+    Reference,
+    View,
+    case,
+    contrast,
+    divergence,
+    log_sigmoid,
+    softmax,
+    unit,
+    weight,
+)
 
 
 def linear(method: nn.Module, name: str, x: Array) -> Array:
@@ -134,6 +146,24 @@ def mugsi(method: nn.Module, v: View) -> dict[str, float]:
     return {"pool": sum(sum((unit(a) - unit(b)) ** 2) for a, b in zip(s, t, strict=True)) / len(s)}
 
 
+def graphakd(beta: float, l1: float) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        def judged(z: Array) -> Array:
+            return linear(method, "discriminator.2", np.maximum(linear(method, "discriminator.0", z), 0))
+
+        student, teacher = judged(v.z_student), judged(v.z_teacher)
+        n, labelled = len(student), [i for i, label in enumerate(v.labels) if label != -1]
+        doubt = [-log_sigmoid(teacher[i, 0]) - log_sigmoid(-student[i, 0]) for i in range(n)]
+        errors = [-math.log(softmax(d[i, 1:])[int(v.labels[i])]) for i in labelled for d in (student, teacher)]
+        return {
+            "l1": l1 * float(abs(v.z_student - v.z_teacher).sum()) / n,
+            "adversarial": beta / 2 * sum(doubt) / n,
+            "class": beta / 2 * sum(errors) / len(labelled),
+        }
+
+    return loss
+
+
 CASES: dict[str, list[Case]] = {
     "mustad": [case(mustad)],
     "afd": [case(afd(200 / 64, 128)), case(afd(2.0, 5), beta=2.0, dim=5)],
@@ -145,6 +175,11 @@ CASES: dict[str, list[Case]] = {
     "virtual-teacher": [
         case(virtual_teacher(0.1, 0.99, 20.0)),
         case(virtual_teacher(0.5, 0.8, 0.2), alpha=0.5, correct=0.8, temperature=0.2),
+    ],
+    # The student's gradient is reversed on purpose.
+    "graphakd-logits": [
+        Case(graphakd(1.0, 1.0), {}, gradient=False),
+        Case(graphakd(3.0, 0.2), {"beta": 3.0, "l1": 0.2, "width": 5}, gradient=False),
     ],
     "mugsi-pool": [case(mugsi, "graph", "binary", "regression")],
 }
