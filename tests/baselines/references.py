@@ -1,6 +1,7 @@
 """Slow and obvious versions of the baselines' losses; tests/methods/reference.py says by which rules.
 
-A shipped file in `baselines/` without an entry in CASES fails the build.
+Losses along edges and later ones of layers stand in the two files beside this one. A shipped file in `baselines/`
+without an entry in one of them fails the build.
 """
 
 from __future__ import annotations

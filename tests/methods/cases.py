@@ -11,10 +11,10 @@ from methods.contract import Batch, Method, Shape, Signals
 from methods.testing import make_batch, make_signals
 from methods.vocabulary import Objective
 from tests.abkd import references as of_abkd
-from tests.baselines import references as of_baselines
+from tests.baselines import references, references_edges, references_layers
 from tests.methods.reference import View
 
-CASES = {**of_baselines.CASES, **of_abkd.CASES}
+CASES = {**references.CASES, **references_edges.CASES, **references_layers.CASES, **of_abkd.CASES}
 """Id -> every setting in which the method's loss is compared with its slow reference."""
 
 TEACHER, STUDENT = Shape((6, 5), 4), Shape((4, 3), 4)

@@ -115,12 +115,14 @@ def contrast(student: Array, teacher: Array, tau2: float) -> float:
 class Case:
     """Hyperparameters of a method and the reference that its terms must equal.
 
-    `kinds` lists the tasks on which the two are compared.
+    `kinds` lists the tasks on which the two are compared; `gradient` says whether finite differences of the value are
+    the gradient: not where the method holds something of the student fixed.
     """
 
     reference: Reference
     hyperparameters: dict[str, Any]
     kinds: tuple[str, ...] = ("node", "binary", "regression", "graph")
+    gradient: bool = True
 
 
 def case(reference: Reference, *kinds: str, **hyperparameters: Any) -> Case:
