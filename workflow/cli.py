@@ -4,6 +4,7 @@
     abkd-bench check ID                runs the contract's checks on one method
     abkd-bench retry config/NAME.yaml  trains again what failed, is missing or stale
     abkd-bench collect config/NAME.yaml  makes the page of what there is of an unfinished run
+    abkd-bench estimate config/NAME.yaml  says how many trainings, hours, disk and memory a run takes here
     abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
     abkd-bench report A B --output C   merges the results of several runs, of other machines or configurations
@@ -21,7 +22,7 @@ import sys
 from pathlib import Path
 
 from workflow.errors import UserError, command
-from workflow.steps import retry, verify
+from workflow.steps import estimate, retry, verify
 
 
 def _methods(arguments: argparse.Namespace) -> None:
@@ -115,6 +116,9 @@ def parser() -> argparse.ArgumentParser:
     retry.add_arguments(add("retry", retry.call, "train again what failed, is missing or stale"))
     add("collect", _collect, "make the page of what there is of an unfinished run").add_argument(
         "config", type=Path, help="config/NAME.yaml"
+    )
+    estimate.add_arguments(
+        add("estimate", estimate.call, "how many trainings, hours, disk and memory a run takes here")
     )
     verify.add_arguments(add("verify", verify.call, "train a sample of the rows anew and compare"))
     report = add("report", _report, "build the report of a finished run anew, or one of several runs")

@@ -8,6 +8,7 @@ Snakemake itself starts quickly.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,7 +124,15 @@ def _build(config: Configuration, where: str) -> Plan:
                             own = pair.own_teacher(config, experiment)
                             if teachers.setdefault(own.key, own) != own:
                                 raise UserError(f"{here}: {own.key}, of the student's own size, has two trainings")
-    return Plan(teachers=teachers, cells=cells, methods=described)
+    used = {str(network.model) for network in config.models.values()}
+    return Plan(teachers=teachers, cells=cells, methods=described, layers={name: _layers(name) for name in used})
+
+
+def _layers(model: str) -> int:
+    """Of a network that states none."""
+    from workflow.models.model import load
+
+    return int(inspect.signature(load(model)).parameters["layers"].default)
 
 
 def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:

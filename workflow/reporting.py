@@ -32,7 +32,10 @@ def settings(config: Configuration, plan: Plan, datasets: list[str], tuned: Tune
         "tuning": tuned.shown() if tuned else [],
         "report": config.report.model_dump(mode="json"),
         "networks": {
-            name: {"layers": each.get("layers"), "citations": [*references.of([str(each["model"])])]}
+            name: {
+                "layers": each.get("layers", plan.layers.get(str(each["model"]))),
+                "citations": [*references.of([str(each["model"])])],
+            }
             for name, each in networks.items()
         },
         "data_citations": {name: [*references.of(files)] for name, files in loaders.items()},

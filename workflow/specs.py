@@ -203,12 +203,14 @@ class Plan(Strict):
         teachers: by "DATASET/TEACHER".
         cells: by "VARIANT/TEACHER/STUDENT/METHOD" (`CellSpec.key`).
         methods: by label.
+        layers: of a network that states none, by its id.
         tuning: the trials, a plan of its own: labels are `LABEL.NUMBER`, data blind, seeds others.
     """
 
     teachers: dict[str, TeacherSpec] = {}
     cells: dict[str, CellSpec] = {}
     methods: dict[str, MethodFacts] = {}
+    layers: dict[str, int] = {}
     tuning: Plan | None = None
 
     def spec(self, key: str) -> TeacherSpec | CellSpec:
