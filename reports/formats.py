@@ -9,13 +9,14 @@ import html
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
 from reports import latex
 from reports.cells import Cell
-from reports.files import write_csv, write_text
+from reports.files import write_text
 from reports.grid import ARROWS, Entry, Grid, plain
 from reports.printing import one_line
 
@@ -94,6 +95,34 @@ def frame(grids: Sequence[Grid]) -> pd.DataFrame:
                 lead = {"table": grid.title, "group": group.title}
                 parts.append(lead | dict(zip(headings, map(plain, row), strict=True)))
     return pd.DataFrame(parts)
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""With which a spreadsheet takes a cell for a formula."""
+
+
+def write_csv(target: Path, frame: pd.DataFrame) -> None:
+    """A table for a spreadsheet: signs in ASCII, no cell that is read as a formula, and a mark that says UTF-8."""
+    safe = frame.rename(columns=_for_spreadsheets)
+    words = safe.select_dtypes(include=["object", "string"])
+    safe[words.columns] = words.map(_for_spreadsheets)
+    write_text(target, "\ufeff" + safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _for_spreadsheets(value: Any) -> Any:
+    """A signed number stays one; any other text that begins like a formula gets an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\u2212", "-")
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 SUFFIXES = (".md", ".tex", ".html", ".csv")

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from reports import formats, latex, main_table, tables
-from reports.files import write_csv
 from reports.settings import Settings
 from tests.reports import samples
 
@@ -118,7 +117,7 @@ def test_what_an_earlier_report_left_is_removed(tmp_path):
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd", "-2+3", "@x", "\tx"])
 def test_no_cell_is_a_formula(tmp_path, text):
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"method": [text], text: ["−0.12"], "n": [-1.5]}))
+    formats.write_csv(tmp_path / "a.csv", pd.DataFrame({"method": [text], text: ["−0.12"], "n": [-1.5]}))
     with (tmp_path / "a.csv").open(encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     assert row == {"method": f"'{text}", f"'{text}": "-0.12", "n": "-1.5"}, "signed numbers stay numbers, in ASCII"
