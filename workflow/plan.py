@@ -166,8 +166,7 @@ def _group(identity: str) -> str:
     """Of the main table's rows, as the field has them: a composition with soft targets has a group of its own."""
     from methods import registry
 
-    parts = [registry.load(part) for part in registry.parts(identity)]
-    teaching = [part for part in parts if part.uses_teacher]
+    teaching = [part for part in map(registry.load, registry.parts(identity)) if part.uses_teacher]
     if not teaching:
         return "Supervised"
     soft = any(not part.uses_hidden for part in teaching)
