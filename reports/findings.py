@@ -55,6 +55,7 @@ class Findings:
     @classmethod
     def of(cls, results: Results, settings: Settings) -> Findings:
         """Makes every test that the report prints."""
+        settings = settings.with_labels(results.runs["method"])
         families = results.families
         found = {family: attempts.of_family(results, family, settings) for family in families}
         against_floor = settings.model_copy(update={"reference": settings.floor})
@@ -74,6 +75,14 @@ class Findings:
     def metric(self, family: Family) -> Metric:
         """The metric of a family's test scores."""
         return self.results.metric(family.dataset)
+
+    def hypotheses(self, family: Family) -> int:
+        """Members of the family of tests that Holm's correction counts: every method that applies, the failed too."""
+        settings = self.settings
+        return sum(
+            label not in (settings.reference, settings.ceiling) and not own.skipped
+            for label, own in self.attempts[family].items()
+        )
 
     def title(self, family: Family) -> str:
         """`ogbn-arxiv: gat-3x250x3h → gcn-2x256, 33×`."""

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from reports.chosen import Report
+from reports.printing import printable
+
+Text = Annotated[str, AfterValidator(printable)]
 
 
 class Facts(BaseModel):
-    """What the page says of a method beside its numbers; `bibtex` holds the entry of each citation key."""
+    """What the page says of a method beside its numbers; `bibtex` holds the entry of each citation key.
+
+    `group` is the heading under which its row stands in the main table.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: str
+    title: Text
     year: int | None = None
     citations: tuple[str, ...] = ()
     bibtex: tuple[str, ...] = ()
+    group: str = ""
 
 
 class Tuning(BaseModel):
@@ -40,12 +49,34 @@ class Tuning(BaseModel):
     student: str
     method: str
     tuned: str
-    values: str
+    values: Text
     valid: tuple[float | None, ...]
     ranks: tuple[float | None, ...]
     chosen: int
     floor: float | None = None
     borders: tuple[str, ...] = ()
+
+
+class Network(BaseModel):
+    """What tables say of a network beside its measurements: number of layers, where known, and citation keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int | None = None
+    citations: tuple[str, ...] = ()
+
+
+class Used(BaseModel):
+    """The hyperparameters that one method had in one family, as text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    teacher: str
+    student: str
+    ratio_target: float | None
+    method: str
+    values: Text
 
 
 class Settings(BaseModel):
@@ -62,20 +93,30 @@ class Settings(BaseModel):
         ceiling: label under which the teachers' own rows stand.
         spotlight: labels that the summary names and the figures colour whatever their rank.
         tuning: the choices that tuned methods rest on.
+        report: what a paper's tables show, what counts as equal, how figures look.
+        networks: by name, as the tables name teachers and students.
+        data_citations: dataset -> citation keys.
+        references: citation key -> BibTeX entry, of datasets and networks; the methods bring their own.
+        hyperparameters: of every cell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: str = "Knowledge distillation of graph neural networks"
+    title: Text = "Knowledge distillation of graph neural networks"
     reference: str = "kd"
     alpha: float = 0.05
     methods: Mapping[str, Facts] = Field(default_factory=dict)
-    datasets: Mapping[str, str] = Field(default_factory=dict)
+    datasets: Mapping[str, Text] = Field(default_factory=dict)
     minimum_seeds: int = 10
     floor: str = "supervised"
     ceiling: str = "teacher"
     spotlight: tuple[str, ...] = ()
     tuning: tuple[Tuning, ...] = ()
+    report: Report = Report()
+    networks: Mapping[str, Network] = Field(default_factory=dict)
+    data_citations: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    references: Mapping[str, str] = Field(default_factory=dict)
+    hyperparameters: tuple[Used, ...] = ()
 
     @field_validator("alpha")
     @classmethod
@@ -121,13 +162,25 @@ class Settings(BaseModel):
 
     @property
     def bibliography(self) -> dict[str, str]:
-        """Citation key -> BibTeX entry, of all methods that have one."""
-        return {
+        """Citation key -> BibTeX entry, of all methods, datasets and networks that have one."""
+        methods = {
             key: entry
             for facts in self.methods.values()
             for key, entry in zip(facts.citations, facts.bibtex, strict=False)
             if entry
         }
+        return {**self.references, **methods}
+
+    def group(self, label: str) -> str:
+        """The heading under which a method's row stands; the teacher, of another size, stands alone."""
+        return self.methods[label].group if label in self.methods else ""
+
+    def with_labels(self, labels: Iterable[str]) -> Settings:
+        """The same with undeclared labels behind the declared ones: results that were added have no other facts."""
+        group = "Added results" if any(facts.group for facts in self.methods.values()) else ""
+        further = sorted(set(labels) - {*self.methods, self.ceiling})
+        added = {label: Facts(title=label, group=group) for label in further}
+        return self.model_copy(update={"methods": {**self.methods, **added}})
 
     def cited(self, label: str) -> list[str]:
         """The citation keys of a method that the bibliography holds."""

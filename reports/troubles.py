@@ -13,7 +13,7 @@ from reports.rows import FAMILY, Status
 from reports.settings import Settings
 
 LINES = 10
-"""Lines for the terminal; the page lists all."""
+"""Lines for the terminal on what is missing; the page lists all. Every failed cell is named."""
 
 
 @dataclass(frozen=True)
@@ -90,5 +90,7 @@ def lines(results: Results, settings: Settings) -> list[str]:
     """
     found = [each for each in of(results, settings) if each.status != Status.SKIPPED]
     found.sort(key=lambda each: (each.status == Status.MISSING, not each.of_teacher))
-    told = [each.line for each in found[:LINES]]
-    return told if len(found) <= LINES else [*told, f"... and {len(found) - LINES} more, see the page"]
+    failed = [each.line for each in found if each.status != Status.MISSING]
+    missing = [each.line for each in found if each.status == Status.MISSING]
+    more = len(missing) - LINES
+    return failed + (missing if more <= 0 else [*missing[:LINES], f"... and {more} more, see the page"])

@@ -5,9 +5,11 @@
     abkd-bench import-data FILE --name ID  makes a dataset of your own data
     abkd-bench retry config/NAME.yaml  trains again what failed, is missing or stale
     abkd-bench collect config/NAME.yaml  makes the page of what there is of an unfinished run
+    abkd-bench estimate config/NAME.yaml  says how many trainings, hours, disk and memory a run takes here
     abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
     abkd-bench report A B --output C   merges the results of several runs, of other machines or configurations
+    abkd-bench add-results FILE.csv --method LABEL   brings results trained elsewhere into the tables
     abkd-bench schema                  renews the JSON schema and the table of keys
 
 `python -m methods` and `python -m workflow.schemas.generate` do the same. Hyperparameters are chosen by
@@ -21,7 +23,7 @@ import sys
 from pathlib import Path
 
 from workflow.errors import UserError, command
-from workflow.steps import import_data, retry, verify
+from workflow.steps import estimate, import_data, retry, verify
 
 
 def _methods(arguments: argparse.Namespace) -> None:
@@ -53,6 +55,26 @@ def _report(arguments: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     print(build.summary(output))
+
+
+def _add_results(arguments: argparse.Namespace) -> None:
+    from reports import build
+
+    folder = arguments.results or _only_results()
+    try:
+        build.add_results(folder, arguments.file, arguments.method)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    print(build.summary(folder))
+
+
+def _only_results() -> Path:
+    """The one folder of results that there is. Raises UserError where there are none or several."""
+    found = sorted(file.parent for file in Path("results").glob("*/report.json"))
+    if len(found) != 1:
+        there = ", ".join(map(str, found)) or "none"
+        raise UserError(f"add-results: name the run by --results results/NAME; there are: {there}")
+    return found[0]
 
 
 def _collect(arguments: argparse.Namespace) -> None:
@@ -97,11 +119,18 @@ def parser() -> argparse.ArgumentParser:
     add("collect", _collect, "make the page of what there is of an unfinished run").add_argument(
         "config", type=Path, help="config/NAME.yaml"
     )
+    estimate.add_arguments(
+        add("estimate", estimate.call, "how many trainings, hours, disk and memory a run takes here")
+    )
     verify.add_arguments(add("verify", verify.call, "train a sample of the rows anew and compare"))
     report = add("report", _report, "build the report of a finished run anew, or one of several runs")
     report.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/NAME")
     report.add_argument("--output", type=Path, help="new folder for the merged results of several")
     report.add_argument("--title", default="", help="heading of the merged page")
+    added = add("add-results", _add_results, "bring results trained elsewhere into the tables of a run")
+    added.add_argument("file", type=Path, help="CSV: dataset, teacher, student, seed, test; see docs/runs.md")
+    added.add_argument("--method", required=True, help="label of the method; must not be one of the run's own")
+    added.add_argument("--results", type=Path, help="results/NAME; the only one there is by default")
     add("schema", _schema, "renew what is generated from the models of a configuration")
     return found
 

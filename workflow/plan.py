@@ -8,6 +8,7 @@ Snakemake itself starts quickly.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,7 +126,15 @@ def _build(config: Configuration, where: str) -> Plan:
                             own = pair.own_teacher(config, experiment)
                             if teachers.setdefault(own.key, own) != own:
                                 raise UserError(f"{here}: {own.key}, of the student's own size, has two trainings")
-    return Plan(teachers=teachers, cells=cells, methods=described)
+    used = {str(network.model) for network in config.models.values()}
+    return Plan(teachers=teachers, cells=cells, methods=described, layers={name: _layers(name) for name in used})
+
+
+def _layers(model: str) -> int:
+    """Of a network that states none."""
+    from workflow.models.model import load
+
+    return int(inspect.signature(load(model)).parameters["layers"].default)
 
 
 def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
@@ -145,7 +154,7 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
             raise UserError(f"{where}: methods.{label}: {type(error).__name__}: {error}") from error
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
-        found[label] = MethodFacts(**described)
+        found[label] = MethodFacts(**described, group=_group(identity), defaults=methods.defaults(identity))
     titles = [facts.title for facts in found.values()]
     return {
         label: facts.model_copy(update={"title": f"{facts.title} [{label}]"})
@@ -153,6 +162,17 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
         else facts
         for label, facts in found.items()
     }
+
+
+def _group(identity: str) -> str:
+    """Of the main table's rows, as the field has them: a composition with soft targets has a group of its own."""
+    from methods import registry
+
+    teaching = [part for part in map(registry.load, registry.parts(identity)) if part.uses_teacher]
+    if not teaching:
+        return "Supervised"
+    soft = any(not part.uses_hidden for part in teaching)
+    return "KD + distillation" if soft and len(teaching) > 1 else "Distillation"
 
 
 @dataclass(frozen=True)

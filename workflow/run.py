@@ -12,13 +12,13 @@ from typing import Any
 
 import psutil
 
-from workflow import catalog, gpus, identity, locks, prepared, sources, tuned, tuning, variants
+from workflow import catalog, gpus, identity, locks, prepared, reporting, sources, tuned, tuning, variants
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
 from workflow.files import digest, keep
 from workflow.schemas.configuration import Configuration
-from workflow.specs import MethodFacts, Plan
+from workflow.specs import Plan
 from workflow.training.records import Records
 from workflow.yaml_files import parse
 
@@ -268,23 +268,9 @@ class Run:
         return str(keep(planning.CACHE / f"{self.name}.{name}.json", value, self.busy))
 
     @property
-    def titles(self) -> dict[str, MethodFacts]:
-        """What tables print of the methods in use, in the configuration's order."""
-        used = {spec.method for spec in self.plan.cells.values()}
-        return {label: self.plan.methods[label] for label in self.config.methods if label in used}
-
-    @property
     def report_settings(self) -> dict[str, Any]:
-        """What `reports.build.write` is told; the methods keep the order of the configuration."""
-        return {
-            "title": self.config.title,
-            "reference": self.config.reference,
-            "spotlight": [label for label in self.config.spotlight if label in self.titles],
-            "alpha": self.config.alpha,
-            "methods": {label: facts.model_dump() for label, facts in self.titles.items()},
-            "datasets": {name: catalog.facts(name).title for name in self.shown},
-            "tuning": self.tuned.shown() if self.tuned else [],
-        }
+        """What `reports.build.write` is told."""
+        return reporting.settings(self.config, self.plan, self.shown, self.tuned)
 
 
 def from_here(path: str | Path) -> str:

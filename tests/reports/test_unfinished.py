@@ -142,10 +142,11 @@ def test_the_summary_names_what_failed_and_what_is_missing():
     assert len(lines[0]) < 200
 
 
-def test_the_summary_stays_short():
+def test_the_summary_names_every_failed_cell_and_some_of_what_is_missing():
     failed = [samples.cell([np.nan], method=f"m{n}", status="oom", reason="memory") for n in range(25)]
-    lines = told(samples.cell([0.8]), *failed)
-    assert len(lines) == 11
+    missing = [samples.missing(1, method=f"n{n}") for n in range(25)]
+    lines = told(samples.cell([0.8]), *failed, *missing)
+    assert [line.startswith("oom: m") for line in lines] == [True] * 25 + [False] * 11
     assert lines[-1] == "... and 15 more, see the page"
 
 

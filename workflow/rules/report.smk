@@ -31,7 +31,8 @@ rule report:
         page=report(f"{RESULTS}/index.html", category="Page"),
         comparisons=f"{RESULTS}/comparisons.csv",
         table=report(f"{RESULTS}/tables/main.csv", category="Tables"),
-        figures=directory(f"{RESULTS}/figures"),
+        paper=report(f"{RESULTS}/tables/paper.html", category="Tables"),
+        figures=report(directory(f"{RESULTS}/figures"), patterns=["{figure}.svg"], category="Figures"),
     log:
         f"logs/{RUN.name}/report.log",
     conda:
