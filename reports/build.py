@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports import comparisons, costs, figures, page, printing, results, sentences, tables, terminal, troubles
+from reports import comparisons, copies, costs, figures, page, printing, results, sentences, tables, terminal, troubles
 from reports.files import write_text
 from reports.findings import Findings
 from reports.reading import read_object
@@ -36,7 +36,8 @@ def write(folder: Path, settings: Mapping[str, Any]) -> None:
     write_text(folder / "comparisons.csv", compared.to_csv(index=False, lineterminator="\n"))
     tables.write(folder / "tables", findings)
     sections = figures.draw(findings, folder / "figures")
-    write_text(folder / "index.html", page.render(findings, sections))
+    latex = copies.environments(folder / "tables")
+    write_text(folder / "index.html", page.render(findings, sections, latex))
     write_text(folder / SETTINGS_COPY, json.dumps(dict(settings), indent=1, sort_keys=False) + "\n")
 
 
