@@ -7,9 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from reports.chosen import Report
+
 
 class Facts(BaseModel):
-    """What the page says of a method beside its numbers; `bibtex` holds the entry of each citation key."""
+    """What the page says of a method beside its numbers; `bibtex` holds the entry of each citation key.
+
+    `group` is the heading under which its row stands in the main table.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,6 +22,7 @@ class Facts(BaseModel):
     year: int | None = None
     citations: tuple[str, ...] = ()
     bibtex: tuple[str, ...] = ()
+    group: str = ""
 
 
 class Tuning(BaseModel):
@@ -48,6 +54,28 @@ class Tuning(BaseModel):
     borders: tuple[str, ...] = ()
 
 
+class Network(BaseModel):
+    """What tables say of a network beside its measurements: number of layers, where known, and citation keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int | None = None
+    citations: tuple[str, ...] = ()
+
+
+class Used(BaseModel):
+    """The hyperparameters that one method had in one family, as text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    teacher: str
+    student: str
+    ratio_target: float | None
+    method: str
+    values: str
+
+
 class Settings(BaseModel):
     """The `settings` dictionary of `reports.build.write`, checked.
 
@@ -62,6 +90,11 @@ class Settings(BaseModel):
         ceiling: label under which the teachers' own rows stand.
         spotlight: labels that the summary names and the figures colour whatever their rank.
         tuning: the choices that tuned methods rest on.
+        report: what a paper's tables show, what counts as equal, how figures look.
+        networks: by name, as the tables name teachers and students.
+        data_citations: dataset -> citation keys.
+        references: citation key -> BibTeX entry, of datasets and networks; the methods bring their own.
+        hyperparameters: of every cell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +109,11 @@ class Settings(BaseModel):
     ceiling: str = "teacher"
     spotlight: tuple[str, ...] = ()
     tuning: tuple[Tuning, ...] = ()
+    report: Report = Report()
+    networks: Mapping[str, Network] = Field(default_factory=dict)
+    data_citations: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    references: Mapping[str, str] = Field(default_factory=dict)
+    hyperparameters: tuple[Used, ...] = ()
 
     @field_validator("alpha")
     @classmethod
@@ -121,13 +159,18 @@ class Settings(BaseModel):
 
     @property
     def bibliography(self) -> dict[str, str]:
-        """Citation key -> BibTeX entry, of all methods that have one."""
-        return {
+        """Citation key -> BibTeX entry, of all methods, datasets and networks that have one."""
+        methods = {
             key: entry
             for facts in self.methods.values()
             for key, entry in zip(facts.citations, facts.bibtex, strict=False)
             if entry
         }
+        return {**self.references, **methods}
+
+    def group(self, label: str) -> str:
+        """The heading under which a method's row stands; the teacher, of another size, stands alone."""
+        return self.methods[label].group if label in self.methods else ""
 
     def cited(self, label: str) -> list[str]:
         """The citation keys of a method that the bibliography holds."""

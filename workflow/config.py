@@ -220,6 +220,11 @@ def _known(name: str, allowed: Iterable[str], where: str, what: str) -> None:
         raise UserError(f"{where}: unknown {what} {shown(name)}{_suggest(name, names)}; allowed: {', '.join(names)}")
 
 
+def _all_known(names: Iterable[str], allowed: Iterable[str], where: str, what: str) -> None:
+    for name in names:
+        _known(name, allowed, where, what)
+
+
 def _check_names(config: Configuration, where: str) -> None:
     """Raises UserError for an id that nothing has."""
     for name, network in config.models.items():
@@ -231,8 +236,11 @@ def _check_names(config: Configuration, where: str) -> None:
             _known(part, methods.available(), f"{where}: methods.{label}", "method")
     labels = [*config.methods, *(tuned_label(label) for label in config.methods if config.tuned)]
     for key, named in (("reference", [config.reference]), ("spotlight", config.spotlight)):
-        for label in named:
-            _known(label, labels, f"{where}: {key}", "method")
+        _all_known(named, labels, f"{where}: {key}", "method")
+    datasets = [experiment.distilled(config.distill_on) for experiment in config.experiments]
+    select = config.report.select
+    for key, names, known in (("method", select.methods, [RESERVED, *labels]), ("dataset", select.datasets, datasets)):
+        _all_known(names, known, f"{where}: report.select.{key}s", key)
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
         _known(experiment.dataset, catalog.available(), f"{here}.dataset", "dataset")
@@ -240,13 +248,11 @@ def _check_names(config: Configuration, where: str) -> None:
             catalog.facts(experiment.task)
         except UserError as error:
             raise UserError(f"{here}.{error}") from error
-        for teacher in experiment.teachers:
-            _known(teacher, config.models, f"{here}.teachers", "model")
+        _all_known(experiment.teachers, config.models, f"{here}.teachers", "model")
         for index, student in enumerate(experiment.students):
             _known(student.model, config.models, f"{here}.students[{index}].model", "model")
         chosen = config.chosen(experiment)
-        for label in chosen:
-            _known(label, config.methods, f"{here}.methods", "method")
+        _all_known(chosen, config.methods, f"{here}.methods", "method")
         if config.reference not in (*chosen, *map(tuned_label, chosen)):
             raise UserError(f"{here}.methods: must hold the reference '{config.reference}'")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from workflow import catalog, gpus, identity, locks, sources, tuned, tuning, variants
+from workflow import catalog, gpus, identity, locks, reporting, sources, tuned, tuning, variants
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.errors import UserError
@@ -274,16 +274,8 @@ class Run:
 
     @property
     def report_settings(self) -> dict[str, Any]:
-        """What `reports.build.write` is told; the methods keep the order of the configuration."""
-        return {
-            "title": self.config.title,
-            "reference": self.config.reference,
-            "spotlight": [label for label in self.config.spotlight if label in self.titles],
-            "alpha": self.config.alpha,
-            "methods": {label: facts.model_dump() for label, facts in self.titles.items()},
-            "datasets": {name: catalog.facts(name).title for name in self.shown},
-            "tuning": self.tuned.shown() if self.tuned else [],
-        }
+        """What `reports.build.write` is told."""
+        return reporting.settings(self)
 
 
 def from_here(path: str | Path) -> str:

@@ -181,12 +181,19 @@ class MeasuredNetwork(Strict):
 
 
 class MethodFacts(Strict):
-    """What tables print of a method; `bibtex` holds the entry of each of its citation keys, "" for one without."""
+    """What tables print of a method; `bibtex` holds the entry of each of its citation keys, "" for one without.
+
+    Attributes:
+        group: of the main table's rows.
+        defaults: published default of every hyperparameter, of a composition under the ids of its parts.
+    """
 
     title: str
     year: int
     citations: list[str]
     bibtex: list[str] = Field(default_factory=list)
+    group: str = ""
+    defaults: Hyperparameters = Field(default_factory=dict)
 
 
 class Plan(Strict):
