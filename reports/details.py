@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports import evidence, printing, tuned
+from reports import evidence, printing
 from reports.attempts import Attempts
 from reports.comparisons import Comparison
 from reports.evidence import Evidence
@@ -29,7 +29,6 @@ CURVE_POINTS = 50
 """Drawn points of a learning curve: more only make the page heavier."""
 DIGITS = 4
 """Significant digits of a drawn point."""
-GROUPS = ("Supervised", "Distillation", "KD + distillation")
 
 
 def data(findings: Findings) -> dict[str, Any]:
@@ -72,12 +71,8 @@ def embedded(value: Any) -> str:
 
 
 def group(label: str, settings: Settings) -> str:
-    """Where a method stands in the field's layout: GROUPS, or the ceiling's own title."""
-    if label == settings.ceiling:
-        return settings.method_title(label)
-    if label == settings.floor:
-        return GROUPS[0]
-    return GROUPS[1 + ("+" in label)]
+    """Where a method stands in the main table; the teacher, of another size, has a group of its own."""
+    return settings.method_title(label) if label == settings.ceiling else settings.group(label)
 
 
 def _method(label: str, settings: Settings) -> dict[str, Any]:
@@ -160,23 +155,13 @@ def _against(
 
 
 def hyperparameters(findings: Findings, family: Family) -> dict[str, str]:
-    """Label -> the hyperparameters that a family's methods ran with, as far as its files tell."""
-    stated = {label: _stated(findings, label) for label in findings.attempts[family]}
-    chosen = {row.tuning.tuned: f"{row.tuning.values} (tuned)" for row in tuned.rows(findings, family)}
-    return {**stated, **chosen}
-
-
-def _stated(findings: Findings, label: str) -> str:
-    """What the configuration of the run says of a method."""
-    if label == findings.settings.ceiling:
-        return ""
-    for config in _sources(findings.results.provenance, "config"):
-        methods = config.get("methods") if isinstance(config, Mapping) else None
-        if isinstance(methods, Mapping) and label in methods:
-            values = methods[label] or {}
-            told = ", ".join(f"{key} {json.dumps(value)}" for key, value in values.items() if key != "method")
-            return f"{told}; else published defaults" if told else "published defaults"
-    return ""
+    """Label -> the hyperparameters that a family's methods had, as far as the settings tell."""
+    place = tuple(family)
+    return {
+        used.method: used.values
+        for used in findings.settings.hyperparameters
+        if (used.dataset, used.teacher, used.student, used.ratio_target) == place
+    }
 
 
 def commands(provenance: Mapping[str, Any]) -> list[list[str]]:

@@ -28,7 +28,7 @@ from reports import (
     troubles,
     tuned,
 )
-from reports.cells import Arrow, Panel
+from reports.cells import Arrow
 from reports.figures import Drawing, Section
 from reports.findings import Findings
 from reports.latex import chunks
@@ -84,10 +84,11 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         data=Markup(details.embedded({**details.data(findings), "latex": dict(latex)})),
         answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
+        compared=any(settings.reference in found for found in findings.attempts.values()),
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
         verdicts=_verdicts(findings),
-        pieces=_pieces(findings.panels),
+        pieces=_pieces(findings),
         wide_figure=WIDE_FIGURE,
         legend=tables.legend(settings),
         needs_seeds=tables.needs_seeds(settings),
@@ -130,9 +131,14 @@ def _script() -> str:
 
 
 def _shown(drawing: Drawing, families: list[Family]) -> Iterable[int]:
-    """Places of the families that a figure shows: one where its file is named after one, else all."""
-    own = [place for place, family in enumerate(families) if drawing.slug.endswith(f"-{family.slug}")]
-    return own or range(len(families))
+    """Places of the families that a figure shows: those that its file's name names, in whole or in part, else all."""
+    named = drawing.slug.partition("-")[2]
+    same = [place for place, family in enumerate(families) if family.slug == named]
+    return (
+        same
+        or [place for place, family in enumerate(families) if family.slug.startswith(named)]
+        or range(len(families))
+    )
 
 
 def circumstances(results: Results) -> str:
@@ -158,14 +164,17 @@ def _verdicts(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
-def _pieces(panels: list[Panel]) -> list[dict[str, Any]]:
+def _pieces(findings: Findings) -> list[dict[str, Any]]:
     """Panels in pieces of at most COLUMNS_PER_TABLE columns, neighbours under one teacher merged."""
     pieces = []
-    for panel in panels:
+    for panel in findings.panels:
         for columns in chunks(panel.columns, COLUMNS_PER_TABLE):
             families = [column.family for column in columns]
             spans = [(teacher, list(same)) for teacher, same in groupby(families, lambda family: family.teacher)]
-            pieces.append({"panel": panel, "columns": columns, "families": families, "spans": spans})
+            crowded = [told for family in families if (told := sentences.crowded(findings, family))]
+            pieces.append(
+                {"panel": panel, "columns": columns, "families": families, "spans": spans, "crowded": crowded}
+            )
     return pieces
 
 

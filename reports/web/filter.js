@@ -1,8 +1,9 @@
 // One filter for all tables, verdicts and figures: by dataset, student, group and name of the methods.
 
+/** A list to choose from; none where there is no choice. */
 function choice(words, name, options) {
   const list = el("select", { name }, el("option", { value: "" }, "all"), ...options.map(([value, text]) => el("option", { value }, text)));
-  return el("label", {}, words, list);
+  return el("label", { hidden: options.length < 2 }, words, list);
 }
 
 /** Places of the families that a filter lets through. */
@@ -52,7 +53,7 @@ function startFilter() {
   const datasets = [...new Set(DATA.families.map((family) => family.dataset))];
   const pairs = [...new Set(DATA.families.map((family) => family.pair))];
   const methods = Object.values(DATA.methods);
-  const groups = [...new Set(methods.map((method) => method.group))];
+  const groups = [...new Set(methods.map((method) => method.group))].filter(Boolean);
   const known = new Set(methods.map((method) => method.title));
   const told = el("output", { class: "soft" });
   const form = el("form", { id: "filter", role: "search", "aria-label": "Filter of tables and figures" },

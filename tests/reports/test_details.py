@@ -15,19 +15,17 @@ from reports import details, page
 from tests.reports import samples
 from tests.reports.samples import BASE, OTHER
 
-PROVENANCE = {
-    "config_file": "config/quick one.yaml",
-    "config": {"methods": {"kd": None, "abkd": {"beta": 2.0, "method": "abkd"}}},
-}
+PLACE = {"dataset": "ace-sim", "teacher": "gcn-3x256", "student": "gcn-2x16"}
 
 
-def findings(**changes):
+def findings(used=(), **changes):
     found = samples.findings(
         samples.cell(BASE, metric="rmse"),
         samples.cell(BASE - 0.01 + OTHER, method="abkd", metric="rmse"),
         samples.cell(BASE + 0.02, method="supervised", metric="rmse"),
         samples.cell([0.9, np.nan], method="at", metric="rmse", status="failed", reason="</script> boom"),
         samples.teacher_rows(BASE - 0.1, metric="rmse"),
+        hyperparameters=used,
     )
     return dataclasses.replace(found, results=dataclasses.replace(found.results, **changes))
 
@@ -79,12 +77,14 @@ def test_no_text_ends_the_block_of_data():
 
 
 def test_hyperparameters_and_commands_are_those_of_the_run():
-    found = findings(provenance=PROVENANCE)
-    made = details.data(found)
+    used = [
+        {**PLACE, "ratio_target": 40.0, "method": "abkd", "values": "beta 2"},
+        {**PLACE, "ratio_target": 80.0, "method": "kd", "values": "another student's"},
+    ]
+    made = details.data(findings(used, provenance={"config_file": "config/quick one.yaml"}))
     cells = made["families"][0]["cells"]
-    assert cells["kd"]["values"] == "published defaults"
-    assert cells["abkd"]["values"] == "beta 2.0; else published defaults"
-    assert cells["at"]["values"] == "", "nothing is said of what the files do not tell"
+    assert cells["abkd"]["values"] == "beta 2"
+    assert cells["kd"]["values"] == "", "nothing is said of what the files do not tell"
     assert [command for _, command in made["commands"]] == [
         "snakemake --configfile 'config/quick one.yaml'",
         "abkd-bench verify 'results/quick one'",
