@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -65,10 +68,28 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
                 "Latency, ms (IQR)": _latency(row["latency_ms_median"], row["latency_ms_iqr"])
                 if row["status"] == Status.OK
                 else row["status"],
+                "Speed-up": _speed_ups(frame, row, own),
                 "Peak memory, MB": _number(row["peak_memory_mb"]),
             }
         )
     return rows
+
+
+def measured(frame: pd.DataFrame, dataset: str, model: str, target: float | None) -> pd.Series | None:
+    """The row of a network, of this ratio where one was measured for several; None if it was not measured."""
+    rows = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
+    exact = rows[rows["ratio_target"] == target]
+    chosen = exact if len(exact) else rows
+    return chosen.iloc[0] if len(chosen) else None
+
+
+def _speed_ups(frame: pd.DataFrame, row: Mapping[Hashable, Any], pairs: pd.DataFrame) -> str:
+    """Latency of each teacher over that of its student; a dash for a teacher, and where one was not measured."""
+    if row["role"] == Role.TEACHER:
+        return ABSENT
+    teachers = [measured(frame, row["dataset"], teacher, 1.0) for teacher in pairs["teacher"]]
+    times = pd.Series([each["latency_ms_median"] for each in teachers if each is not None], dtype=float)
+    return _ratios((times / row["latency_ms_median"]).dropna())
 
 
 def _ratios(values: pd.Series) -> str:

@@ -16,6 +16,8 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
@@ -40,6 +42,34 @@ def write_text(target: Path, text: str) -> None:
     """UTF-8 with Unix line ends on every platform, so that two builds can be compared byte by byte."""
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""With which a spreadsheet takes a cell for a formula."""
+
+
+def write_csv(target: Path, frame: pd.DataFrame) -> None:
+    """A table for a spreadsheet: signs in ASCII, no cell that is read as a formula, and a mark that says UTF-8."""
+    safe = frame.rename(columns=_for_spreadsheets)
+    words = safe.select_dtypes(include=["object", "string"])
+    safe[words.columns] = words.map(_for_spreadsheets)
+    write_text(target, "\ufeff" + safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _for_spreadsheets(value: Any) -> Any:
+    """A signed number stays one; any other text that begins like a formula gets an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\u2212", "-")
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def anonymous(value: Any) -> Any:

@@ -1,108 +1,172 @@
-r"""LaTeX fragments that compile with `\usepackage{booktabs}` and nothing else."""
+r"""LaTeX tables that compile with `\usepackage{booktabs}` and nothing else, whatever the texts in them hold."""
 
 from __future__ import annotations
 
-import pandas as pd
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+
 from tabulate import LATEX_ESCAPE_RULES
 
-from reports.cells import Arrow, Cell, Column, Panel
-from reports.printing import ABSENT
-from reports.results import slug
-from reports.settings import Settings
+from reports.cells import Arrow, Column
+from reports.grid import Entry, Grid, Group
 
-COLUMNS_PER_TABLE = 3
-"""Families side by side: with the method's name, what fits the text width of `article` in footnote size."""
-
-SPECIAL = str.maketrans(
-    {
-        **LATEX_ESCAPE_RULES,
-        "^": r"\textasciicircum{}",  # tabulate's is an accent over nothing
-        "±": r"$\pm$",
-        "×": r"$\times$",
-        "→": r"$\rightarrow$",
-        "−": r"$-$",
-        "—": "---",
-        "–": "--",
-        "≥": r"$\geq$",
-    }
-)
-"""What tabulate spells out, and the characters of these tables that plain LaTeX does not know."""
-
+SPECIAL = {
+    **LATEX_ESCAPE_RULES,
+    "^": r"\textasciicircum{}",  # tabulate's is an accent over nothing
+    "[": "{[}",  # behind a row's end it would open an option of that
+    "]": "{]}",
+    "*": "{*}",  # so would a star
+    "`": "{`}",
+    '"': "''",
+    "|": r"\textbar{}",
+    "—": "---",
+    "–": "--",
+    "…": r"\dots{}",
+    "ß": r"\ss{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "\u202f": r"\,",
+    "\u2009": r"\,",
+    "\u00a0": "~",
+}
+MATHS = {
+    "±": r"\pm",
+    "×": r"\times",
+    "·": r"\cdot",
+    "−": "-",
+    "→": r"\rightarrow",
+    "←": r"\leftarrow",
+    "↑": r"\uparrow",
+    "↓": r"\downarrow",
+    "≥": r"\geq",
+    "≤": r"\leq",
+    "≠": r"\neq",
+    "≈": r"\approx",
+    "∞": r"\infty",
+    "∈": r"\in",
+    "∂": r"\partial",
+    "∇": r"\nabla",
+    "∑": r"\sum",
+    "√": r"\surd",
+    "‖": r"\Vert",
+    "°": r"^\circ",
+    "²": "^2",
+    "³": "^3",
+    "µ": r"\mu",
+    "ϵ": r"\epsilon",
+    "ς": r"\varsigma",
+    "ο": "o",
+}
+"""What plain LaTeX knows in mathematics alone; Greek letters are found by their Unicode names."""
+LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True))
+"""Greek capitals that LaTeX writes as Latin ones."""
+KNOWN = SPECIAL | {character: f"${spelt}$" for character, spelt in MATHS.items()} | LATIN
+ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030b\u030c", "`'^~=u." + '"Hv', strict=True))
+ACCENTS["\u0327"] = "c"
 PREAMBLE = "% Needs \\usepackage{booktabs} in the preamble. Built by reports/; do not edit.\n"
 ARROWS = {Arrow.UP: r" $\uparrow$", Arrow.DOWN: r" $\downarrow$", Arrow.NONE: ""}
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX source; every character that LaTeX reads as a command is spelt out."""
-    return text.translate(SPECIAL)
+    """Text as LaTeX source: every command is spelt out, a control character is a space, an unknown one its number."""
+    return "".join(map(_character, unicodedata.normalize("NFC", text)))
 
 
-def named(label: str, settings: Settings) -> str:
-    r"""A method's title with its \cite, where `tables/references.bib` holds its sources."""
-    keys = settings.cited(label)
-    return escape(settings.method_title(label)) + (rf"~\cite{{{','.join(keys)}}}" if keys else "")
+@cache
+def _character(character: str) -> str:
+    if character in KNOWN:
+        return KNOWN[character]
+    if character.isascii():
+        return character if character.isprintable() else " "
+    name = unicodedata.name(character, "")
+    if name.startswith("GREEK ") and " LETTER " in name and " WITH " not in name:
+        letter = name.rpartition(" ")[2].lower().replace("lamda", "lambda")
+        return rf"$\{letter.capitalize() if 'CAPITAL' in name else letter}$"
+    base, *marks = list(unicodedata.normalize("NFD", character))
+    if base.isascii() and len(marks) == 1 and marks[0] in ACCENTS:
+        return rf"\{ACCENTS[marks[0]]}{{{base}}}"
+    spelt = unicodedata.normalize("NFKD", character)
+    return "".join(map(_character, spelt)) if spelt.isascii() else f"U+{ord(character):04X}"
 
 
-def cell(value: Cell | None) -> str:
-    """A cell of the main table, its arrow as mathematics."""
-    if value is None:
-        return escape(ABSENT)
-    text = escape(value.text)
-    if value.bold:
-        text = rf"\textbf{{{text}}}"
-    return text + ARROWS[value.arrow]
+def cell(entry: Entry) -> str:
+    """A cell, its arrow as mathematics."""
+    if isinstance(entry, str):
+        return escape(entry)
+    text = escape(entry.text)
+    return (rf"\textbf{{{text}}}" if entry.bold else text) + ARROWS[entry.arrow]
 
 
-def table(
-    frame: pd.DataFrame,
-    caption: str,
-    label: str,
-    notes: list[str],
-    indexed: bool = True,
-    size: str = "footnotesize",
-    gap: float = 4.0,
-) -> str:
-    """A table environment around a frame whose cells and headings are already LaTeX.
-
-    `gap`: points on each side of a column.
-    """
-    numbers = "r" * len(frame.columns)
-    text = str(
-        (frame.style if indexed else frame.style.hide(axis="index")).to_latex(
-            hrules=True,
-            position="htbp",
-            position_float="centering",
-            caption=escape(caption),
-            label=f"tab:{label}",
-            column_format="@{}l" + (numbers if indexed else numbers[2:] + "l") + "@{}",
-            multicol_align="c",
-        )
-    )
-    text = text.replace("\\centering\n", f"\\centering\\{size}\\setlength{{\\tabcolsep}}{{{gap:g}pt}}\n", 1)
-    below = "".join(rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize {escape(note)}}}" + "\n" for note in notes)
-    return text.replace("\\end{tabular}\n", "\\end{tabular}\n" + below, 1)
+def cited(keys: Sequence[str]) -> str:
+    r"""`~\cite{...}` of keys that `tables/references.bib` holds."""
+    return rf"~\cite{{{','.join(keys)}}}" if keys else ""
 
 
-def main_table(panels: list[Panel], settings: Settings, legend: str) -> str:
-    """Every dataset as one or more tables of at most COLUMNS_PER_TABLE families."""
-    parts = [PREAMBLE]
-    for panel in panels:
-        pieces = chunks(panel.columns, COLUMNS_PER_TABLE)
-        for number, columns in enumerate(pieces, start=1):
-            more = f", part {number} of {len(pieces)}" if len(pieces) > 1 else ""
-            frame = pd.DataFrame(
-                [[cell(each.cells.get(label)) for each in columns] for label in panel.methods],
-                index=[named(label, settings) for label in panel.methods],
-                columns=pd.MultiIndex.from_tuples(
-                    [
-                        (escape(f"{each.family.teacher} →"), escape(each.family.student), escape(each.size))
-                        for each in columns
-                    ]
-                ),
-            )
-            caption = f"{panel.title}: {panel.metric}{more}. {legend}"
-            parts.append(table(frame, caption, f"{slug(panel.dataset)}-{number}", panel.notes))
-    return "\n".join(parts)
+def document(grids: Sequence[Grid], legend: str) -> str:
+    """A file of tables, each with the legend in its caption."""
+    return "\n".join([PREAMBLE, *(table(grid, legend) for grid in grids)])
+
+
+def table(grid: Grid, legend: str) -> str:
+    """A table environment around one grid."""
+    count = len(grid.headings[0])
+    size, gap = ("scriptsize", 2.5) if _characters(grid) > MOST_CHARACTERS else ("footnotesize", 4.0)
+    columns = "r" * (count - 1) if grid.numeric else "l" * (count - 2) + r"p{0.45\linewidth}"
+    environment = "table*" if grid.spans == "two" else "table"
+    caption = f"{grid.title}. {legend}".strip()
+    lines = [
+        rf"\begin{{{environment}}}[htbp]",
+        rf"\centering\{size}\setlength{{\tabcolsep}}{{{gap:g}pt}}",
+        rf"\caption{{{escape(caption)}{cited(grid.cites.get('', []))}}}",
+        rf"\label{{tab:{grid.slug}}}",
+        rf"\begin{{tabular}}{{@{{}}l{columns}@{{}}}}",
+        r"\toprule",
+        *(_heading(level, level is grid.headings[-1]) for level in grid.headings),
+        *(line for group in grid.groups for line in _group(group, grid)),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize {escape(note)}}}" for note in grid.notes),
+        rf"\end{{{environment}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+MOST_CHARACTERS = 70
+"""Across a row, above which a table is set small."""
+
+
+def _characters(grid: Grid) -> int:
+    """Of the longest text of every column together; merged headings aside."""
+    lines = [grid.headings[-1], *([cell if isinstance(cell, str) else cell.text for cell in row] for row in grid.rows)]
+    return sum(max(map(len, column)) for column in zip(*lines, strict=True))
+
+
+def _heading(level: list[str], last: bool) -> str:
+    """A row of headings, neighbours that are alike merged but in the last one."""
+    first, *others = level
+    spans = [(text, 1) for text in others] if last else [(text, len(list(same))) for text, same in groupby(others)]
+    cells = [
+        escape(text) if count == 1 else rf"\multicolumn{{{count}}}{{c}}{{{escape(text)}}}" for text, count in spans
+    ]
+    return " & ".join([escape(first), *cells]) + r" \\"
+
+
+def _group(group: Group, grid: Grid) -> list[str]:
+    """The rows of a group below a rule, its title over all columns."""
+    lines = [r"\midrule"]
+    if group.title:
+        title = escape(group.title)
+        lines.append(rf"\multicolumn{{{len(grid.headings[0])}}}{{@{{}}l}}{{\emph{{{title}}}}} \\")
+    for first, *others in group.rows:
+        named = cell(first) + cited(grid.cites.get(first, []) if isinstance(first, str) else [])
+        lines.append(" & ".join([named, *map(cell, others)]) + r" \\")
+    return lines
 
 
 def chunks(columns: list[Column], size: int) -> list[list[Column]]:

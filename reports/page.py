@@ -103,6 +103,7 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         fidelity_legend=fidelity.LEGEND,
         tuned=tuned.tables(findings),
         tuned_legend=tuned.legend(settings),
+        more=tables.more(findings),
         figure_groups=[_figure_group(section) for section in sections],
         unfinished=troubles.unfinished(results),
         missing=_failures([each for each in without_score if each.status == Status.MISSING], settings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable
 
 ABSENT = "—"
@@ -29,6 +30,14 @@ def ratio(value: float) -> str:
 def count(value: float) -> str:
     """A whole number with a thin space at every third digit."""
     return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def short(value: float) -> str:
+    """A count with three significant digits: `842`, `110 k`, `2.43 M`."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= 0.9995 * size:
+            return f"{float(f'{value / size:.3g}'):g}{unit}"
+    return f"{value:.0f}"
 
 
 def fraction(value: float, decimals: int) -> str:
@@ -58,6 +67,13 @@ def listed(words: list[str]) -> str:
     """`a, b and c`; with semicolons where a name holds a comma itself."""
     separator = "; " if any("," in word for word in words) else ", "
     return words[0] if len(words) == 1 else f"{separator.join(words[:-1])} and {words[-1]}"
+
+
+def printable(text: str) -> str:
+    """Text with a space for every control character: neither XML nor a font has a place for them."""
+    return "".join(
+        character if unicodedata.category(character) != "Cc" or character == "\n" else " " for character in text
+    )
 
 
 def one_line(text: object, longest: int = 200) -> str:

@@ -100,7 +100,7 @@ def prepare(runs: pd.DataFrame, where: str = "runs") -> pd.DataFrame:
     runs = typed(runs, RUNS, where)
     if runs.empty:
         raise ValueError(f"{where}: holds no rows")
-    runs["reason"] = runs["reason"].map(anonymous)
+    runs["reason"] = runs["reason"].map(anonymous).map(printing.printable)
     runs["usable"] = (runs["status"] == Status.OK) & runs["test"].notna()
     if not (runs["ratio"] > 0).all():
         raise ValueError(f"{where}: ratio must be above 0")

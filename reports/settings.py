@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from reports.chosen import Report
+from reports.printing import printable
+
+Text = Annotated[str, AfterValidator(printable)]
 
 
 class Facts(BaseModel):
@@ -18,7 +21,7 @@ class Facts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: str
+    title: Text
     year: int | None = None
     citations: tuple[str, ...] = ()
     bibtex: tuple[str, ...] = ()
@@ -46,7 +49,7 @@ class Tuning(BaseModel):
     student: str
     method: str
     tuned: str
-    values: str
+    values: Text
     valid: tuple[float | None, ...]
     ranks: tuple[float | None, ...]
     chosen: int
@@ -73,7 +76,7 @@ class Used(BaseModel):
     student: str
     ratio_target: float | None
     method: str
-    values: str
+    values: Text
 
 
 class Settings(BaseModel):
@@ -99,11 +102,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: str = "Knowledge distillation of graph neural networks"
+    title: Text = "Knowledge distillation of graph neural networks"
     reference: str = "kd"
     alpha: float = 0.05
     methods: Mapping[str, Facts] = Field(default_factory=dict)
-    datasets: Mapping[str, str] = Field(default_factory=dict)
+    datasets: Mapping[str, Text] = Field(default_factory=dict)
     minimum_seeds: int = 10
     floor: str = "supervised"
     ceiling: str = "teacher"

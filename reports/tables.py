@@ -1,26 +1,39 @@
-"""Files under `tables/`: main table, comparisons, fidelity and sensitivity, as Markdown, LaTeX and CSV."""
+"""Files under `tables/`: every table as Markdown, LaTeX, CSV and HTML, and the bibliography of all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from tabulate import tabulate
 
-from reports import fidelity, latex, printing, sensitivity, tuned
+from reports import (
+    aggregate,
+    compression,
+    failures,
+    fidelity,
+    formats,
+    grid,
+    main_table,
+    printing,
+    sensitivity,
+    tuned,
+    used,
+)
 from reports.attempts import Verdict
-from reports.cells import Arrow, Cell, Panel
 from reports.comparisons import Comparison
+from reports.comparisons import frame as comparisons_frame
 from reports.files import write_text
 from reports.findings import FamilyTable, Findings
+from reports.grid import ARROWS, Grid, Group
+from reports.main_table import MAIN_FAMILIES, legend, needs_seeds
 from reports.metrics import Metric
 from reports.printing import ABSENT
-from reports.results import Family
 from reports.settings import Settings
 
-ARROWS = {Arrow.UP: " ↑", Arrow.DOWN: " ↓", Arrow.NONE: ""}
+__all__ = ["ARROWS", "Printed", "headings", "legend", "needs_seeds", "printed", "write"]
 
 
 class Printed(NamedTuple):
@@ -54,71 +67,6 @@ def headings(settings: Settings) -> Printed:
     )
 
 
-def legend(settings: Settings) -> str:
-    """How to read the main table, in one place for every format."""
-    return (
-        "Mean and sample standard deviation over seeds. Bold: the best student and every one not significantly worse "
-        "(paired t, Holm within the column). Arrows: significantly better or worse than "
-        f"{settings.method_title(settings.reference)} (paired t, Holm, level {settings.alpha:g})."
-    )
-
-
-def needs_seeds(settings: Settings) -> str:
-    """What stands in place of a p-value that too few seeds forbid."""
-    return f"needs {settings.minimum_seeds} seeds"
-
-
-def plain(cell: Cell | None) -> str:
-    """A cell without its weight, for CSV and screen readers."""
-    return ABSENT if cell is None else cell.text + ARROWS[cell.arrow]
-
-
-def markdown_escape(text: str) -> str:
-    """Text for a Markdown table: no character opens a column, an emphasis or a tag."""
-    for character in "\\|*_`<>":
-        text = text.replace(character, f"\\{character}")
-    return text
-
-
-def markdown_main(findings: Findings) -> str:
-    """The main table, one Markdown table per dataset, and its legend."""
-    settings = findings.settings
-    parts = []
-    for panel in findings.panels:
-        heading = f"### {markdown_escape(panel.title)}: {markdown_escape(panel.metric)}"
-        rows = [
-            [
-                markdown_escape(settings.method_title(label)),
-                *(_markdown(each.cells.get(label)) for each in panel.columns),
-            ]
-            for label in panel.methods
-        ]
-        headers = ["Method", *(markdown_escape(f"{each.heading}, {each.size}") for each in panel.columns)]
-        parts += [heading, tabulate(rows, headers, tablefmt="pipe", disable_numparse=True)]
-        parts += map(markdown_escape, panel.notes)
-        if panel.untested:
-            parts.append(f"No test ({needs_seeds(settings)}): {'; '.join(panel.untested)}.")
-    return "\n\n".join([*parts, legend(settings)]) + "\n"
-
-
-def _markdown(cell: Cell | None) -> str:
-    if cell is None:
-        return ABSENT
-    text = markdown_escape(cell.text)
-    return (f"**{text}**" if cell.bold else text) + ARROWS[cell.arrow]
-
-
-def wide_main(panels: list[Panel], settings: Settings) -> pd.DataFrame:
-    """[methods, families] plain cells; the columns name dataset, pair and ratio."""
-    labels = settings.method_order({label for panel in panels for label in panel.methods})
-    wide: dict[str, list[str]] = {"method": labels, "title": [settings.method_title(label) for label in labels]}
-    for panel in panels:
-        for each in panel.columns:
-            name = f"{panel.dataset} | {each.heading} | {each.size}"
-            wide[name] = [plain(each.cells.get(label)) for label in labels]
-    return pd.DataFrame(wide)
-
-
 def printed(row: Comparison, metric: Metric, settings: Settings) -> Printed:
     """A comparison as text; the reference is not compared with itself."""
     own = Printed(
@@ -138,97 +86,143 @@ def printed(row: Comparison, metric: Metric, settings: Settings) -> Printed:
     return own._replace(difference="", interval="", p_holm="", wilcoxon_p="", improvement="")
 
 
-def markdown_comparisons(findings: Findings) -> str:
-    """One table per family, all columns."""
+@dataclass(frozen=True)
+class Table:
+    """One table of the report in every format.
+
+    Attributes:
+        name: of its files.
+        title: of its section on the page.
+        numbers: what its CSV holds in place of the printed texts.
+        paper: what its LaTeX holds in place of `grids`, where paper has room for less.
+    """
+
+    name: str
+    title: str
+    grids: Sequence[Grid]
+    legend: str
+    numbers: pd.DataFrame | None = None
+    paper: Sequence[Grid] | None = None
+
+
+def every(findings: Findings) -> list[Table]:
+    """All tables of a report that have any row."""
     settings = findings.settings
-    parts = []
+    how, family = legend(settings), main_table.families_of_tests(findings)
+    sizes, short = compression.frame(findings), compression.grids(findings, paper=True)
+    found = [
+        Table("main", "Main table", main_table.main(findings), how, main_table.wide(findings), _main_pieces(findings)),
+        Table("paper", "Tables for a paper", main_table.paper(findings), f"{how} {family}".strip()),
+        _comparisons(findings),
+        of_families("fidelity", "Fidelity", fidelity.tables(findings), fidelity.LEGEND, fidelity.frame(findings)),
+        of_families(
+            "sensitivity", "Sensitivity", sensitivity.tables(findings), sensitivity.LEGEND, sensitivity.frame(findings)
+        ),
+        *more(findings),
+        *_filled(
+            Table("compression", "Compression", compression.grids(findings), compression.LEGEND, sizes, short),
+            Table("failures", "Failures", failures.grids(findings), failures.LEGEND),
+        ),
+    ]
+    if own := tuned.tables(findings):
+        shown = of_families("tuned", "Tuned", own, tuned.legend(settings), tuned.frame(findings))
+        found.append(Table(**{**vars(shown), "paper": _tuned_paper(own)}))
+    return found
+
+
+def more(findings: Findings) -> list[Table]:
+    """The tables that the page has no section of its own for; it shows them one after the other."""
+    settings = findings.settings
+    found = [
+        Table("aggregate", "All students at once", aggregate.grids(findings), aggregate.legend(findings)),
+        _improvement(findings),
+        Table("hyperparameters", "Hyperparameters used", used.grids(settings), used.LEGEND),
+    ]
+    return _filled(*found)
+
+
+def _filled(*tables: Table) -> list[Table]:
+    return [table for table in tables if table.grids]
+
+
+def _improvement(findings: Findings) -> Table:
+    """Paper has room for some of the methods alone."""
+    few = aggregate.matrix_grids(findings, few=True)
+    grids = aggregate.matrix_grids(findings)
+    return Table("improvement", "Probability of improvement", grids, aggregate.MATRIX_LEGEND, paper=few)
+
+
+def _main_pieces(findings: Findings) -> list[Grid]:
+    return main_table.main(findings, MAIN_FAMILIES)
+
+
+def _comparisons(findings: Findings) -> Table:
+    """One table per family; a page of paper holds eight columns, without Wilcoxon and P(improvement)."""
+    settings = findings.settings
+    reference = settings.method_title(settings.reference)
+    grids, paper = [], []
     for family, rows in findings.comparisons.items():
         metric = findings.metric(family)
-        heading = f"### {markdown_escape(findings.title(family))}: {markdown_escape(metric.title)}"
-        escaped = [[markdown_escape(text) for text in printed(row, metric, settings)] for row in rows]
-        parts.append(f"{heading}, against {settings.method_title(settings.reference)}")
-        parts.append(tabulate(escaped, headings(settings), tablefmt="pipe", disable_numparse=True))
-    return "\n\n".join(parts) + "\n"
+        title = f"{findings.title(family)}: {metric.title}, against {reference}"
+        slug = f"comparisons-{family.slug}"
+        own = [printed(row, metric, settings) for row in rows]
+        grids.append(Grid(slug, title, [list(headings(settings))], [Group("", [list(row) for row in own])]))
+        names = headings(settings)._replace(difference="Diff.", gap_closed="Gap")
+        short = [_short(_for_paper(line, row)) for line, row in zip(own, rows, strict=True)]
+        cites = main_table.cites([row.method for row in rows], settings)
+        paper.append(Grid(slug, title, [list(map(grid.plain, _short(names)))], [Group("", short)], cites=cites))
+    how = "Positive differences are better."
+    return Table("comparisons", "Comparisons", grids, how, comparisons_frame(findings.comparisons), paper)
 
 
-def latex_comparisons(findings: Findings) -> str:
-    """One table per family; a page of paper holds eight columns, without Wilcoxon and P(improvement)."""
-    return "\n".join([latex.PREAMBLE, *(_latex(findings, family) for family in findings.comparisons)])
+def _for_paper(line: Printed, row: Comparison) -> Printed:
+    """The verdict, here without its reason, says already where the seeds are too few for a p-value."""
+    line = line._replace(verdict=row.verdict)
+    return line._replace(p_holm=ABSENT) if row.verdict == Verdict.TOO_FEW_SEEDS else line
 
 
-def _latex(findings: Findings, family: Family) -> str:
-    settings, metric = findings.settings, findings.metric(family)
-    names = headings(settings)._replace(difference="Diff.", gap_closed="Gap")
-    rows = []
-    for row in findings.comparisons[family]:
-        # The verdict, here without its reason, says already where the seeds are too few for a p-value.
-        own = printed(row, metric, settings)._replace(verdict=row.verdict)
-        rows.append(own._replace(p_holm=ABSENT) if row.verdict == Verdict.TOO_FEW_SEEDS else own)
-    frame = pd.DataFrame([_short(row) for row in rows], columns=_short(names))
-    reference = settings.method_title(settings.reference)
-    caption = f"{findings.title(family)}: {metric.title}, against {reference}; positive differences are better."
-    return latex.table(frame, caption, f"comparisons-{family.slug}", [], False, "scriptsize", 2.5)
+def _short(row: Printed) -> list[grid.Entry]:
+    """The columns that paper has room for."""
+    return [row.method, row.n, row.spread, row.difference, row.interval, row.p_holm, row.gap_closed, row.verdict]
 
 
-def _short(row: Printed) -> list[str]:
-    """The columns that paper has room for, as LaTeX."""
-    kept = (row.method, row.n, row.spread, row.difference, row.interval, row.p_holm, row.gap_closed, row.verdict)
-    return [latex.escape(text) for text in kept]
-
-
-def markdown_families(tables: Sequence[FamilyTable], legend: str) -> str:
-    """One table per family, and the legend of all."""
-    parts = []
-    for table in tables:
-        escaped = [[markdown_escape(text) for text in row] for row in table.rows]
-        parts.append(f"### {markdown_escape(table.title)}")
-        parts.append(tabulate(escaped, table.headings, tablefmt="pipe", disable_numparse=True))
-    return "\n\n".join([*parts, legend]) + "\n"
-
-
-def latex_families(tables: Sequence[FamilyTable], legend: str, name: str) -> str:
+def of_families(name: str, title: str, tables: Sequence[FamilyTable], how: str, numbers: pd.DataFrame) -> Table:
     """One table per family; the first column names the rows."""
-    parts = [latex.PREAMBLE]
-    for table in tables:
-        names, *columns = [[latex.escape(text) for text in column] for column in zip(*table.rows, strict=True)]
-        headings = [latex.escape(text) for text in table.headings[1:]]
-        frame = pd.DataFrame(dict(zip(headings, columns, strict=True)), index=names)
-        label = f"{name}-{table.family.slug}"
-        parts.append(latex.table(frame, f"{table.title}. {legend}", label, [], True, "scriptsize", 2.5))
-    return "\n".join(parts)
+    grids = [
+        Grid(
+            f"{name}-{table.family.slug}", table.title, [table.headings], [Group("", [list(row) for row in table.rows])]
+        )
+        for table in tables
+    ]
+    return Table(name, title, grids, how, numbers)
 
 
-def latex_tuned(findings: Findings) -> str:
-    """One table per family with tuned methods, for paper: without the columns on validation."""
-    parts = [latex.PREAMBLE]
+def _tuned_paper(tables: Sequence[FamilyTable]) -> list[Grid]:
+    """Without the columns on validation."""
     places = [tuned.HEADINGS.index(name) for name in tuned.FOR_PAPER]
-    for table in tuned.tables(findings):
-        rows = [[latex.escape(row[place]) for place in places] for row in table.rows]
-        frame = pd.DataFrame(rows, columns=[latex.escape(name) for name in tuned.FOR_PAPER])
-        caption = f"{table.title}: published defaults and tuned values, tested with each other. Positive is better."
-        parts.append(latex.table(frame, caption, f"tuned-{table.family.slug}", [], False, "scriptsize", 2.5))
-    return "\n".join(parts)
+    return [
+        Grid(
+            f"tuned-{table.family.slug}",
+            table.title,
+            [list(tuned.FOR_PAPER)],
+            [Group("", [[row[place] for place in places] for row in table.rows])],
+            numeric=False,
+        )
+        for table in tables
+    ]
 
 
 def write(folder: Path, findings: Findings) -> None:
-    """Writes `main`, `fidelity` and `sensitivity` as .md, .tex and .csv, and `comparisons.{md,tex}` into the folder.
+    """Writes every table as .md, .tex, .csv and .html, and `references.bib` where sources are known.
 
-    Where methods were tuned, `tuned` too; `references.bib` where the methods' sources are known.
+    What an earlier report has left of a table that this one does not have is removed.
     """
-    panels, settings = findings.panels, findings.settings
-    write_text(folder / "main.md", markdown_main(findings))
-    write_text(folder / "main.tex", latex.main_table(panels, settings, legend(settings)))
-    write_text(folder / "main.csv", wide_main(panels, settings).to_csv(index=False, lineterminator="\n"))
-    if settings.bibliography:
-        write_text(folder / "references.bib", "\n\n".join(settings.bibliography.values()) + "\n")
-    write_text(folder / "comparisons.md", markdown_comparisons(findings))
-    write_text(folder / "comparisons.tex", latex_comparisons(findings))
-    for part in (fidelity, sensitivity):
-        name = part.__name__.rpartition(".")[2]
-        write_text(folder / f"{name}.md", markdown_families(part.tables(findings), part.LEGEND))
-        write_text(folder / f"{name}.tex", latex_families(part.tables(findings), part.LEGEND, name))
-        write_text(folder / f"{name}.csv", part.frame(findings).to_csv(index=False, lineterminator="\n"))
-    if settings.tuning:
-        write_text(folder / "tuned.md", markdown_families(tuned.tables(findings), tuned.legend(settings)))
-        write_text(folder / "tuned.tex", latex_tuned(findings))
-        write_text(folder / "tuned.csv", tuned.frame(findings).to_csv(index=False, lineterminator="\n"))
+    found = every(findings)
+    for table in found:
+        formats.write(folder, table.name, table.grids, table.legend, table.numbers, table.paper)
+    names = {table.name for table in found}
+    for old in folder.iterdir():
+        if old.suffix in formats.SUFFIXES and old.stem not in names:
+            old.unlink()
+    if findings.settings.bibliography:
+        write_text(folder / "references.bib", "\n\n".join(findings.settings.bibliography.values()) + "\n")

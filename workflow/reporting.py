@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from reports.variants import dataset_of
 from workflow import catalog, references
-from workflow.choices import dotted
+from workflow.choices import Tuned, dotted
 from workflow.config import merged
-from workflow.specs import Network
-
-if TYPE_CHECKING:
-    from workflow.run import Run
+from workflow.schemas.configuration import Configuration
+from workflow.specs import MethodFacts, Network, Plan
 
 
-def settings(run: Run) -> dict[str, Any]:
-    """The fields of `reports.settings.Settings`; the methods keep the order of the configuration."""
-    config = run.config
-    loaders = {name: [catalog.loader(name.partition("@")[0])] for name in run.shown}
-    networks = _networks(run)
+def settings(config: Configuration, plan: Plan, datasets: list[str], tuned: Tuned | None) -> dict[str, Any]:
+    """The fields of `reports.settings.Settings`; the methods keep the order of the configuration.
+
+    Args:
+        datasets: what tables name so, in their order.
+    """
+    loaders = {name: [catalog.loader(dataset_of(name))] for name in datasets}
+    networks = _networks(plan)
+    methods = titles(config, plan)
     used = [file for files in loaders.values() for file in files] + [str(each["model"]) for each in networks.values()]
     return {
         "title": config.title,
         "reference": config.reference,
-        "spotlight": [label for label in config.spotlight if label in run.titles],
+        "spotlight": [label for label in config.spotlight if label in methods],
         "alpha": config.alpha,
-        "methods": {label: facts.model_dump(exclude={"defaults"}) for label, facts in run.titles.items()},
-        "datasets": {name: catalog.facts(name).title for name in run.shown},
-        "tuning": run.tuned.shown() if run.tuned else [],
+        "methods": {label: facts.model_dump(exclude={"defaults"}) for label, facts in methods.items()},
+        "datasets": {name: catalog.facts(name).title for name in datasets},
+        "tuning": tuned.shown() if tuned else [],
         "report": config.report.model_dump(mode="json"),
         "networks": {
             name: {"layers": each.get("layers"), "citations": [*references.of([str(each["model"])])]}
@@ -34,21 +37,27 @@ def settings(run: Run) -> dict[str, Any]:
         },
         "data_citations": {name: [*references.of(files)] for name, files in loaders.items()},
         "references": references.of(dict.fromkeys(used)),
-        "hyperparameters": hyperparameters(run),
+        "hyperparameters": hyperparameters(plan),
     }
 
 
-def _networks(run: Run) -> dict[str, Network]:
+def titles(config: Configuration, plan: Plan) -> dict[str, MethodFacts]:
+    """What tables print of the methods in use, in the configuration's order."""
+    used = {spec.method for spec in plan.cells.values()}
+    return {label: plan.methods[label] for label in config.methods if label in used}
+
+
+def _networks(plan: Plan) -> dict[str, Network]:
     """Name -> network of every teacher and student, as the tables name them."""
-    teachers = {spec.teacher: spec.model for spec in run.plan.teachers.values()}
-    return teachers | {spec.student: spec.model for spec in run.plan.cells.values()}
+    teachers = {spec.teacher: spec.model for spec in plan.teachers.values()}
+    return teachers | {spec.student: spec.model for spec in plan.cells.values()}
 
 
-def hyperparameters(run: Run) -> list[dict[str, Any]]:
+def hyperparameters(plan: Plan) -> list[dict[str, Any]]:
     """Of every cell: the published defaults with what the configuration and the tuning change of them."""
     found = []
-    for spec in run.plan.cells.values():
-        values = dotted(merged(run.plan.methods[spec.method].defaults, spec.hyperparameters))
+    for spec in plan.cells.values():
+        values = dotted(merged(plan.methods[spec.method].defaults, spec.hyperparameters))
         found.append(
             {
                 "dataset": spec.variant,

@@ -18,7 +18,7 @@ from workflow import plan as planning
 from workflow.errors import UserError
 from workflow.files import digest, keep
 from workflow.schemas.configuration import Configuration
-from workflow.specs import MethodFacts, Plan
+from workflow.specs import Plan
 from workflow.training.records import Records
 
 TASKS = Path("data/tasks")
@@ -267,15 +267,9 @@ class Run:
         return str(keep(planning.CACHE / f"{self.name}.{name}.json", value, self.busy))
 
     @property
-    def titles(self) -> dict[str, MethodFacts]:
-        """What tables print of the methods in use, in the configuration's order."""
-        used = {spec.method for spec in self.plan.cells.values()}
-        return {label: self.plan.methods[label] for label in self.config.methods if label in used}
-
-    @property
     def report_settings(self) -> dict[str, Any]:
         """What `reports.build.write` is told."""
-        return reporting.settings(self)
+        return reporting.settings(self.config, self.plan, self.shown, self.tuned)
 
 
 def from_here(path: str | Path) -> str:

@@ -20,7 +20,7 @@ from tests.reports import samples
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("supervised", "kd", "gcrd", "abkd")
-NASTY = "A_b & 100% <i>\\alpha$|{x}#~^*"
+NASTY = "[A_b] & 100% <i>\\alpha$|{x}#~^* Ωμέγα é中文 \"`' \x07 =1+1"
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,10 @@ def nasty(tmp_path_factory) -> tuple[Path, pd.DataFrame, dict]:
     runs.loc[bad, ["train", "valid", "test"]] = np.nan
     settings = samples.settings(METHODS, title=f"T {NASTY}", datasets={"ace-sim": f"D {NASTY}", "esol": "ESOL"})
     settings["methods"]["gcrd"]["title"] = NASTY
+    settings["hyperparameters"] = [
+        {"dataset": "esol", "teacher": "gcn-3x256", "student": "gcn-2x16", "ratio_target": 40.0, "method": "gcrd"}
+        | {"values": f"kernel {NASTY}"}
+    ]
     folder = samples.save(tmp_path_factory.mktemp("nasty"), runs)
     build.write(folder, settings)
     return folder, runs, settings
@@ -126,7 +130,7 @@ def test_the_page_is_one_wellformed_file_that_asks_for_nothing(nasty):
 def test_failures_are_listed_with_their_reasons(nasty):
     text = (nasty[0] / "index.html").read_text(encoding="utf-8")
     assert "diverged 2/10" in text
-    assert "loss A_b &amp; 100%" in text
+    assert "loss [A_b] &amp; 100%" in text
     assert "diverged 2/10" in (nasty[0] / "tables" / "main.md").read_text(encoding="utf-8")
 
 
@@ -141,13 +145,14 @@ def test_markdown_rows_all_have_the_same_number_of_cells(nasty):
             assert len(widths) == 1, line
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
-def test_latex_compiles_with_booktabs_alone(nasty, tmp_path):
-    inputs = "".join(
-        f"\\input{{{nasty[0]}/tables/{name}.tex}}\n\\clearpage\n" for name in ("main", "comparisons", "fidelity")
-    )
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is missing: see CONTRIBUTING.md, Tests")
+@pytest.mark.parametrize("option", ["", "[twocolumn]"])
+def test_latex_compiles_with_booktabs_alone(nasty, tmp_path, option):
+    names = sorted(path.name for path in (nasty[0] / "tables").glob("*.tex"))
+    assert len(names) > 8
+    inputs = "".join(f"\\input{{{nasty[0]}/tables/{name}}}\n\\clearpage\n" for name in names)
     (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + inputs + "\\end{document}\n"
+        f"\\documentclass{option}{{article}}\n\\usepackage{{booktabs}}\n\\begin{{document}}\n{inputs}\\end{{document}}\n"
     )
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reports import fidelity, tables
+from reports import fidelity, formats, latex, tables
 from tests.reports import samples
 
 
@@ -52,8 +52,8 @@ def test_every_column_is_printed_and_the_file_holds_them_as_stored():
 def test_written_for_readers_and_for_papers():
     found = samples.findings(samples.cell([0.8, 0.9]), samples.cell([0.8, 0.9], method="lsp-rbf"))
     shown = fidelity.tables(found)
-    markdown = tables.markdown_families(shown, fidelity.LEGEND)
-    paper = tables.latex_families(shown, fidelity.LEGEND, "fidelity")
+    made = tables.of_families("fidelity", "Fidelity", shown, fidelity.LEGEND, fidelity.frame(found)).grids
+    markdown, paper = formats.markdown(made, fidelity.LEGEND), latex.document(made, fidelity.LEGEND)
     assert "| KD " in markdown and "| Agreement, % " in markdown
     assert r"LSP (RBF) & 85.00 $\pm$ 7.07 & 85.0 $\pm$ 0.0 &" in paper
     assert r"Agreement, \%" in paper

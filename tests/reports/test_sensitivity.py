@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reports import sensitivity, statistics, tables
+from reports import formats, latex, sensitivity, statistics, tables
 from tests.reports import samples
 from tests.reports.samples import BASE, NOISE, OTHER
 
@@ -73,8 +73,9 @@ def test_the_table_in_every_format():
     (table,) = sensitivity.tables(found)
     assert len(table.rows[0]) == len(table.headings)
     assert table.rows[0][:3] == ["ABKD", "+", "+"]
-    assert "| ABKD" in tables.markdown_families([table], sensitivity.LEGEND)
-    assert r"\caption" in tables.latex_families([table], sensitivity.LEGEND, "sensitivity")
+    made = tables.of_families("sensitivity", "Sensitivity", [table], sensitivity.LEGEND, sensitivity.frame(found))
+    assert "| ABKD" in formats.markdown(made.grids, made.legend)
+    assert r"\caption" in latex.document(made.grids, made.legend)
     assert sensitivity.frame(found)["stable"].tolist() == [True]
 
 

@@ -2,20 +2,134 @@
 
 from __future__ import annotations
 
-from reports import latex, tables
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import formats, latex, main_table, tables
+from reports.files import write_csv
 from reports.settings import Settings
 from tests.reports import samples
+
+METHODS = ("supervised", "kd", "gcrd", "kd+gcrd", "abkd")
+GROUPS = {"supervised": "Supervised", "kd+gcrd": "KD + distillation"}
+
+
+def study(**report) -> tables.Findings:
+    """Two datasets at two ratios, with the facts that a run states."""
+    runs = samples.study({"ace-sim": "accuracy", "cora": "accuracy"}, METHODS, ratios=(40.0, 80.0))
+    stated = samples.settings(METHODS, report=report, datasets={"cora": "Cora", "ace-sim": "ACE"})
+    for label, facts in stated["methods"].items():
+        facts["group"] = GROUPS.get(label, "Distillation")
+    stated["networks"] = {"gcn-3x256": {"layers": 3, "citations": ["kipf2017gcn"]}, "gcn-2x16": {"layers": 2}}
+    stated["data_citations"] = {"cora": ["yang2016revisiting"]}
+    stated["references"] = {
+        "kipf2017gcn": "@misc{kipf2017gcn,\n}",
+        "yang2016revisiting": "@misc{yang2016revisiting,\n}",
+    }
+    return samples.of_runs(runs, Settings.parse(stated))
 
 
 def test_latex_specials_are_spelt_out():
     assert latex.escape("a_b & 5% #1 $x {y} ~^\\") == (
         r"a\_b \& 5\% \#1 \$x \{y\} \textasciitilde{}\textasciicircum{}\textbackslash{}"
     )
+    assert latex.escape("[x] *") == "{[}x{]} {*}", "behind the end of a row they would be its options"
+    assert latex.escape("αΩ Β é Ł ² 中 \x07\n") == r"$\alpha$$\Omega$ B \'{e} \L{} $^2$ U+4E2D   "
+    assert latex.escape("λ Λ µ ς") == r"$\lambda$ $\Lambda$ $\mu$ $\varsigma$"
 
 
 def test_the_legend_names_the_method_of_the_arrows():
     settings = Settings.parse(samples.settings(reference="gcrd"))
     assert "than G-CRD" in tables.legend(settings)
+
+
+def test_rows_stand_in_the_groups_of_the_field():
+    (one, *_) = main_table.main(study())
+    assert [group.title for group in one.groups] == ["", "Supervised", "Distillation", "KD + distillation"]
+    assert [row[0] for row in one.groups[2].rows] == ["KD", "G-CRD", "ABKD"]
+    text = formats.markdown([one], "")
+    assert text.index("| *Supervised*") < text.index("| *Distillation*") < text.index(r"| *KD + distillation*")
+    assert r"\multicolumn{3}{@{}l}{\emph{KD + distillation}} \\" in latex.table(one, "")
+
+
+def test_a_paper_has_a_table_per_ratio_and_one_across():
+    per_ratio, other, across = main_table.paper(study())
+    assert per_ratio.title == "Accuracy, % of students, compression 40×"
+    assert per_ratio.headings == [
+        ["Data", "Cora", "ACE"],
+        ["Networks", *["gcn-3x256 → gcn-2x16"] * 2],
+        ["Layers", *["3 → 2"] * 2],
+        ["Parameters", *["110 k → 2.75 k"] * 2],
+        ["Ratio", *["40×"] * 2],
+    ]
+    assert other.headings[-1] == ["Ratio", *["80×"] * 2]
+    assert across.headings[-1] == ["Ratio", "40×", "80×", "40×", "80×"]
+    paper = latex.table(per_ratio, "")
+    assert paper.startswith("\\begin{table*}")
+    assert r"students, compression 40$\times$. ~\cite" not in paper
+    assert r"\cite{yang2016revisiting,kipf2017gcn}}" in paper
+    assert r"\multicolumn{2}{c}{gcn-3x256 $\rightarrow$ gcn-2x16}" in paper
+
+
+def test_a_selection_is_ordered_and_changes_no_family_of_tests(tmp_path):
+    whole = study()
+    few = study(select={"methods": ["abkd", "kd"], "ratios": [80, 40], "datasets": ["ace-sim"]}, columns="one")
+    first, second, across = main_table.paper(few)
+    assert [label for group in across.groups for label in (row[0] for row in group.rows)] == ["Teacher", "ABKD", "KD"]
+    assert (first.headings[-1], second.headings[-1], across.headings[-1]) == (
+        ["Ratio", "80×"],
+        ["Ratio", "40×"],
+        ["Ratio", "80×", "40×"],
+    )
+    for family, rows in whole.comparisons.items():
+        assert [(row.method, row.p_holm, row.verdict) for row in rows] == [
+            (row.method, row.p_holm, row.verdict) for row in few.comparisons[family]
+        ]
+        shown = few.columns[family].cells
+        assert all(whole.columns[family].cells[label] == cell for label, cell in shown.items())
+    tables.write(tmp_path, few)
+    paper = (tmp_path / "paper.tex").read_text()
+    assert "(4), of which the tables show 1" in paper
+    assert "table*" not in paper
+    assert "G-CRD" in (tmp_path / "main.tex").read_text()
+
+
+def test_every_table_has_every_format(tmp_path):
+    found = study()
+    tables.write(tmp_path, found)
+    names = {"main", "paper", "comparisons", "fidelity", "sensitivity", "aggregate", "improvement"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "references.bib",
+        *(f"{name}{suffix}" for name in names for suffix in formats.SUFFIXES),
+    }
+    assert (tmp_path / "references.bib").read_text().count("@misc") == 2
+    page = (tmp_path / "main.html").read_text()
+    assert '<th scope="rowgroup" colspan="3">Supervised</th>' in page
+
+
+def test_what_an_earlier_report_left_is_removed(tmp_path):
+    (tmp_path / "tuned.tex").write_text("old")
+    tables.write(tmp_path, study())
+    assert not (tmp_path / "tuned.tex").exists()
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-2+3", "@x", "\tx"])
+def test_no_cell_is_a_formula(tmp_path, text):
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"method": [text], text: ["−0.12"], "n": [-1.5]}))
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    assert row == {"method": f"'{text}", f"'{text}": "-0.12", "n": "-1.5"}, "signed numbers stay numbers, in ASCII"
+
+
+def test_differences_keep_their_signs_in_a_spreadsheet(tmp_path):
+    tables.write(tmp_path, study())
+    found = pd.read_csv(tmp_path / "comparisons.csv")
+    assert (found["difference"] < 0).any()
+    assert np.issubdtype(found["difference"].dtype, np.floating)
+    assert "\u2212" not in "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.csv"))
 
 
 def test_sources_stand_beside_the_tables_and_are_cited(tmp_path):

@@ -28,7 +28,7 @@ def test_a_folder_of_raw_files_concerns_its_own_loader():
 def test_titles_tell_variants_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run(complete(GOOD, "x.yaml"), "x.yaml")
-    assert run.titles["gcrd-cold"].title == "G-CRD (cold)"
+    assert reporting.titles(run.config, run.plan)["gcrd-cold"].title == "G-CRD (cold)"
 
 
 def test_a_mistake_ends_with_one_line(tmp_path, monkeypatch):
