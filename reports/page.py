@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +17,7 @@ from reports import (
     costs,
     details,
     fidelity,
+    inlined,
     printing,
     provenance,
     published,
@@ -46,9 +45,6 @@ FOLD_ABOVE = 2
 """Figures of a kind that may be folded; more of them are folded away on screen. Paper shows all."""
 WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
 FOLD_TEXT_ABOVE = 200  # characters of a table's cell; what is longer shows its beginning
-WEB = Path(__file__).parent / "web"
-SCRIPTS = ("dom", "chart", "tables", "filter", "cell", "figures")
-"""Files of WEB in the order in which the page runs them."""
 ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
 
 
@@ -67,9 +63,9 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         lstrip_blocks=True,
     )
     results, settings, latex = findings.results, findings.settings, latex or {}
-    families, script = results.families, _script()
+    families, script = results.families, inlined.script()
     environment.filters.update(
-        data_uri=_data_uri,
+        data_uri=inlined.data_uri,
         place=families.index,
         places=lambda some: " ".join(str(families.index(family)) for family in some),
         families=lambda drawing: " ".join(map(str, _shown(drawing, families))),
@@ -78,9 +74,9 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
     without_score = troubles.of(results, settings)
     return environment.get_template("page.html.j2").render(
         settings=settings,
-        css=Markup((WEB / "page.css").read_text(encoding="utf-8")),
+        css=Markup(inlined.style()),
         script=Markup(script),
-        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        script_hash=inlined.digest(script),
         data=Markup(details.embedded({**details.data(findings), "latex": dict(latex)})),
         answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
@@ -118,17 +114,6 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         provenance=provenance.rows(results.provenance),
         provenance_file=provenance.source(results.provenance),
     )
-
-
-def _data_uri(svg: str) -> str:
-    """An SVG as an image source: inside an image its ids and styles cannot clash with another figure's."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-def _script() -> str:
-    """The page's script: one function, so that nothing of it is global."""
-    parts = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
-    return "\n".join(['(() => {\n"use strict";', *parts, "})();"])
 
 
 def _shown(drawing: Drawing, families: list[Family]) -> Iterable[int]:

@@ -118,7 +118,7 @@ def test_the_page_is_one_wellformed_file_that_asks_for_nothing(nasty):
     for tag, attributes in checker.tags:
         if tag == "img":
             assert attributes["alt"]
-            assert str(attributes["src"]).startswith("data:image/svg+xml;base64,")
+            assert str(attributes["src"]).startswith("data:image/svg+xml,")
         if tag == "th":
             assert attributes["scope"] in {"col", "row", "colgroup"}
     ids = [attributes["id"] for _, attributes in checker.tags if "id" in attributes]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.samples import GOOD, ROOT, change
-from workflow import identity, sources
+from workflow import identity, reporting, sources
 from workflow import plan as planning
 from workflow.config import complete
 from workflow.errors import UserError
