@@ -56,6 +56,7 @@ class Attempts:
         failures: status -> number of trainings, in the order of the words; NO_SCORE among them.
         reason: the distinct reasons given, joined, in one line.
         skipped: whether the method does not apply here at all.
+        paired: whether its seeds are those of the other methods; results trained elsewhere have seeds of their own.
     """
 
     scores: Mapping[int, float]
@@ -63,6 +64,7 @@ class Attempts:
     failures: Mapping[str, int]
     reason: str
     skipped: bool
+    paired: bool = True
 
     @property
     def complete(self) -> bool:
@@ -105,6 +107,7 @@ def read(rows: pd.DataFrame) -> Attempts:
         failures={str(status): int(count) for status, count in counts.items()},
         reason="; ".join(sorted({" ".join(reason.split()) for reason in reasons if reason})),
         skipped=len(rows) > 0 and attempted.empty,
+        paired=bool(rows["paired"].all()),
     )
 
 
@@ -122,6 +125,13 @@ def rows_of(results: Results, family: Family, settings: Settings) -> dict[str, p
 def of_family(results: Results, family: Family, settings: Settings) -> dict[str, Attempts]:
     """Label -> attempts in display order, those of the family's teacher among them."""
     return {label: read(rows) for label, rows in rows_of(results, family, settings).items()}
+
+
+def tested(left: Attempts, right: Attempts, sign: int, alpha: float) -> statistics.Paired:
+    """The test of two methods: paired t on the seeds that both have, or Welch's where either has seeds of its own."""
+    if left.paired and right.paired:
+        return statistics.paired_t(*pairs(left, right, sign), alpha)
+    return statistics.welch(sign * left.values(), sign * right.values(), alpha)
 
 
 def pairs(left: Attempts, right: Attempts, sign: int) -> tuple[statistics.Scores, statistics.Scores]:

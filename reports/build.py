@@ -9,10 +9,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports import comparisons, copies, costs, figures, page, printing, results, sentences, tables, terminal, troubles
+import pandas as pd
+
+from reports import (
+    adding,
+    comparisons,
+    copies,
+    costs,
+    figures,
+    page,
+    printing,
+    results,
+    sentences,
+    tables,
+    terminal,
+    troubles,
+)
 from reports.files import write_text
 from reports.findings import Findings
 from reports.reading import read_object
+from reports.rows import RUN_COLUMNS
 from reports.settings import Settings
 
 SETTINGS_COPY = "report.json"
@@ -48,6 +64,20 @@ def rebuild(folder: Path) -> None:
         FileNotFoundError, ValueError: as `write`.
     """
     write(folder, _settings(folder))
+
+
+def add_results(folder: Path, file: Path, label: str) -> None:
+    """Adds results that were trained elsewhere as a method of a run, and builds its report anew.
+
+    Raises:
+        FileNotFoundError, ValueError: as `write`, or see `reports.adding.named`.
+    """
+    settings = _settings(folder)
+    runs = results.read_runs(folder)
+    added = adding.named(file, label, runs)
+    results.prepare(pd.concat([runs[RUN_COLUMNS], added[RUN_COLUMNS]], ignore_index=True), str(file))
+    adding.keep(folder, label, added)
+    write(folder, settings)
 
 
 def summary(folder: Path) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from reports import printing, statistics
-from reports.attempts import Attempts, Verdict, pairs
+from reports.attempts import Attempts, Verdict, tested
 from reports.comparisons import Comparison
 from reports.metrics import Metric
 from reports.results import Family, Results
@@ -96,10 +96,10 @@ def bold(found: Mapping[str, Attempts], sign: int, settings: Settings) -> set[st
     if len(whole[best].scores) < settings.minimum_seeds:
         return set()
     rivals = [label for label in whole if label != best]
-    tests = [statistics.paired_t(*pairs(whole[label], whole[best], sign), settings.alpha) for label in rivals]
-    tested = [(label, test) for label, test in zip(rivals, tests, strict=True) if test.n >= settings.minimum_seeds]
-    adjusted = statistics.holm([test.p for _, test in tested])
-    equal = {label for (label, _), p in zip(tested, adjusted, strict=True) if p > settings.alpha}
+    tests = [tested(whole[label], whole[best], sign, settings.alpha) for label in rivals]
+    kept = [(label, test) for label, test in zip(rivals, tests, strict=True) if test.n >= settings.minimum_seeds]
+    adjusted = statistics.holm([test.p for _, test in kept])
+    equal = {label for (label, _), p in zip(kept, adjusted, strict=True) if p > settings.alpha}
     return {best} | equal
 
 

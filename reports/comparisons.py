@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports import statistics
-from reports.attempts import Attempts, Verdict, pairs
+from reports.attempts import Attempts, Verdict, pairs, tested
 from reports.results import Family
 from reports.rows import FAMILY
 from reports.settings import Settings
@@ -25,8 +25,9 @@ class Comparison:
         n: seeds that both have, of the reference its own.
         mean, std: of the method's scores as stored, over all of its seeds.
         difference, ci_low, ci_high: mean paired difference with its interval, turned so that POSITIVE IS BETTER.
-        p, p_holm: of the paired t-test, raw and after Holm's correction over the family.
-        wilcoxon_p: of Wilcoxon's signed-rank test.
+        p, p_holm: of the paired t-test, raw and after Holm's correction over the family; of Welch's where seeds are not
+            paired, as the reason then says.
+        wilcoxon_p: of Wilcoxon's signed-rank test, of paired seeds alone.
         probability_of_improvement, gap_closed: see `reports.statistics`.
         verdict, reason: what is said of it; the reason is "" where the word says all.
     """
@@ -91,7 +92,7 @@ def _tests(found: Mapping[str, Attempts], sign: int, settings: Settings) -> dict
         return {}
     reference = found[settings.reference]
     tests = {
-        label: statistics.paired_t(*pairs(own, reference, sign), settings.alpha)
+        label: tested(own, reference, sign, settings.alpha)
         for label, own in found.items()
         if label not in (settings.reference, settings.ceiling) and not own.skipped
     }
@@ -117,8 +118,8 @@ def _comparison(
         improvement = statistics.probability_of_improvement(sign * own.values(), sign * reference.values())
     else:
         paired, p_holm = UNTESTED, np.nan
-    tested = paired.n >= settings.minimum_seeds
-    if tested and reference is not None:
+    enough = paired.n >= settings.minimum_seeds
+    if enough and reference is not None and own.paired and reference.paired:
         wilcoxon = statistics.wilcoxon(*pairs(own, reference, sign))
     mean, std = statistics.mean_and_std(own.values()) if own.complete else (np.nan, np.nan)
     verdict, reason = _verdict(label, own, reference, paired, p_holm, settings)
@@ -131,7 +132,7 @@ def _comparison(
         difference=paired.difference,
         ci_low=paired.low,
         ci_high=paired.high,
-        p=paired.p if tested else np.nan,
+        p=paired.p if enough else np.nan,
         p_holm=p_holm,
         wilcoxon_p=wilcoxon,
         probability_of_improvement=improvement,
@@ -158,9 +159,10 @@ def _verdict(
         return Verdict.NO_VERDICT, _without_reference(reference, settings)
     if paired.n < settings.minimum_seeds:
         return Verdict.TOO_FEW_SEEDS, ""
+    how = "" if reference is None or (own.paired and reference.paired) else "unpaired, Welch's test"
     if p_holm > settings.alpha:
-        return Verdict.NO_DIFFERENCE, ""
-    return Verdict.BETTER if paired.difference > 0 else Verdict.WORSE, ""
+        return Verdict.NO_DIFFERENCE, how
+    return Verdict.BETTER if paired.difference > 0 else Verdict.WORSE, how
 
 
 def _without_reference(reference: Attempts | None, settings: Settings) -> str:
@@ -175,6 +177,7 @@ def _gap_closed(own: Attempts, found: Mapping[str, Attempts], sign: int, setting
     floor, ceiling = found.get(settings.floor), found.get(settings.ceiling)
     if floor is None or ceiling is None or not (own.complete and floor.complete and ceiling.complete):
         return np.nan
-    seeds = sorted(set(own.scores) & set(floor.scores) & set(ceiling.scores))
-    method, low, high = (sign * np.array([each.scores[seed] for seed in seeds]) for each in (own, floor, ceiling))
+    seeds = sorted(set(floor.scores) & set(ceiling.scores) & set((own if own.paired else floor).scores))
+    low, high = (sign * np.array([each.scores[seed] for seed in seeds]) for each in (floor, ceiling))
+    method = sign * np.array([own.scores[seed] for seed in seeds] if own.paired else own.values())
     return statistics.gap_closed(method, low, high, settings.alpha)

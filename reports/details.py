@@ -137,6 +137,7 @@ def _against(
 ) -> dict[str, Any]:
     """A method against another: paired differences, their mean with its interval, every test; positive is better."""
     row, own, base = rows[label], found[label].scores, found[other].scores
+    paired = found[label].paired and found[other].paired
     interval = metric.interval(row.ci_low, row.ci_high)
     return {
         "label": other,
@@ -145,7 +146,7 @@ def _against(
         "interval": f"{settings.level} % interval {interval}" if np.isfinite(row.ci_low) else "",
         "verdict": row.words,
         "paired": [
-            metric.signed(metric.sign * (own[seed] - base[seed])) if seed in own and seed in base else None
+            metric.signed(metric.sign * (own[seed] - base[seed])) if paired and seed in own and seed in base else None
             for seed in seeds
         ],
         "tests": [

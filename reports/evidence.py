@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from reports import resampling, statistics
 from reports.attempts import TESTED, Attempts, pairs
 from reports.comparisons import Comparison
 from reports.settings import Settings
 
-TESTS: Mapping[str, Callable[[statistics.Scores, statistics.Scores], float]] = {
+P = Callable[[statistics.Scores, statistics.Scores], float]
+PAIRED: Mapping[str, P] = {
     "Paired t": statistics.paired_t_p,
     "Wilcoxon": statistics.wilcoxon,
     "Sign flips": resampling.sign_flip,
 }
 """Name -> two-sided p-value of paired scores. The first is that of the verdicts."""
+UNPAIRED = "Welch's t"
+"""In place of the first where a method has seeds of its own; the others it does not have."""
 
 
 class Evidence(NamedTuple):
@@ -46,11 +51,19 @@ def of_family(
     aside = (reference, settings.ceiling)
     members = [label for label, own in found.items() if label not in aside and not own.skipped]
     evidence: dict[str, list[Evidence]] = {label: [] for label in judged}
-    for name, test in TESTS.items():
-        raw = [
-            test(*pairs(found[label], found[reference], sign)) if label in judged else float("nan") for label in members
-        ]
+    base = found[reference]
+    for name, test in PAIRED.items():
+        first = test is statistics.paired_t_p
+        raw = [_p(test, found[label], base, sign, first) if label in judged else np.nan for label in members]
         for label, p, p_holm in zip(members, raw, statistics.holm(raw), strict=True):
-            if label in evidence:
-                evidence[label].append(Evidence(name, float(p), float(p_holm)))
+            if label in judged and np.isfinite(p):
+                paired = found[label].paired and base.paired
+                evidence[label].append(Evidence(name if paired else UNPAIRED, p, float(p_holm)))
     return evidence
+
+
+def _p(test: P, own: Attempts, base: Attempts, sign: int, first: bool) -> float:
+    """NaN where a test of pairs has none."""
+    if own.paired and base.paired:
+        return float(test(*pairs(own, base, sign)))
+    return float(statistics.welch(sign * own.values(), sign * base.values()).p) if first else np.nan

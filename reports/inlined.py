@@ -41,7 +41,7 @@ def data_uri(svg: str) -> str:
     Without what no picture shows, and with tenths of a point: a figure of thirty curves loses two thirds of its size.
     """
     lean = TAG.sub(lambda tag: _lean(tag[0]), UNSEEN.sub("", svg))
-    return "data:image/svg+xml," + quote(" ".join(lean.split()), safe=" !$'()*+,-./:;=?@_~")
+    return "data:image/svg+xml," + quote(re.sub("[ \t]*\n[ \t]*", " ", lean), safe=" !$'()*+,-./:;=?@_~")
 
 
 def _lean(tag: str) -> str:

@@ -14,16 +14,15 @@ from typing import Any
 
 import pandas as pd
 
-from reports import build
+from reports import adding, build
 from reports.files import replacing, write_text
-from reports.reading import ATTENTION, CURVES, MEASUREMENTS, TERMS, read_object, read_table
-from reports.results import read_runs
+from reports.reading import read_object
+from reports.results import HISTORIES, read_beside, read_runs
 from reports.rows import CELL, RUN_COLUMNS, Status
 
 CIRCUMSTANCES = ["seconds", "peak_memory_mb", "device", "commit", "versions", "reason"]
 """Columns in which two trainings of the same cell and seed may differ."""
 SAME = [name for name in RUN_COLUMNS if name not in (*CELL, *CIRCUMSTANCES)]
-HISTORIES = {"curves.parquet": CURVES, "terms.parquet": TERMS, "attention.parquet": ATTENTION}
 
 
 def merge(folders: Sequence[Path], output: Path, title: str = "") -> None:
@@ -43,18 +42,22 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> None:
     """
     if (output / "runs.parquet").exists():
         raise ValueError(f"{output}: holds runs already; merged results go into a new folder")
-    runs = {folder: read_runs(folder).drop(columns="usable") for folder in folders}
+    runs = {folder: read_runs(folder)[RUN_COLUMNS] for folder in folders}
     provenance = {folder: read_object(folder / "provenance.json") for folder in folders}
     settings = _settings({folder: read_object(folder / build.SETTINGS_COPY) for folder in folders})
     _check_data(provenance)
     kept = _kept(runs)
     output.mkdir(parents=True, exist_ok=True)
-    _write(output / "runs.parquet", pd.concat(kept.values(), ignore_index=True)[RUN_COLUMNS])
-    for name, columns in HISTORIES.items():
-        parts = [_of(kept[folder], read_table(folder / name, columns)) for folder in folders if _there(folder / name)]
+    merged_runs = pd.concat(kept.values(), ignore_index=True)[RUN_COLUMNS]
+    merged_runs = merged_runs.astype({"best_epoch": "Int64"}).sort_values(CELL, ignore_index=True)
+    _write(output / "runs.parquet", merged_runs)
+    write_text(output / "runs.csv", merged_runs.to_csv(index=False, lineterminator="\n"))
+    _copy_added(folders, output)
+    for name in HISTORIES:
+        parts = [part for folder in folders if len(part := _of(kept[folder], read_beside(folder, name)))]
         if parts:
             _write(output / name, pd.concat(parts, ignore_index=True))
-    measured = [read_table(f / "measurements.csv", MEASUREMENTS) for f in folders if _there(f / "measurements.csv")]
+    measured = [part for folder in folders if len(part := read_beside(folder, "measurements.csv"))]
     if measured:
         one = pd.concat(measured, ignore_index=True).drop_duplicates(["dataset", "role", "model", "ratio_target"])
         write_text(output / "measurements.csv", one.to_csv(index=False, lineterminator="\n"))
@@ -130,8 +133,15 @@ def _of(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return history.merge(runs[CELL], on=CELL)[list(history.columns)]
 
 
-def _there(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
+def _copy_added(folders: Sequence[Path], output: Path) -> None:
+    """Results from elsewhere go with the run that they were added to."""
+    known: dict[str, Path] = {}
+    for folder in folders:
+        for file in sorted((folder / adding.FOLDER).glob("*.csv")):
+            first = known.setdefault(file.name, file)
+            if first.read_bytes() != file.read_bytes():
+                raise ValueError(f"{file}: is another one than {first}; give one a new label")
+            write_text(output / adding.FOLDER / file.name, file.read_text(encoding="utf-8"))
 
 
 def _write(path: Path, frame: pd.DataFrame) -> None:

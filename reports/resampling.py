@@ -151,6 +151,7 @@ def bayesian_signed_rank(
         return np.asarray(((weights @ ((total > border) + 0.5 * (total == border))) * weights).sum(1))
 
     worse, better = mass(-sums), mass(sums)
-    most = np.argmax(np.stack([worse, 1 - worse - better, better]), axis=0)
-    left, middle, right = np.bincount(most, minlength=3) / len(most)
+    masses = np.stack([worse, 1 - worse - better, better])
+    most = np.isclose(masses, masses.max(0), rtol=0, atol=1e-12)  # draws in which two have most count for both
+    left, middle, right = (most / most.sum(0)).mean(1)
     return float(left), float(middle), float(right)

@@ -9,13 +9,22 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reports import metrics, printing
+from reports import adding, metrics, printing
 from reports.files import anonymous
 from reports.reading import ATTENTION, CURVES, MEASUREMENTS, RUNS, TERMS, Kinds, read_object, read_table, typed
-from reports.rows import CELL, FAMILY, FIDELITY, SCORES, Status
+from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status
 from reports.settings import Settings
 
 RUN_FILES = ("runs.parquet", "runs.csv")
+
+
+HISTORIES: dict[str, tuple[Kinds, list[str]]] = {
+    "curves.parquet": (CURVES, [*CELL, "epoch"]),
+    "terms.parquet": (TERMS, [*CELL, "epoch", "name"]),
+    "attention.parquet": (ATTENTION, [*CELL, "name", "epoch", "row", "column"]),
+}
+"""Tables of what happened in a training, and the columns that name a row."""
+BESIDE = HISTORIES | {"measurements.csv": (MEASUREMENTS, ["dataset", "role", "model"])}
 
 
 class Family(NamedTuple):
@@ -49,7 +58,8 @@ class Results:
     """The tidy files of one run.
 
     Attributes:
-        runs: RUN_COLUMNS and `usable` (status ok and a test score), sorted by cell and seed.
+        runs: RUN_COLUMNS, `usable` (status ok and a test score) and `paired` (False for what was added with seeds of
+            its own), sorted by cell and seed.
         measurements, curves, terms, attention: as written; empty frames with their columns where the file is absent.
         provenance: free-form.
         families: in display order, without the teachers' own rows.
@@ -87,7 +97,7 @@ def slug(text: str) -> str:
 
 
 def prepare(runs: pd.DataFrame, where: str = "runs") -> pd.DataFrame:
-    """Checks and sorts a frame of runs, makes its reasons anonymous, and adds `usable`.
+    """Checks and sorts a frame of runs, makes its reasons anonymous, and adds `usable` and `paired`.
 
     Args:
         where: what errors begin with.
@@ -101,6 +111,7 @@ def prepare(runs: pd.DataFrame, where: str = "runs") -> pd.DataFrame:
     if runs.empty:
         raise ValueError(f"{where}: holds no rows")
     runs["reason"] = runs["reason"].map(anonymous).map(printing.printable)
+    runs["paired"] = True
     runs["usable"] = (runs["status"] == Status.OK) & runs["test"].notna()
     if not (runs["ratio"] > 0).all():
         raise ValueError(f"{where}: ratio must be above 0")
@@ -172,21 +183,38 @@ def load(folder: Path, settings: Settings) -> Results:
         FileNotFoundError: there are no runs.
         ValueError: files that cannot be read or contradict themselves.
     """
-    runs = read_runs(folder)
+    runs = _with_added(read_runs(folder), folder)
     provenance = folder / "provenance.json"
     return Results(
         runs=runs,
-        measurements=_optional(folder / "measurements.csv", MEASUREMENTS, ["dataset", "role", "model"], unique=False),
-        curves=_optional(folder / "curves.parquet", CURVES, [*CELL, "epoch"]),
-        terms=_optional(folder / "terms.parquet", TERMS, [*CELL, "epoch", "name"]),
-        attention=_optional(folder / "attention.parquet", ATTENTION, [*CELL, "name", "epoch", "row", "column"]),
+        measurements=read_beside(folder, "measurements.csv"),
+        curves=read_beside(folder, "curves.parquet"),
+        terms=read_beside(folder, "terms.parquet"),
+        attention=read_beside(folder, "attention.parquet"),
         provenance=anonymous(read_object(provenance)) if provenance.exists() else {},
         families=families(runs, settings),
     )
 
 
-def _optional(path: Path, columns: Kinds, key: list[str], unique: bool = True) -> pd.DataFrame:
-    """A table ordered by its key, empty where its file is absent or holds nothing."""
+def _with_added(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The rows of a run and those that were added to it."""
+    added = adding.rows(folder, runs)
+    if added.empty:
+        return runs
+    paired = {label: bool(own.all()) for label, own in added.groupby("method")["paired"]}
+    both = prepare(pd.concat([runs[RUN_COLUMNS], added[RUN_COLUMNS]], ignore_index=True), str(folder))
+    return both.assign(paired=both["method"].map(paired).fillna(True).astype(bool))
+
+
+def read_beside(folder: Path, name: str) -> pd.DataFrame:
+    """A table that may stand beside the runs, ordered by its key; empty where its file is absent or holds nothing.
+
+    Raises:
+        ValueError: it cannot be read, or names a row twice (but of `measurements.csv`, where a network may stand at
+            several ratios).
+    """
+    path, (columns, key) = folder / name, BESIDE[name]
+    unique = name in HISTORIES
     if not path.exists() or not path.stat().st_size:
         return pd.DataFrame(columns=list(columns))
     frame = read_table(path, columns)

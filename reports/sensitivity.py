@@ -93,8 +93,8 @@ def of_family(found: Mapping[str, Attempts], compared: list[Comparison], sign: i
         compared: the family's comparisons with the reference.
         sign: of the dataset's metric.
     """
-    judged = {row.method: row for row in compared if row.verdict in TESTED}
-    if not judged:
+    judged = {row.method: row for row in compared if row.verdict in TESTED and found[row.method].paired}
+    if not judged or not found[settings.reference].paired:
         return []
     reference = found[settings.reference]
     members = [

@@ -117,7 +117,7 @@ def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:
 def _separating(findings: Findings, family: Family) -> list[str]:
     """What the seeds can tell apart, and how many it takes to tell the two best students apart."""
     settings, metric, found = findings.settings, findings.metric(family), findings.attempts[family]
-    whole = [label for label, own in found.items() if own.complete and label != settings.ceiling]
+    whole = [label for label, own in found.items() if own.complete and own.paired and label != settings.ceiling]
     ordered = sorted(whole, key=lambda label: -metric.sign * float(np.mean(found[label].values())))
     if len(ordered) < 2:
         return []

@@ -173,7 +173,10 @@ class Settings(BaseModel):
 
     def group(self, label: str) -> str:
         """The heading under which a method's row stands; the teacher, of another size, stands alone."""
-        return self.methods[label].group if label in self.methods else ""
+        if label in self.methods:
+            return self.methods[label].group
+        grouped = any(facts.group for facts in self.methods.values())
+        return "Added results" if grouped and label != self.ceiling else ""
 
     def cited(self, label: str) -> list[str]:
         """The citation keys of a method that the bibliography holds."""

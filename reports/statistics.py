@@ -174,7 +174,9 @@ def welch(method: Scores, reference: Scores, alpha: float = 0.05) -> Paired:
         if abs(mean) <= zero:
             return Paired(n, 0.0, 0.0, 0.0, 0.0, 1.0)
         return Paired(n, mean, mean, mean, float(np.copysign(np.inf, mean)), 0.0)
-    result = stats.ttest_ind(method, reference, equal_var=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy's remark on one sample that is constant
+        result = stats.ttest_ind(method, reference, equal_var=False)
     interval = result.confidence_interval(1 - alpha)
     return Paired(n, mean, float(interval.low), float(interval.high), float(result.statistic), float(result.pvalue))
 

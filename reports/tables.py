@@ -12,6 +12,7 @@ import pandas as pd
 from reports import (
     aggregate,
     compression,
+    equivalence,
     failures,
     fidelity,
     formats,
@@ -136,6 +137,13 @@ def more(findings: Findings) -> list[Table]:
     found = [
         Table("aggregate", "All students at once", aggregate.grids(findings), aggregate.legend(findings)),
         _improvement(findings),
+        Table(
+            "equivalence",
+            "Better, worse, or the same?",
+            equivalence.grids(findings),
+            equivalence.legend(findings),
+            equivalence.frame(findings),
+        ),
         Table("hyperparameters", "Hyperparameters used", used.grids(settings), used.LEGEND),
     ]
     return _filled(*found)

@@ -7,6 +7,7 @@
     abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
     abkd-bench report A B --output C   merges the results of several runs, of other machines or configurations
+    abkd-bench add-results FILE.csv --method LABEL   brings results trained elsewhere into the tables
     abkd-bench schema                  renews the JSON schema and the table of keys
 
 `python -m methods` and `python -m workflow.schemas.generate` do the same. Hyperparameters are chosen by
@@ -52,6 +53,26 @@ def _report(arguments: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     print(build.summary(output))
+
+
+def _add_results(arguments: argparse.Namespace) -> None:
+    from reports import build
+
+    folder = arguments.results or _only_results()
+    try:
+        build.add_results(folder, arguments.file, arguments.method)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    print(build.summary(folder))
+
+
+def _only_results() -> Path:
+    """The one folder of results that there is. Raises UserError where there are none or several."""
+    found = sorted(file.parent for file in Path("results").glob("*/report.json"))
+    if len(found) != 1:
+        there = ", ".join(map(str, found)) or "none"
+        raise UserError(f"add-results: name the run by --results results/NAME; there are: {there}")
+    return found[0]
 
 
 def _collect(arguments: argparse.Namespace) -> None:
@@ -100,6 +121,10 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/NAME")
     report.add_argument("--output", type=Path, help="new folder for the merged results of several")
     report.add_argument("--title", default="", help="heading of the merged page")
+    added = add("add-results", _add_results, "bring results trained elsewhere into the tables of a run")
+    added.add_argument("file", type=Path, help="CSV: dataset, teacher, student, seed, test; see docs/runs.md")
+    added.add_argument("--method", required=True, help="label of the method; must not be one of the run's own")
+    added.add_argument("--results", type=Path, help="results/NAME; the only one there is by default")
     add("schema", _schema, "renew what is generated from the models of a configuration")
     return found
 

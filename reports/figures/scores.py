@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from reports import printing, statistics
-from reports.attempts import Attempts, pairs
+from reports.attempts import Attempts, tested
 from reports.figures.parts.style import (
     DARK,
     GREY,
@@ -66,7 +66,7 @@ def gains(findings: Findings, families: list[Family], base: str) -> Points:
         for label, other in own.items():
             if label == settings.ceiling or base not in own or not (other.complete and own[base].complete):
                 continue
-            test = statistics.paired_t(*pairs(other, own[base], metric.sign), settings.alpha)
+            test = tested(other, own[base], metric.sign, settings.alpha)
             if test.n:
                 low, high = (test.low, test.high) if np.isfinite(test.low) else (test.difference, test.difference)
                 mean, low, high = (float(metric.scale * value) for value in (test.difference, low, high))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from reports import evidence
+from reports import comparisons, evidence
 from tests.reports import samples
 from tests.reports.samples import BASE, NOISE, OTHER
 
@@ -69,3 +71,17 @@ def test_without_a_verdict_there_is_no_evidence():
     (family,) = findings.results.families
     rows = findings.comparisons[family]
     assert evidence.of_family(findings.attempts[family], rows, 1, findings.settings) == {}
+
+
+def test_seeds_of_its_own_have_welchs_test_alone():
+    findings = found()
+    (family,) = findings.results.families
+    attempts = dict(findings.attempts[family])
+    attempts["abkd"] = replace(attempts["abkd"], paired=False)
+    compared = comparisons.compare(attempts, 1, findings.settings)
+    made = evidence.of_family(attempts, compared, 1, findings.settings)
+    ((test, p, p_holm),) = made["abkd"]
+    assert test == "Welch's t"
+    assert p == pytest.approx(stats.ttest_ind(BASE + CLOSE, BASE, equal_var=False).pvalue)
+    assert p_holm == pytest.approx(next(row.p_holm for row in compared if row.method == "abkd"))
+    assert [each.test for each in made["stride"]] == ["Paired t", "Wilcoxon", "Sign flips"]

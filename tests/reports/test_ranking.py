@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from reports import ranking
 from reports.results import prepare
@@ -75,6 +77,53 @@ def test_critical_difference_by_demsars_table():
 )
 def test_which_datasets_can_carry_a_test(methods, datasets, enough):
     assert ranking.carries(methods, datasets) is enough
+
+
+def test_wilcoxon_across_datasets_with_holm_over_all_pairs():
+    found = ranking.rank(prepare(many_datasets(12)), Settings.parse(samples.settings()))
+    # The same order on all twelve datasets: every raw p is 2 / 2^12, times the three pairs of Holm's first step.
+    assert found.wilcoxon.loc["kd", "at"] == pytest.approx(3 * 2 / 2**12)
+    assert (np.diag(found.wilcoxon) == 1).all()
+    assert found.one_unit
+
+
+def test_pairwise_wilcoxon_is_that_of_scipy_and_statsmodels():
+    random = np.random.default_rng(5)
+    means = pd.DataFrame(random.normal([0, 0.2, 0.5, 1.5], size=(15, 4)), columns=list("abcd"))
+    pairs = [("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")]
+    raw = [stats.wilcoxon(means[x], means[y], zero_method="pratt").pvalue for x, y in pairs]
+    found = ranking.pairwise_wilcoxon(means)
+    adjusted = multipletests(raw, method="holm")[1]
+    assert [found.loc[pair] for pair in pairs] == pytest.approx(list(adjusted))
+    assert (found == found.T).all().all()
+
+
+def test_below_the_datasets_that_wilcoxon_needs_no_p_value_can_be_small():
+    for methods in (3, 8, 18):
+        pairs, needed = methods * (methods - 1) / 2, ranking.wilcoxon_needed(methods)
+        assert pairs * 2 / 2**needed <= 0.05
+        assert needed == 5 or pairs * 2 / 2 ** (needed - 1) > 0.05
+    assert ranking.wilcoxon_needed(3) == 7
+    found = ranking.rank(prepare(many_datasets(6)), Settings.parse(samples.settings()))
+    assert found.wilcoxon.empty
+    assert (found.wilcoxon_needed, found.needed) == (7, ranking.datasets_needed(3))
+    assert ranking.carries(3, found.needed) and not ranking.carries(3, found.needed - 1)
+
+
+def test_datasets_without_a_common_unit_are_not_ranked_together_by_size():
+    runs = many_datasets(12)
+    runs["metric"] = ["rmse" if name == "data-03" else "accuracy" for name in runs["dataset"]]
+    found = ranking.rank(prepare(runs), Settings.parse(samples.settings()))
+    assert not found.one_unit and found.wilcoxon.empty and found.enough
+
+
+def test_all_tied_datasets_give_a_p_value_of_one():
+    runs = many_datasets(12)
+    runs["test"] = 0.8
+    found = ranking.rank(prepare(runs), Settings.parse(samples.settings()))
+    assert found.friedman_p == 1
+    assert (found.wilcoxon == 1).all().all()
+    assert found.nemenyi.to_numpy() == pytest.approx(1)
 
 
 def test_variants_are_no_further_datasets():

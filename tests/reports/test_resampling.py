@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from reports import resampling
+from reports import resampling, statistics
 from tests.reports.test_statistics import DRUG_1, DRUG_2
 
 
@@ -70,6 +70,56 @@ def test_the_bootstrap_of_a_mean_has_its_standard_error():
         lambda drawn: np.mean(drawn, axis=(0, 2)), tasks, resampling.stratified_draws([40, 40])
     )
     assert again == (low, high)
+
+
+def test_shares_and_draws_say_the_same():
+    (draw,) = resampling.stratified_draws([7], 50)
+    scores = np.random.default_rng(0).normal(size=7)
+    assert resampling.shares(draw) @ scores == pytest.approx(scores[draw].mean(1))
+
+
+def test_wins_are_the_probability_of_improvement():
+    random = np.random.default_rng(2)
+    x, y = random.integers(0, 4, 6).astype(float), random.integers(0, 4, 5).astype(float)
+    assert resampling.wins(x, y).mean() == pytest.approx(statistics.probability_of_improvement(x, y))
+
+
+def slow_signed_rank(differences: np.ndarray, equivalence: float, draws: int, seed: int) -> np.ndarray:
+    """The equations with loops: Benavoli et al. 2017, section 4.2."""
+    random = np.random.default_rng(seed)
+    z = [0.0, *differences]
+    won = np.zeros(3)
+    for _ in range(draws):
+        weights = random.gamma([0.5] + [1.0] * len(differences))
+        weights /= weights.sum()
+        mass = np.zeros(3)
+        for a, first in zip(weights, z, strict=True):
+            for b, second in zip(weights, z, strict=True):
+                mean = (first + second) / 2
+                mass[1 if abs(mean) < equivalence else 2 if mean > 0 else 0] += a * b
+        won[mass.argmax()] += 1
+    return won / draws
+
+
+@pytest.mark.parametrize("equivalence", [0.55, 1.05, 1.55])
+def test_bayesian_signed_rank_by_its_equations(equivalence):
+    found = resampling.bayesian_signed_rank(DRUG_2 - DRUG_1, equivalence)
+    assert found == pytest.approx(slow_signed_rank(DRUG_2 - DRUG_1, equivalence, 4000, 1), abs=0.025)
+    assert sum(found) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("equivalence", "better"), [(0.5, 0.99982), (1.0, 0.93892), (1.5, 0.24502), (2.0, 0.04744)])
+def test_bayesian_signed_rank_is_that_of_baycomp(equivalence, better):
+    # baycomp 1.0.3: SignedRankTest.probs(drug 1, drug 2, equivalence, nsamples=50000, random_state=1)[2]
+    assert resampling.bayesian_signed_rank(DRUG_2 - DRUG_1, equivalence)[2] == pytest.approx(better, abs=0.01)
+
+
+def test_the_limits_of_the_bayesian_signed_rank_test():
+    assert resampling.bayesian_signed_rank(np.zeros(10), 0.0) == pytest.approx((0.5, 0, 0.5))
+    assert resampling.bayesian_signed_rank(np.zeros(10), 0.01) == (0, 1, 0)
+    worse, same, better = resampling.bayesian_signed_rank(DRUG_2 - DRUG_1, 1.0)
+    assert resampling.bayesian_signed_rank(DRUG_1 - DRUG_2, 1.0) == pytest.approx((better, same, worse))
+    assert np.isnan(resampling.bayesian_signed_rank(np.ones(1), 0.1)).all()
 
 
 def test_methods_are_read_at_the_same_draws():

@@ -139,6 +139,27 @@ def test_holm_counts_a_test_that_could_not_be_made():
     assert len(statistics.holm([])) == 0
 
 
+def test_welch_by_a_textbook():
+    # Snedecor and Cochran, Statistical Methods, two samples of unequal variance; recomputed by Welch's formulas.
+    one, other = np.array([20.0, 22, 19, 20, 22, 20, 24, 24]), np.array([28.0, 28, 20, 32, 30, 26])
+    found = statistics.welch(one, other)
+    variances = one.var(ddof=1) / 8, other.var(ddof=1) / 6
+    t = (one.mean() - other.mean()) / np.sqrt(sum(variances))
+    freedom = sum(variances) ** 2 / (variances[0] ** 2 / 7 + variances[1] ** 2 / 5)
+    assert (found.n, found.t) == (6, pytest.approx(t))
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(t), freedom))
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(sum(variances))
+    assert (found.low, found.high) == (pytest.approx(found.difference - half), pytest.approx(found.difference + half))
+
+
+def test_the_limits_of_welchs_test():
+    same = np.full(5, 0.8)
+    assert statistics.welch(same, same[:4]).p == 1
+    assert statistics.welch(same, same + 0.1).p == 0
+    assert np.isnan(statistics.welch(same[:1], same).p)
+    assert np.isnan(statistics.welch(same[:0], same).difference)
+
+
 def test_probability_of_improvement_by_hand():
     # Pairs: 3 > 2, 3 = 3 (half), 1 < 2, 1 < 3 -> 1.5 of 4
     assert statistics.probability_of_improvement(np.array([3.0, 1]), np.array([2.0, 3])) == 1.5 / 4

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from reports.settings import Settings
 from tests.workflow.samples import GOOD, ROOT, change
-from workflow import identity, reporting, sources
+from workflow import catalog, identity, references, reporting, sources
 from workflow import plan as planning
 from workflow.config import complete
 from workflow.errors import UserError
+from workflow.models.listing import available as available_models
 from workflow.run import Run, from_here
 
 
@@ -29,6 +31,22 @@ def test_titles_tell_variants_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run(complete(GOOD, "x.yaml"), "x.yaml")
     assert reporting.titles(run.config, run.plan)["gcrd-cold"].title == "G-CRD (cold)"
+    told = Settings.parse(run.report_settings)
+    assert {label: told.group(label) for label in ("supervised", "kd", "kd+gcrd") if label in told.methods} == {
+        label: group
+        for label, group in {"supervised": "Supervised", "kd": "Distillation", "kd+gcrd": "KD + distillation"}.items()
+        if label in told.methods
+    }
+    assert any(each.method == "kd" and "temperature" in each.values for each in told.hyperparameters)
+    assert len(told.hyperparameters) == len(run.plan.cells)
+    assert all(network.layers and network.citations for network in told.networks.values())
+    assert all(told.data_citations.values())
+    assert {"kipf2017gcn"} <= set(told.bibliography)
+
+
+def test_every_dataset_and_network_of_this_repository_has_a_source():
+    for name in [*available_models(), *{catalog.loader(dataset) for dataset in catalog.available()}]:
+        assert references.of([name]), name
 
 
 def test_a_mistake_ends_with_one_line(tmp_path, monkeypatch):

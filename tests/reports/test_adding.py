@@ -1,0 +1,127 @@
+"""Results trained elsewhere: how they are compared, and which files are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from reports import build, results
+from reports.attempts import Verdict
+from reports.findings import Findings
+from reports.settings import Settings
+from tests.reports import samples
+from tests.reports.samples import BASE, OTHER
+
+PLACE = {"dataset": "ace-sim", "teacher": "gcn-3x256", "student": "gcn-2x16"}
+ELSEWHERE = BASE[::-1] + 0.03 + OTHER
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    runs = samples.frame(
+        samples.teacher_rows(BASE + 0.1),
+        samples.cell(BASE, method="supervised"),
+        samples.cell(BASE + 0.01),
+        samples.cell(BASE + 0.01 + OTHER, method="abkd"),
+    )
+    build.write(samples.save(tmp_path / "run", runs, everything=False), samples.settings())
+    return tmp_path / "run"
+
+
+def written(folder: Path, **changes) -> Path:
+    file = folder.parent / "mine.csv"
+    rows = pd.DataFrame({**PLACE, "seed": range(100, 110), "test": ELSEWHERE})
+    rows.assign(**changes).to_csv(file, index=False)
+    return file
+
+
+def compared(folder: Path, label: str = "my-method"):
+    settings = Settings.parse(samples.settings())
+    found = Findings.of(results.load(folder, settings), settings)
+    ((_, rows),) = found.comparisons.items()
+    return next(row for row in rows if row.method == label), found
+
+
+def test_seeds_of_their_own_are_compared_by_welchs_test(folder):
+    build.add_results(folder, written(folder), "my-method")
+    row, found = compared(folder)
+    expected = stats.ttest_ind(ELSEWHERE, BASE + 0.01, equal_var=False)
+    assert (row.n, row.p) == (10, pytest.approx(expected.pvalue))
+    assert (row.verdict, row.reason) == (Verdict.BETTER, "unpaired, Welch's test")
+    assert np.isnan(row.wilcoxon_p)
+    assert row.p_holm == pytest.approx(2 * row.p), "the second of three in the family"
+    assert "better: unpaired, Welch's test" in (folder / "comparisons.csv").read_text()
+    assert "my-method" in (folder / "tables" / "main.md").read_text()
+    assert set(found.results.runs.loc[found.results.runs["paired"], "method"]) == {
+        "teacher",
+        "supervised",
+        "kd",
+        "abkd",
+    }
+
+
+def test_the_rows_of_the_run_stay_as_they_are(folder):
+    before = (folder / "runs.parquet").read_bytes()
+    build.add_results(folder, written(folder), "my-method")
+    assert (folder / "runs.parquet").read_bytes() == before
+    build.rebuild(folder)
+    assert "my-method" in (folder / "comparisons.csv").read_text(), "a report that is built anew has them too"
+    build.add_results(folder, written(folder, test=0.1), "my-method")
+    assert compared(folder)[0].mean == pytest.approx(0.1), "a second file takes the place of the first"
+
+
+def test_pairs_are_compared_as_pairs_where_the_file_says_so(folder):
+    build.add_results(folder, written(folder, seed=range(10), paired=True), "my-method")
+    row, _ = compared(folder)
+    assert row.p == pytest.approx(stats.ttest_rel(ELSEWHERE, BASE + 0.01).pvalue)
+    assert row.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"test": 82.0}, "test is 82; accuracy lies from 0 to 1"),
+        ({"test": np.nan}, "test is blank in row 1"),
+        ({"test": "good"}, "test holds no number"),
+        ({"test": np.inf}, "test is infinite in row 1"),
+        (
+            {"student": "gcn-9x9"},
+            "row 1 is no student of this run: dataset ace-sim, teacher gcn-3x256, student gcn-9x9",
+        ),
+        ({"student": "gcn-3x256"}, "row 1 is no student of this run"),
+        ({"ratio_target": 41.0}, "row 1 is no student of this run"),
+        ({"seed": 1}, "seed 1 of gcn-2x16 stands there twice"),
+        ({"seed": 0.5}, "seed is not a whole number in row 1"),
+        ({"paired": "maybe"}, "paired is 'maybe'; allowed: true, false"),
+        ({"paired": True}, "paired, but the run has no seed 100"),
+        ({"score": 1}, "unknown columns ['score']"),
+        ({"ece": 2.0}, "ece is 2; ece lies from 0 to 1"),
+    ],
+)
+def test_bad_files_are_refused_in_one_line_and_leave_nothing(folder, changes, told):
+    with pytest.raises(ValueError) as error:
+        build.add_results(folder, written(folder, **changes), "my-method")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not list(folder.glob("added/*"))
+
+
+@pytest.mark.parametrize("label", ["kd", "teacher", "../x", "My Method", ""])
+def test_labels_that_are_taken_or_no_names_are_refused(folder, label):
+    with pytest.raises(ValueError, match="method"):
+        build.add_results(folder, written(folder), label)
+
+
+def test_files_that_are_none_are_refused(folder):
+    empty = folder.parent / "empty.csv"
+    empty.write_text("")
+    for file in (empty, folder.parent / "absent.csv", folder):
+        with pytest.raises(ValueError, match="cannot be read"):
+            build.add_results(folder, file, "my-method")
+    empty.write_text("dataset,teacher,student,seed,test\n")
+    with pytest.raises(ValueError, match="holds no rows"):
+        build.add_results(folder, empty, "my-method")

@@ -1,0 +1,138 @@
+"""The methods over all students at once, against numbers by hand and slow references."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reports import aggregate, equivalence, resampling, statistics
+from tests.reports import samples
+from tests.reports.samples import BASE, OTHER
+
+FLOOR = {"student": "gcn-2x16"}
+SMALL = {"student": "gcn-2x8", "ratio_target": 80.0, "ratio": 79.0}
+
+
+def study(**changes):
+    """Two students: kd gains 2 and 4 points on every seed, abkd one on the first and none on the second."""
+    return samples.findings(
+        samples.teacher_rows(BASE + 0.1),
+        samples.cell(BASE, method="supervised"),
+        samples.cell(BASE + 0.02, method="kd"),
+        samples.cell(BASE + 0.01, method="abkd"),
+        samples.cell(BASE - 0.2, method="supervised", **SMALL),
+        samples.cell(BASE - 0.16, method="kd", **SMALL),
+        samples.cell(BASE - 0.2, method="abkd", **SMALL),
+        **changes,
+    )
+
+
+def test_gains_are_over_the_floor_of_the_same_student():
+    (tasks,) = aggregate.joined(study())
+    assert (tasks.unit, tasks.base, tasks.dropped) == ("points", "supervised", [])
+    assert list(tasks.gains) == ["kd", "abkd", "supervised"], "the best first"
+    assert [task.mean() for task in tasks.gains["kd"]] == pytest.approx([2, 4])
+    assert tasks.gains["kd"][0] == pytest.approx(100 * (BASE + 0.02 - BASE.mean()))
+
+
+def test_standings_by_hand():
+    (tasks,) = aggregate.joined(study())
+    kd, abkd, floor = aggregate.standings(tasks, "kd", 0.05)
+    assert kd.mean[0] == pytest.approx(3)
+    everything = np.sort(100 * np.concatenate([BASE - BASE.mean() + 0.02, BASE - BASE.mean() + 0.04]))
+    assert kd.iqm[0] == pytest.approx(everything[5:15].mean())
+    assert kd.iqm[1] < kd.iqm[0] < kd.iqm[2]
+    assert np.isnan(kd.improvement[0])
+    wins = [statistics.probability_of_improvement(BASE + a, BASE + b) for a, b in ((0.01, 0.02), (0.0, 0.04))]
+    assert abkd.improvement[0] == pytest.approx(np.mean(wins))
+    assert abkd.improvement[1] <= abkd.improvement[0] <= abkd.improvement[2]
+    assert floor.mean[0] == pytest.approx(0)
+
+
+def test_the_interval_of_a_probability_is_that_of_a_slow_bootstrap():
+    (tasks,) = aggregate.joined(study())
+    abkd = aggregate.standings(tasks, "kd", 0.05)[1]
+    draws, slow = tasks.draws("kd"), []
+    for number in range(len(draws[0])):
+        parts = [
+            statistics.probability_of_improvement(own[draw[number]], other[draw[number]])
+            for own, other, draw in zip(tasks.gains["abkd"], tasks.gains["kd"], draws, strict=True)
+        ]
+        slow.append(np.mean(parts))
+    assert abkd.improvement[1:] == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
+
+
+def test_a_profile_is_that_of_its_definition_and_inside_its_band():
+    (tasks,) = aggregate.joined(study())
+    thresholds = np.linspace(-3, 6, 19)
+    share, low, high = aggregate.profile(tasks, "kd", thresholds, 0.05)
+    by_hand = [np.mean([np.mean(task > threshold) for task in tasks.gains["kd"]]) for threshold in thresholds]
+    assert share == pytest.approx(by_hand)
+    assert (low <= share + 1e-12).all() and (share <= high + 1e-12).all()
+
+
+def test_the_matrix_is_complementary():
+    labels, found = aggregate.matrix(study())
+    assert labels == ["kd", "abkd", "supervised"]
+    assert found + found.T == pytest.approx(np.ones((3, 3)))
+    assert found[0, 2] == pytest.approx(
+        np.mean([statistics.probability_of_improvement(BASE + gain, BASE) for gain in (0.02, 0.04)])
+    )
+
+
+def test_a_method_that_lacks_a_training_is_left_out_and_named():
+    found = samples.findings(
+        samples.cell(BASE, method="supervised"),
+        samples.cell(BASE + 0.02),
+        samples.cell([0.8] * 9, method="at"),
+        samples.missing(1, 9, method="at"),
+    )
+    (tasks,) = aggregate.joined(found)
+    assert tasks.dropped == ["at"]
+    assert "lacks a training: AT." in aggregate.legend(found)
+
+
+def test_errors_and_accuracies_are_not_joined():
+    found = samples.findings(
+        *(samples.cell(BASE + gain, method=method) for method, gain in (("supervised", 0), ("kd", 0.02))),
+        *(
+            samples.cell(2 - BASE - gain, method=method, dataset="esol", metric="rmse")
+            for method, gain in (("supervised", 0), ("kd", 0.3))
+        ),
+    )
+    points, errors = aggregate.joined(found)
+    assert points.gains["kd"][0].mean() == pytest.approx(2)
+    assert (errors.unit, errors.gains["kd"][0].mean()) == ("RMSE", pytest.approx(0.3))
+    assert len(aggregate.grids(found)) == 2
+    assert len(aggregate.matrix_grids(found)) == 1
+
+
+def test_without_a_floor_gains_are_over_the_reference():
+    found = samples.findings(samples.cell(BASE), samples.cell(BASE + 0.01, method="abkd"))
+    assert [tasks.base for tasks in aggregate.joined(found)] == ["kd"]
+    assert "over the mean of KD" in aggregate.legend(found)
+
+
+def test_nothing_to_join_makes_no_table():
+    found = samples.findings(samples.cell(BASE))
+    assert aggregate.joined(found) == [] == aggregate.grids(found) == aggregate.matrix_grids(found)
+
+
+def test_equivalence_in_words():
+    found = samples.findings(
+        samples.cell(BASE),
+        samples.cell(BASE + 0.05 + OTHER, method="abkd"),
+        samples.cell(BASE + OTHER / 10, method="at"),
+        report={"equivalence": 0.01},
+    )
+    (family,) = found.results.families
+    by_label = {own.method: own for own in equivalence.of_family(found, family)}
+    assert {label: own.words for label, own in by_label.items()} == {"at": "equivalent", "abkd": "better"}
+    assert by_label["abkd"].better == resampling.bayesian_signed_rank(0.05 + OTHER, 0.01)[2]
+    (table,) = equivalence.grids(found)
+    assert table.rows[-1] == ["ABKD", "0.00", "0.00", "1.00", "better"]
+    wide = samples.findings(
+        samples.cell(BASE), samples.cell(BASE + 0.05 + OTHER, method="abkd"), report={"equivalence": 0.1}
+    )
+    assert [own.words for own in equivalence.of_family(wide, family)] == ["equivalent"]
+    assert "0.1 as stored" in equivalence.legend(wide)
