@@ -28,7 +28,7 @@ from reports import (
     tuned,
 )
 from reports.cells import Arrow
-from reports.figures import Drawing, Section
+from reports.figures import Section
 from reports.findings import Findings
 from reports.latex import chunks
 from reports.printing import ABSENT, MINUS
@@ -43,6 +43,8 @@ COLUMNS_PER_TABLE = 6
 
 FOLD_ABOVE = 2
 """Figures of a kind that may be folded; more of them are folded away on screen. Paper shows all."""
+MANY = 4
+"""Students up to which every sentence on each stands open."""
 WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
 FOLD_TEXT_ABOVE = 200  # characters of a table's cell; what is longer shows its beginning
 ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
@@ -68,7 +70,8 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         data_uri=inlined.data_uri,
         place=families.index,
         places=lambda some: " ".join(str(families.index(family)) for family in some),
-        families=lambda drawing: " ".join(map(str, _shown(drawing, families))),
+        families=lambda each: " ".join(map(str, _shown(each.slug, families))),
+        labels=lambda start: " ".join(label for label in latex if label.startswith(start)),
         main_latex=lambda panel: " ".join(copies.of_dataset(latex, panel.dataset)),
     )
     without_score = troubles.of(results, settings)
@@ -84,6 +87,8 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
         verdicts=_verdicts(findings),
+        many=len(families) > MANY,
+        every=" ".join(map(str, range(len(families)))),
         pieces=_pieces(findings),
         wide_figure=WIDE_FIGURE,
         legend=tables.legend(settings),
@@ -116,9 +121,9 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
     )
 
 
-def _shown(drawing: Drawing, families: list[Family]) -> Iterable[int]:
-    """Places of the families that a figure shows: those that its file's name names, in whole or in part, else all."""
-    named = drawing.slug.partition("-")[2]
+def _shown(slug: str, families: list[Family]) -> Iterable[int]:
+    """Places of the families that a figure or table shows: those that its slug names, in whole or in part, else all."""
+    named = slug.partition("-")[2]
     same = [place for place, family in enumerate(families) if family.slug == named]
     return (
         same

@@ -67,18 +67,18 @@ function rowTitle(row) {
   return row.dataset.title ?? row.cells[0].textContent.trim();
 }
 
+/** Buttons that copy the LaTeX of a table, or of several that a text names, and the sources of its methods. */
 function addCopies(region) {
-  const sources = (region.dataset.latex ?? "").split(" ").map((label) => DATA.latex[label]).filter(Boolean);
+  const sources = region.dataset.latex.split(" ").map((label) => DATA.latex[label]).filter(Boolean);
+  if (!sources.length) return;
   const made = region.querySelector("table");
-  const tools = el("div", { class: "tools" });
-  if (sources.length) tools.append(copyButton("Copy LaTeX", () => sources.join("\n\n")));
-  if (sources.length && bibliography(made)) tools.append(copyButton("Copy BibTeX", () => bibliography(made)));
-  if (tools.children.length) region.after(tools);
+  const tools = el("div", { class: "tools" }, copyButton("Copy LaTeX", () => sources.join("\n\n")));
+  const entries = made ? bibliography(made) : Object.values(DATA.bibtex).join("\n\n");
+  if (entries) tools.append(copyButton("Copy BibTeX", () => entries));
+  region.after(tools);
 }
 
 function startTables() {
-  for (const region of document.querySelectorAll(".scroll:has(> table)")) {
-    makeSortable(region.querySelector("table"));
-    addCopies(region);
-  }
+  for (const made of document.querySelectorAll(".scroll > table")) makeSortable(made);
+  for (const region of document.querySelectorAll("[data-latex]")) addCopies(region);
 }

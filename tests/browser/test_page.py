@@ -126,13 +126,18 @@ def test_hostile_names_are_text(opened):
 
 def test_tables_are_copied_as_they_stand_in_their_files(opened, latex):
     made = opened(permissions=["clipboard-read", "clipboard-write"])
-    made.locator("#main .tools").first.get_by_text("Copy LaTeX").click()
+    made.locator("#main .methods + .tools").first.get_by_text("Copy LaTeX").click()
     made.get_by_text("Copied").wait_for()
     copied = made.evaluate("navigator.clipboard.readText()")
     assert copied == latex["ace-sim-1"]
     made.locator("#comparisons .tools").first.get_by_text("Copy BibTeX").click()
     made.locator("#comparisons .tools").first.get_by_text("Copied").wait_for()
     assert made.evaluate("navigator.clipboard.readText()") == BIBTEX
+    paper = made.locator("#main p[data-latex] + .tools")
+    paper.get_by_text("Copy LaTeX").click()
+    paper.get_by_text("Copied").wait_for()
+    wanted = [source for label, source in latex.items() if label.startswith("paper-")]
+    assert made.evaluate("navigator.clipboard.readText()") == "\n\n".join(wanted)
 
 
 def test_figures_are_shown_large_and_saved(opened, html):
