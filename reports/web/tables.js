@@ -72,7 +72,7 @@ function addCopies(region) {
   const sources = region.dataset.latex.split(" ").map((label) => DATA.latex[label]).filter(Boolean);
   if (!sources.length) return;
   const made = region.querySelector("table");
-  const tools = el("div", { class: "tools" }, copyButton("Copy LaTeX", () => sources.join("\n\n")));
+  const tools = el("div", { class: "tools" }, copyButton(made ? "Copy LaTeX" : "Copy LaTeX for a paper", () => sources.join("\n\n")));
   const entries = made ? bibliography(made) : Object.values(DATA.bibtex).join("\n\n");
   if (entries) tools.append(copyButton("Copy BibTeX", () => entries));
   region.after(tools);

@@ -51,3 +51,11 @@ def test_a_figure_keeps_its_shapes_and_its_words(tmp_path):
         assert other == pytest.approx(one, abs=0.0501)
     assert any('x="0.123"' in text for _, _, text in after)
     assert len(address) < 0.8 * len(svg)
+
+
+def test_only_lines_go_without_their_letters():
+    def path(d: str) -> str:
+        return unquote(inlined.data_uri(f'<path id="m1" d="{d}"/>')).partition(",")[2]
+
+    assert path("M 0.12 1.00 L 2.26 -3.04 L 4 5 z") == "<path id='m1' d='M 0.1 1 2.3 -3 4 5 z'/>"
+    assert path("M 0.12 1 C 1 1 2 2 3.14 3 L 4.55 4") == "<path id='m1' d='M 0.1 1 C 1 1 2 2 3.1 3 L 4.5 4'/>"
