@@ -147,8 +147,8 @@ def _beats(tasks: Joined, label: str, reference: str, alpha: float) -> tuple[flo
 def profile(tasks: Joined, label: str, thresholds: Scores, alpha: float) -> tuple[Scores, Scores, Scores]:
     """[k] share of trainings above each threshold, tasks alike, and both ends of its pointwise interval."""
     own = tasks.gains[label]
-    shares = _shares(tuple(map(len, own)))
-    drawn = np.mean([share @ resampling.above(task, thresholds) for share, task in zip(shares, own, strict=True)], 0)
+    shares = np.concatenate(_shares(tuple(map(len, own))), axis=1)
+    drawn = shares @ np.concatenate([resampling.above(task, thresholds) for task in own]) / len(own)
     low, high = resampling.percentiles(drawn, alpha)
     return resampling.performance_profile(own, thresholds), low, high
 

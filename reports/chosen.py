@@ -10,8 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-PALETTE = ["#d55e00", "#b0508a", "#b87700", "#00795a", "#4a8fc2", "#7a5195", "#8c564b", "#5b6e00"]
-"""After Okabe and Ito, darkened so that text in them reads on white (contrast above 3). Black and blue are kept."""
+PALETTE = ["#d55e00", "#459984", "#732e17", "#8f7cff", "#5b1a6e", "#1f4f4f", "#b0508a", "#a88b00"]
+"""Text in them reads on white (contrast above 3). The first five are far apart for colour-blind eyes, too; the others
+differ in marker and line. Black and blue are kept."""
 
 
 class _Strict(BaseModel):

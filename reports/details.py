@@ -19,6 +19,7 @@ from reports.attempts import Attempts
 from reports.comparisons import Comparison
 from reports.evidence import Evidence
 from reports.figures import curves, scores
+from reports.figures.parts import style
 from reports.findings import Findings
 from reports.metrics import Metric
 from reports.results import Family, slug
@@ -27,6 +28,8 @@ from reports.variants import prepared
 
 CURVE_POINTS = 50
 """Drawn points of a learning curve: more only make the page heavier."""
+DASHES = {"-": "", ":": "2 3", "--": "7 3", "-.": "9 3 2 3"}
+"""matplotlib's name of a line -> SVG's."""
 DIGITS = 4
 """Significant digits of a drawn point."""
 
@@ -35,7 +38,7 @@ def data(findings: Findings) -> dict[str, Any]:
     """All that the script needs.
 
     Returns:
-        methods: label -> title, group and citation keys, in display order.
+        methods: label -> title, group, citation keys and look, in display order.
         families: in display order, each with its cells, label -> what `_cell` gives.
         charts: the series of the chart of scores against compression.
         bibtex: citation key -> entry.
@@ -76,7 +79,15 @@ def group(label: str, settings: Settings) -> str:
 
 
 def _method(label: str, settings: Settings) -> dict[str, Any]:
-    return {"title": settings.method_title(label), "group": group(label, settings), "cites": settings.cited(label)}
+    """What a method is called and how it is drawn: as in every figure, but black as the text is in either scheme."""
+    look = style.WEAK if label == settings.ceiling else style.look(label, settings)
+    return {
+        "title": settings.method_title(label),
+        "group": group(label, settings),
+        "cites": settings.cited(label),
+        "colour": "currentColor" if look.colour == style.BLACK else look.colour,
+        "dashes": DASHES[look.line],
+    }
 
 
 def _family(findings: Findings, family: Family) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Findings:
     @classmethod
     def of(cls, results: Results, settings: Settings) -> Findings:
         """Makes every test that the report prints."""
+        settings = settings.with_labels(results.runs["method"])
         families = results.families
         found = {family: attempts.of_family(results, family, settings) for family in families}
         against_floor = settings.model_copy(update={"reference": settings.floor})

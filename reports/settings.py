@@ -173,10 +173,14 @@ class Settings(BaseModel):
 
     def group(self, label: str) -> str:
         """The heading under which a method's row stands; the teacher, of another size, stands alone."""
-        if label in self.methods:
-            return self.methods[label].group
-        grouped = any(facts.group for facts in self.methods.values())
-        return "Added results" if grouped and label != self.ceiling else ""
+        return self.methods[label].group if label in self.methods else ""
+
+    def with_labels(self, labels: Iterable[str]) -> Settings:
+        """The same with undeclared labels behind the declared ones: results that were added have no other facts."""
+        group = "Added results" if any(facts.group for facts in self.methods.values()) else ""
+        further = sorted(set(labels) - {*self.methods, self.ceiling})
+        added = {label: Facts(title=label, group=group) for label in further}
+        return self.model_copy(update={"methods": {**self.methods, **added}})
 
     def cited(self, label: str) -> list[str]:
         """The citation keys of a method that the bibliography holds."""

@@ -1,4 +1,4 @@
-"""Every figure of a report, as SVG (text stays text) and PDF.
+"""Every figure of a report, as SVG (text stays text), PDF and PNG.
 
 A figure is one file of this folder, found by listing. It says
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from reports.figures.parts.style import Drawing
+from reports.figures.parts.style import Drawing, styled
 from reports.findings import Findings
 
 __all__ = ["Drawing", "Section", "draw"]
@@ -47,9 +47,11 @@ def draw(findings: Findings, folder: Path) -> list[Section]:
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg):
         figure = importlib.import_module(f"{__name__}.{name}")
         order, folded = getattr(figure, "ORDER", inf), getattr(figure, "FOLDED", False)
-        sections.append(Section(figure.KIND, figure.TITLE, order, folded, figure.draw(findings, folder)))
+        with styled(findings.settings.report.figures):
+            drawings = figure.draw(findings, folder)
+        sections.append(Section(figure.KIND, figure.TITLE, order, folded, drawings))
     names = {drawing.slug for section in sections for drawing in section.drawings}
-    for suffix in ("svg", "pdf"):
+    for suffix in ("svg", "pdf", "png"):
         for old in folder.glob(f"*.{suffix}"):
             if old.stem not in names:
                 old.unlink()

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from reports.figures.parts.style import TEXT_SIZE, Drawing, canvas, finish
+from reports.figures.parts.style import Drawing, canvas, finish, text_size
 from reports.findings import Findings
 
 KIND = "attention"
@@ -91,7 +91,7 @@ def _figure(shown: Maps, title: str, name: str, folder: Path) -> Drawing:
                 bottom = total[1] - 0.75 - number * down - height
                 axes = figure.add_axes(place(LEFT + side * across, bottom, width))
                 image = _map(axes, values, top)
-                axes.set_title(when, size=TEXT_SIZE, weight="normal")
+                axes.set_title(when, size=text_size(), weight="normal")
                 if not side:
                     axes.set_ylabel("Teacher layer")
                 axes.set_xlabel("Student layer")
@@ -110,7 +110,7 @@ def _map(axes: Axes, frame: pd.DataFrame, top: float) -> AxesImage:
     if values.size <= NUMBERED:
         for i, j in np.ndindex(values.shape):
             colour = "white" if values[i, j] > 0.6 * top else "black"
-            axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=colour, size=TEXT_SIZE - 1)
+            axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=colour, size=text_size() - 1)
     return image
 
 

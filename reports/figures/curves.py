@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures.parts.style import GRID, PALE, WIDTH, Drawing, Look, canvas, finish, label_ends, looks
+from reports.figures.parts.style import GRID, Drawing, Look, band, canvas, finish, label_ends, lines, looks, width
 from reports.findings import Findings
 from reports.results import Family
 
@@ -20,8 +20,9 @@ FOLDED = True
 LATE = 0.25  # share of the epochs after which a curve must lie inside the frame
 POINTS = 160  # drawn points per line: more only make the page heavier
 CAPTION = (
-    "Mean validation score over the seeds of each method, up to the last epoch that every seed reached. "
-    "The first steep epochs lie outside the frame. A method is left out where a run of it failed or is missing."
+    "Mean validation score over the seeds of each method, up to the last epoch that every seed reached; the band spans "
+    "all other methods. The first steep epochs lie outside the frame. A method is left out where a run of it failed or "
+    "is missing."
 )
 
 
@@ -62,7 +63,7 @@ def _figure(findings: Findings, family: Family, means: dict[str, pd.Series], fol
     best = max(others, key=lambda label: float((metric.sign * means[label]).max()), default=None)
     styles = looks(means, best, settings)
     with canvas(name):
-        figure = Figure(figsize=(WIDTH, max(3.0, 0.165 * len(means) + 0.6)))
+        figure = Figure(figsize=(width(), max(3.0, lines(sum(look.strong for look in styles.values())) + 0.6)))
         axes = figure.add_axes((0.1, 0.14, 0.6, 0.77))
         _lines(axes, means, styles)
         ends = {label: (float(curve.index[-1]), float(curve.iloc[-1])) for label, curve in means.items()}
@@ -71,23 +72,34 @@ def _figure(findings: Findings, family: Family, means: dict[str, pd.Series], fol
         axes.set_ylabel(f"Validation score ({metric.title})")
         axes.set_title(title)
         axes.grid(axis="y", **GRID)
-        label_ends(axes, ends, styles, {label: settings.method_title(label) for label in means})
+        named = {label: settings.method_title(label) for label in means if styles[label].strong}
+        label_ends(axes, {label: ends[label] for label in named}, styles, named)
         alt = f"Learning curves of {len(means)} methods, {title}."
         return finish(figure, folder, name, title, CAPTION, alt)
 
 
+def _thinned(curve: pd.Series) -> list[tuple[float, float]]:
+    """The curve at some of the epochs, the same for all that were evaluated as often and as long."""
+    epochs = curve.index.to_numpy(float)
+    places = np.linspace(epochs[0], epochs[-1], POINTS)
+    return list(zip(places, np.interp(places, epochs, curve.to_numpy(float)), strict=True))
+
+
 def _lines(axes: Axes, means: dict[str, pd.Series], styles: dict[str, Look]) -> None:
     """The curves, in a frame around their late epochs; the climb from a random start would squeeze those flat."""
+    band(axes, {label: _thinned(curve) for label, curve in means.items() if not styles[label].strong})
     for label, curve in means.items():
         look = styles[label]
+        if not look.strong:
+            continue
         kept = np.unique(np.linspace(0, len(curve) - 1, POINTS).round().astype(int))
         axes.plot(
             curve.index[kept],
             curve.to_numpy()[kept],
-            color=look.colour if look.strong else PALE,
+            color=look.colour,
             linestyle=look.line,
-            linewidth=1.4 if look.strong else 0.9,
-            zorder=3 if look.strong else 1,
+            linewidth=1.4,
+            zorder=3,
         )
     late = np.concatenate([curve[curve.index >= LATE * curve.index[-1]].to_numpy() for curve in means.values()])
     margin = 0.04 * float(np.ptp(late)) or 1.0

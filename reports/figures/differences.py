@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.attempts import Verdict
 from reports.comparisons import Comparison
-from reports.figures.parts.style import BLUE, DARK, GREY, GRID, SOFT, VERMILLION, Drawing, canvas, finish
+from reports.figures.parts.style import BLUE, DARK, GREY, GRID, SOFT, VERMILLION, Drawing, canvas, finish, lines, width
 from reports.findings import Findings
 from reports.metrics import Metric
 from reports.results import Family
@@ -20,7 +20,7 @@ TITLE = "Differences to the reference"
 ORDER = 2
 MARKS = {Verdict.BETTER: (BLUE, "^"), Verdict.WORSE: (VERMILLION, "v")}
 OTHER = (GREY, "o")
-ROW = 0.185  # inches
+ROW = 1.12  # lines of text
 
 
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
@@ -38,10 +38,10 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
     settings, metric, title = findings.settings, findings.metric(family), findings.title(family)
     reference = settings.method_title(settings.reference)
     name = f"{KIND}-{family.slug}"
-    height = ROW * len(rows) + 0.9
+    height = lines(ROW * len(rows)) + 0.9
     with canvas(name):
-        figure = Figure(figsize=(5.6, height))
-        axes = figure.add_axes((0.27, 0.55 / height, 0.5, ROW * len(rows) / height))
+        figure = Figure(figsize=(width(0.875), height))
+        axes = figure.add_axes((0.27, 0.55 / height, 0.5, lines(ROW * len(rows)) / height))
         axes.axvline(0, color=DARK, linewidth=0.8)
         for place, row in enumerate(rows):
             _row(axes, place, row, metric)

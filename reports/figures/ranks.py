@@ -8,7 +8,7 @@ import pandas as pd
 import scikit_posthocs
 from matplotlib.figure import Figure
 
-from reports.figures.parts.style import WIDTH, Drawing, canvas, finish
+from reports.figures.parts.style import Drawing, canvas, finish, lines, width
 from reports.findings import Findings
 from reports.printing import p_statement
 
@@ -41,7 +41,7 @@ def _figure(findings: Findings, name: str, p_values: pd.DataFrame, caption: str,
     title = f"Mean ranks over {ranking.datasets} datasets"
     titles = {label: settings.method_title(label) for label in ranking.ranks.index}
     with canvas(name):
-        figure = Figure(figsize=(WIDTH, 0.13 * len(titles) + 1.2))
+        figure = Figure(figsize=(width(), lines(0.8 * len(titles)) + 1.2))
         axes = figure.add_axes((0.05, 0.05, 0.9, 0.75))
         axes.set_title(title)
         drawn = scikit_posthocs.critical_difference_diagram(

@@ -15,15 +15,17 @@ from reports.figures.parts.style import (
     DARK,
     GREY,
     GRID,
-    PALE,
     SOFT,
-    TEXT_SIZE,
     Drawing,
     Look,
+    band,
     canvas,
     finish,
     label_ends,
+    lines,
     looks,
+    text_size,
+    width,
 )
 from reports.findings import Findings
 from reports.metrics import Metric
@@ -33,8 +35,8 @@ from reports.settings import Settings
 KIND = "scores"
 TITLE = "Score against compression"
 ORDER = 1
-CHARACTER = 0.62 * TEXT_SIZE / 72
-"""Inches that a character takes, with a little room."""
+CHARACTER = 0.62
+"""Share of the text's size that a character takes, with a little room."""
 Points = dict[str, list[tuple[float, float, float, float]]]
 """Label -> (ratio, mean, low, high) at each compression where all of its trainings gave a score; printed units."""
 
@@ -113,11 +115,11 @@ def _figure(findings: Findings, families: list[Family], series: Points, title: s
     styles = looks(series, leader, settings)
     ratios = [findings.results.ratio(family) for family in families]
     with canvas(name):
-        height = max(3.4, 0.165 * len(series) + 0.8)
-        figure = Figure(figsize=(8.6, height))
+        height = max(3.4, lines(sum(look.strong for look in styles.values())) + 0.8)
+        figure = Figure(figsize=(width(1.344), height))
         left = figure.add_axes((0.06, 0.55 / height, 0.32, 1 - 1.05 / height))
         right = figure.add_axes((0.46, 0.55 / height, 0.36, 1 - 1.05 / height))
-        _lines(left, {label: series[label] for label in series if styles[label].strong}, styles)
+        _lines(left, series, styles)
         _teacher(left, findings.attempts[families[0]].get(settings.ceiling), metric.scale, settings)
         _lines(right, differences, styles)
         right.axhline(0, color=DARK, linewidth=0.8, zorder=0)
@@ -126,13 +128,15 @@ def _figure(findings: Findings, families: list[Family], series: Points, title: s
         for axes in (left, right):
             _ratio_axis(axes, ratios, [family.student for family in families])
         ends = {label: (line[-1][0], line[-1][1]) for label, line in differences.items()}
-        label_ends(right, ends, styles, {label: settings.method_title(label) for label in differences})
-        figure.text(0.0, 1 - 0.1 / height, title, weight="bold", va="center", size=TEXT_SIZE + 1)
+        named = {label: settings.method_title(label) for label in differences if styles[label].strong}
+        label_ends(right, {label: ends[label] for label in named}, styles, named)
+        figure.text(0.0, 1 - 0.1 / height, title, weight="bold", va="center", size=text_size() + 1)
+        others = sum(not look.strong for look in styles.values())
         caption = (
             "Left: mean test score at each ratio; dotted, the teacher. Right: the same as mean paired gain over "
-            f"{against}, every method named. Coloured, with {settings.level} % t-intervals over seeds: the floor, the "
-            "reference, the spotlit methods, and the best at the strongest compression. A point is left out where a "
-            "run of that method failed or is missing."
+            f"{against}. Coloured, with {settings.level} % t-intervals over seeds: the floor, the reference, the "
+            f"spotlit methods, and the best at the strongest compression; the band spans the means of the {others} "
+            "other methods. A point is left out where a run of that method failed or is missing."
         )
         alt = f"Line charts of {metric.title}, and of its gain, against compression: {len(series)} methods, {title}."
         if leader:
@@ -159,18 +163,18 @@ def _fit(axes: Axes, ratios: list[float], names: list[str]) -> bool:
     assert isinstance(figure, Figure)
     inches = axes.get_position().width * figure.get_figwidth()
     places = inches * (np.log(ratios) - low) / (high - low)
-    halves = [len(name) * CHARACTER / 2 for name in names]
+    halves = [len(name) * CHARACTER * text_size() / 72 / 2 for name in names]
     return all(b - a > x + y for a, b, x, y in zip(places, places[1:], halves, halves[1:], strict=False))
 
 
 def _lines(axes: Axes, series: Points, styles: dict[str, Look]) -> None:
     strong = [label for label in series if styles[label].strong]
+    band(axes, {label: [point[:2] for point in series[label]] for label in series if label not in strong})
     for label, line in series.items():
         look = styles[label]
-        x, mean, low, high = (np.array(column) for column in zip(*line, strict=True))
         if not look.strong:
-            axes.plot(x, mean, color=PALE, linewidth=1, marker=".", markersize=3, zorder=1)
             continue
+        x, mean, low, high = (np.array(column) for column in zip(*line, strict=True))
         # A small sideways step per method keeps intervals at one ratio from covering each other.
         x = x * 1.012 ** (strong.index(label) - (len(strong) - 1) / 2)
         axes.errorbar(

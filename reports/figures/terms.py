@@ -18,13 +18,13 @@ from reports.figures.parts.style import (
     ORANGE,
     PURPLE,
     VERMILLION,
-    WIDTH,
     Drawing,
     Look,
     canvas,
     finish,
     label_ends,
     logarithmic_ticks,
+    width,
 )
 from reports.findings import Findings
 from reports.results import Family
@@ -86,7 +86,7 @@ def _figure(findings: Findings, family: Family, shown: dict[str, Terms], folder:
     down = -(-len(shown) // ACROSS)
     with canvas(name):
         height = HEIGHT * down + ABOVE
-        figure = Figure(figsize=(WIDTH, height))
+        figure = Figure(figsize=(width(), height))
         figure.text(0.0, 1 - 0.1 / height, title, weight="bold", va="center")
         inside = {"left": 0.08, "right": 0.83, "bottom": 0.42 / height, "top": 1 - (ABOVE + 0.2) / height}
         panels = figure.subplots(down, ACROSS, squeeze=False, gridspec_kw={**inside, "hspace": 0.5, "wspace": 0.95})

@@ -1,15 +1,9 @@
 // Line charts, drawn from points that the report has rounded.
 
-// Okabe and Ito's colours, darkened or lightened as far as both schemes need; further methods repeat them dashed.
-const COLOURS = ["#0072b2", "#d55e00", "#00795a", "#b0508a", "#b87700", "#3b9fd4", "#8a6d3b", "#7a5fb5"];
-const DASHES = ["", "7 3", "2 3", "9 3 2 3"];
-
-/** How each method is drawn: the floor in ink and dashed, all others by their place. */
+/** How each method is drawn: as in every figure. */
 function lookOf(label) {
-  if (label === DATA.floor) return { stroke: "currentColor", "stroke-dasharray": "5 4" };
-  const order = [DATA.reference, ...DATA.spotlight, ...Object.keys(DATA.methods)];
-  const place = [...new Set(order)].filter((each) => each !== DATA.floor && each !== DATA.ceiling).indexOf(label);
-  return { stroke: COLOURS[place % COLOURS.length], "stroke-dasharray": DASHES[Math.floor(place / COLOURS.length) % DASHES.length] };
+  const { colour, dashes } = DATA.methods[label];
+  return { stroke: colour, "stroke-dasharray": dashes };
 }
 
 /** A short piece of a method's line, for a legend. */

@@ -72,10 +72,10 @@ def test_every_promised_file_is_there(nasty):
     for name in ("comparisons.csv", "index.html", "tables/main.md", "tables/main.tex", "tables/main.csv"):
         assert (folder / name).stat().st_size > 0
     kinds = {path.name.split("-")[0] for path in (folder / "figures").iterdir()}
-    assert kinds == {"scores", "differences", "latency", "attention", "curves", "terms"}, (
+    assert kinds == {*["scores", "differences", "pareto", "profiles", "improvement", "attention", "curves", "terms"]}, (
         "two datasets carry no rank diagram"
     )
-    assert {path.suffix for path in (folder / "figures").iterdir()} == {".svg", ".pdf"}
+    assert {path.suffix for path in (folder / "figures").iterdir()} == {".svg", ".pdf", ".png"}
     assert not list(folder.rglob(".*")), "no temporary file stays behind"
 
 

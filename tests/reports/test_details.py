@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from reports import details, page
+from reports.figures.parts import style
 from tests.reports import samples
 from tests.reports.samples import BASE, OTHER
 
@@ -115,6 +116,8 @@ def test_the_chart_has_the_points_of_the_figure():
     assert gains["series"]["abkd"][0] == pytest.approx(wanted, rel=1e-3)
     mean = runs[(runs["method"] == "abkd") & (runs["ratio_target"] == 40.0)]["test"].mean()
     assert scores["series"]["abkd"][0][1] == pytest.approx(100 * mean, rel=1e-3)
+    look = details.data(found)["methods"]["abkd"]
+    assert (look["colour"], look["dashes"]) == (style.look("abkd", found.settings).colour, "")
     assert chart["slug"] == "scores-ace-sim-gcn-3x256-gcn-2"
 
 

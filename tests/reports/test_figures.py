@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from reports import build, figures
-from reports.figures.parts.style import looks, spread
+from reports.chosen import PALETTE
+from reports.figures import pareto
+from reports.figures.parts.style import BLACK, BLUE, look, looks, spread
 from reports.settings import Settings
 from tests.reports import samples
 
@@ -41,7 +44,7 @@ def dropped(tmp_path, monkeypatch):
 def test_a_dropped_file_is_drawn_and_shown_with_no_other_edit(dropped, tmp_path):
     folder = samples.save(tmp_path / "run", samples.frame(samples.cell([0.8, 0.81])), everything=False)
     build.write(folder, samples.settings())
-    assert {path.name for path in (folder / "figures").iterdir()} == {"dropped.svg", "dropped.pdf"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {"dropped.svg", "dropped.pdf", "dropped.png"}
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert '<li><a href="#dropped">A figure that nothing else names</a></li>' in page
     assert '<section id="dropped">' in page
@@ -54,7 +57,18 @@ def test_sections_stand_in_the_order_that_their_files_state(dropped, tmp_path):
     folder = samples.save(tmp_path / "run", runs)
     build.write(folder, samples.settings())
     page = (folder / "index.html").read_text(encoding="utf-8")
-    kinds = ["fidelity", "scores", "differences", "latency", "attention", "curves", "terms", "dropped"]
+    kinds = [
+        "fidelity",
+        "scores",
+        "differences",
+        "pareto",
+        "profiles",
+        "improvement",
+        "attention",
+        "curves",
+        "terms",
+        "dropped",
+    ]
     places = [page.index(f'<section id="{kind}">') for kind in kinds]
     assert places == sorted(places)
 
@@ -66,10 +80,86 @@ def test_spotlit_methods_are_coloured_and_the_rest_recede():
     assert len({look.colour for label, look in found.items() if look.strong}) == 5
 
 
-def test_nine_spotlit_methods_can_be_told_apart():
-    labels = [f"m{number}" for number in range(9)]
-    found = looks(labels, None, Settings.parse({"spotlight": labels}))
-    assert len(set(found.values())) == 9
+def test_thirty_methods_can_be_told_apart_and_keep_their_looks():
+    labels = [f"m{number}" for number in range(30)]
+    settings = Settings.parse({"methods": {label: {"title": label} for label in labels}, "spotlight": labels[5:]})
+    everywhere = {label: look(label, settings) for label in labels}
+    assert len({(each.colour, each.line) for each in everywhere.values()}) == 30
+    assert len({(each.colour, each.marker) for each in everywhere.values()}) == 30
+    for few in (labels[:3], labels[7:20]):
+        for best in few:
+            assert looks(few, best, settings)[best] == everywhere[best]
+
+
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def linear(colour: str) -> np.ndarray:
+    """Linear RGB of `#rrggbb`."""
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of linear RGB, white D65."""
+    x = TO_XYZ @ np.clip(rgb, 0, 1) / [0.9505, 1, 1.089]
+    f = np.where(x > 0.008856, np.cbrt(x), 7.787 * x + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize(
+    "eye",
+    [
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    ],
+    ids=["protanopia", "deuteranopia"],
+)
+def test_the_colours_that_matter_most_are_told_apart_by_colour_blind_eyes(eye):
+    """Machado, Oliveira and Fernandes 2009, severity 1. Of the rest at least the markers and lines differ."""
+    chosen = [BLACK, BLUE, *PALETTE[:5]]
+    for i, one in enumerate(chosen):
+        for other in chosen[:i]:
+            apart = np.linalg.norm(lab(np.array(eye) @ linear(one)) - lab(np.array(eye) @ linear(other)))
+            assert apart > 20, (one, other)
+
+
+def test_text_in_every_colour_reads_on_white():
+    assert all(1.05 / (linear(colour) @ TO_XYZ[1] + 0.05) > 3 for colour in (BLACK, BLUE, *PALETTE))
+
+
+def test_size_font_and_palette_are_those_of_the_configuration(tmp_path):
+    runs = samples.study({"ace-sim": "accuracy"}, ("supervised", "kd", "abkd"), ratios=(40.0,))
+    style = {"width": 9.6, "font_size": 11, "palette": ["#123456"]}
+    folder = samples.save(tmp_path, runs, everything=False)
+    for name, report in (("plain", {}), ("styled", {"figures": style})):
+        found = samples.of_runs(runs, Settings.parse(samples.settings(spotlight=["abkd"], report=report)))
+        figures.draw(found, tmp_path / name)
+    plain, styled = ((tmp_path / name / "profiles-points.svg").read_text() for name in ("plain", "styled"))
+    wide, narrow = (float(re.search(r'width="([\d.]+)pt"', svg)[1]) for svg in (styled, plain))
+    assert 1.3 < wide / narrow < 1.6
+    assert "#123456" in styled and "#123456" not in plain
+    assert "11px" in styled and "8.5px" in plain
+    assert folder.exists()
+
+
+def test_pdfs_embed_truetype_fonts(tmp_path):
+    runs = samples.study({"ace-sim": "accuracy"}, ("supervised", "kd"), ratios=(40.0,))
+    figures.draw(samples.of_runs(runs, Settings.parse(samples.settings())), tmp_path)
+    pdfs = list(tmp_path.glob("*.pdf"))
+    assert len(pdfs) > 2
+    for pdf in pdfs:
+        content = pdf.read_bytes()
+        assert b"/Type3" not in content
+        assert b"/FontFile2" in content, "an embedded TrueType font"
+
+
+@pytest.mark.parametrize(
+    ("sign", "expected"), [(1, [(1, 0.5), (2, 0.7), (5, 0.9)]), (-1, [(1, 0.5), (3, 0.4), (4, 0.1)])]
+)
+def test_the_pareto_front_by_hand(sign, expected):
+    points = [(3, 0.4), (1, 0.5), (2, 0.7), (1, 0.5 - 0.2 * sign), (4, 0.1), (5, 0.9), (6, 0.9)]
+    assert pareto.front(points, sign) == expected
 
 
 def test_labels_are_moved_apart_as_little_as_possible():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from reports import costs
-from reports.figures.latency import median_latency
 from reports.findings import Findings
 from reports.settings import Settings
 from reports.variants import dataset_of, prepared
@@ -66,9 +65,9 @@ def test_cells_of_other_nodes_are_measured_with_their_data(found):
     measured = samples.measurements(runs[runs["dataset"] != "cora@all"])
     results = type(found.results)(**{**found.results.__dict__, "measurements": measured})
     family = next(family for family in results.families if family.dataset == "cora@all")
-    latency = median_latency(results, family.dataset, family.student, family.ratio_target)
+    row = costs.measured(results.measurements, prepared(family.dataset), family.student, family.ratio_target)
     plain = measured[(measured["dataset"] == "cora") & (measured["model"] == family.student)]
-    assert latency == plain["latency_ms_median"].iloc[0]
+    assert row["latency_ms_median"] == plain["latency_ms_median"].iloc[0]
     only = type(results)(**{**results.__dict__, "runs": runs[runs["dataset"] != "cora"]})
     rows = [
         row for row in costs.models(only, found.settings) if row["Dataset"] == "Cora" and "student" in row["Network"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from scipy.optimize import isotonic_regression
 
+from reports.chosen import FigureStyle
+from reports.figures.parts import fonts
 from reports.files import replacing
+from reports.printing import short
 from reports.settings import Settings
 
 BLACK, BLUE, VERMILLION, PURPLE, GREEN, ORANGE = "#000000", "#0072b2", "#d55e00", "#b0508a", "#00795a", "#b87700"
@@ -26,18 +29,14 @@ BLACK, BLUE, VERMILLION, PURPLE, GREEN, ORANGE = "#000000", "#0072b2", "#d55e00"
 GREY, PALE = "#767676", "#c9c9c9"
 DARK, SOFT = "#333333", "#555555"
 GRID: dict[str, Any] = {"color": "#e8e8e8", "linewidth": 0.6}
-TEXT_SIZE = 8.5  # points
 PADDING = 0.06  # inches around a figure
-WIDTH = 6.4  # inches, so that a figure needs no shrinking on a text column
+LINE = 0.165  # inches from line to line of text of the default size
+DOTS = 150  # per inch of a PNG
 
 RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-    "pdf.fonttype": 3,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same layout on every machine
-    "font.size": TEXT_SIZE,
-    "axes.titlesize": TEXT_SIZE + 0.5,
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -59,9 +58,9 @@ class Look:
     strong: bool
 
 
-SPOTS = ((VERMILLION, "^"), (PURPLE, "D"), (ORANGE, "v"))
-LINES = ("-", ":", "--")
-"""Nine spotlit methods can be told apart; any further one recedes like the rest."""
+MARKERS = ("^", "D", "v", "P", "X", "<", ">", "p", "h")
+LINES = ("-", ":", "--", "-.")
+"""With the palette's eight colours, 32 methods can be told apart."""
 WEAK = Look(GREY, "", "-", False)
 
 
@@ -84,24 +83,84 @@ class Drawing:
     width: int
 
 
+DEFAULT = FigureStyle()
+_STYLE = ContextVar("style", default=DEFAULT)
+"""What the configuration says of all figures."""
+
+
+@contextmanager
+def styled(style: FigureStyle) -> Iterator[None]:
+    """The style of all figures that are drawn within."""
+    token = _STYLE.set(style)
+    try:
+        yield
+    finally:
+        _STYLE.reset(token)
+
+
+def width(share: float = 1.0) -> float:
+    """Inches of a share of the text column; names beside the axes may add to that."""
+    return share * _STYLE.get().width
+
+
+def text_size() -> float:
+    """Points."""
+    return _STYLE.get().font_size
+
+
+def lines(count: float) -> float:
+    """Inches of so many lines of text below each other."""
+    return count * LINE * text_size() / DEFAULT.font_size
+
+
 @contextmanager
 def canvas(slug: str) -> Iterator[None]:
     """Style for one figure. The hash salt makes the ids inside the SVG depend on nothing but its name."""
-    with mpl.rc_context({**RC, "svg.hashsalt": slug}):
+    chosen: dict[Any, Any] = {
+        "font.family": "sans-serif",
+        "font.sans-serif": list(dict.fromkeys([_STYLE.get().font, DEFAULT.font])),
+        "font.size": text_size(),
+        "axes.titlesize": text_size() + 0.5,
+    }
+    with mpl.rc_context({**RC, **chosen, "svg.hashsalt": slug}):
         yield
 
 
+def look(label: str, settings: Settings) -> Look:
+    """The one look of a method in every figure: spotlit methods take the first colours, then the display order."""
+    if label == settings.floor:
+        return Look(BLACK, "s", "--", True)
+    if label == settings.reference:
+        return Look(BLUE, "o", "-", True)
+    order = [*settings.spotlight, *settings.method_order({*settings.methods, label})]
+    others = [
+        each for each in dict.fromkeys(order) if each not in (settings.floor, settings.reference, settings.ceiling)
+    ]
+    place, palette = others.index(label), settings.report.figures.palette
+    turn, colour = divmod(place, len(palette))
+    marker = MARKERS[(colour + turn) % len(MARKERS)]
+    return Look(palette[colour], marker, LINES[turn % len(LINES)], True)
+
+
 def looks(labels: Iterable[str], best: str | None, settings: Settings) -> dict[str, Look]:
-    """Floor, reference, spotlit methods and the best of the rest in colour, everything else grey."""
-    strong = {
-        settings.floor: Look(BLACK, "s", "--", True),
-        settings.reference: Look(BLUE, "o", "-", True),
-    }
-    for label, (line, (colour, marker)) in zip(settings.spotlight, product(LINES, SPOTS), strict=False):
-        strong.setdefault(label, Look(colour, marker, line, True))
-    if best is not None:
-        strong.setdefault(best, Look(GREEN, "P", "-.", True))
-    return {label: strong.get(label, WEAK) for label in labels}
+    """Floor, reference, spotlit methods and the best of the rest in their colours, everything else grey."""
+    strong = {settings.floor, settings.reference, *settings.spotlight, best}
+    return {label: look(label, settings) if label in strong else WEAK for label in labels}
+
+
+def band(
+    axes: Axes, others: Mapping[str, Sequence[tuple[float, float]]], count: Callable[[int], str] = "{} others".format
+) -> None:
+    """The range of the methods that recede, in place of a tangle of grey lines: label -> points (x, y)."""
+    if not others:
+        return
+    heights: dict[float, list[float]] = {}
+    for points in others.values():
+        for x, y in points:
+            heights.setdefault(x, []).append(y)
+    places = sorted(heights)
+    low, high = ([pick(heights[x]) for x in places] for pick in (min, max))
+    axes.fill_between(places, low, high, color=PALE, alpha=0.6, linewidth=0, zorder=0.5, label=count(len(others)))
 
 
 def spread(positions: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
@@ -132,7 +191,7 @@ def label_ends(
     height = axes.get_window_extent().height * 72 / figure.dpi  # points
     to_axes = axes.transData + axes.transAxes.inverted()
     points = {label: to_axes.transform(ends[label]) for label in labels}
-    gap = (TEXT_SIZE + 1.5) / height
+    gap = (text_size() + 1.5) / height
     heights = spread([points[label][1] for label in labels], gap, 0.0, 1.0)
     for label, level in zip(labels, heights, strict=True):
         look = styles[label]
@@ -154,19 +213,19 @@ def label_ends(
             va="center",
             color=look.colour,
             weight="bold" if look.strong else "normal",
-            size=TEXT_SIZE if look.strong else TEXT_SIZE - 0.5,
+            size=text_size() if look.strong else text_size() - 0.5,
         )
 
 
 def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
     """Ticks at round numbers, written out, even where the values span less than a decade."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 20 else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 10_000 else short(value)))
     axis.set_minor_locator(NullLocator())
 
 
 def finish(figure: Figure, folder: Path, slug: str, title: str, caption: str, alt: str) -> Drawing:
-    """Writes `slug.svg` and `slug.pdf`. Call inside `canvas(slug)`."""
+    """Writes `slug.svg`, `slug.pdf` and `slug.png`. Call inside `canvas(slug)`."""
     vector = folder / f"{slug}.svg"
     # Measured once for both formats: "tight" would draw the figure another time for each.
     box = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()).padded(PADDING)
@@ -177,13 +236,16 @@ def finish(figure: Figure, folder: Path, slug: str, title: str, caption: str, al
             bbox_inches=box,
             metadata={"Date": None, "Creator": None, "Title": title, "Description": alt},
         )
-    with replacing(folder / f"{slug}.pdf") as temporary:
+    families = [fonts.plain() if family == DEFAULT.font else family for family in mpl.rcParams["font.sans-serif"]]
+    with replacing(folder / f"{slug}.pdf") as temporary, mpl.rc_context({"font.sans-serif": families}):
         figure.savefig(
             temporary,
             format="pdf",
             bbox_inches=box,
             metadata={"CreationDate": None, "Title": title},
         )
+    with replacing(folder / f"{slug}.png") as temporary:
+        figure.savefig(temporary, format="png", bbox_inches=box, dpi=DOTS, metadata={"Software": None, "Title": title})
     svg = vector.read_text(encoding="utf-8")
     points = float(svg.partition('width="')[2].partition("pt")[0])
     return Drawing(slug, title, caption, alt, svg, round(points * 96 / 72))
