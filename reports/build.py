@@ -11,7 +11,20 @@ from typing import Any
 
 import pandas as pd
 
-from reports import adding, comparisons, costs, figures, page, printing, results, sentences, tables, terminal, troubles
+from reports import (
+    adding,
+    comparisons,
+    copies,
+    costs,
+    figures,
+    page,
+    printing,
+    results,
+    sentences,
+    tables,
+    terminal,
+    troubles,
+)
 from reports.files import write_text
 from reports.findings import Findings
 from reports.reading import read_object
@@ -39,7 +52,8 @@ def write(folder: Path, settings: Mapping[str, Any]) -> None:
     write_text(folder / "comparisons.csv", compared.to_csv(index=False, lineterminator="\n"))
     tables.write(folder / "tables", findings)
     sections = figures.draw(findings, folder / "figures")
-    write_text(folder / "index.html", page.render(findings, sections))
+    latex = copies.environments(folder / "tables")
+    write_text(folder / "index.html", page.render(findings, sections, latex))
     write_text(folder / SETTINGS_COPY, json.dumps(dict(settings), indent=1, sort_keys=False) + "\n")
 
 

@@ -155,15 +155,22 @@ def _verdict(
         return own.trouble
     if label == settings.reference:
         return Verdict.REFERENCE, ""
-    if reference is not None and reference.trouble:
-        verdict, reason = reference.trouble
-        return Verdict.NO_VERDICT, f"the reference {verdict.clause}: {reason}"
+    if reference is None or reference.trouble:
+        return Verdict.NO_VERDICT, _without_reference(reference, settings)
     if paired.n < settings.minimum_seeds:
         return Verdict.TOO_FEW_SEEDS, ""
     how = "" if reference is None or (own.paired and reference.paired) else "unpaired, Welch's test"
     if p_holm > settings.alpha:
         return Verdict.NO_DIFFERENCE, how
     return Verdict.BETTER if paired.difference > 0 else Verdict.WORSE, how
+
+
+def _without_reference(reference: Attempts | None, settings: Settings) -> str:
+    """Why nothing can be compared with the reference."""
+    if reference is None or not reference.trouble:
+        return f"the reference {settings.method_title(settings.reference)} was not run"
+    verdict, reason = reference.trouble
+    return f"the reference {verdict.clause}: {reason}"
 
 
 def _gap_closed(own: Attempts, found: Mapping[str, Attempts], sign: int, settings: Settings) -> float:

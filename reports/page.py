@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from reports import costs, fidelity, printing, published, sensitivity, sentences, tables, troubles, tuned
-from reports.cells import Arrow, Panel
+from reports import (
+    answers,
+    copies,
+    costs,
+    details,
+    fidelity,
+    inlined,
+    printing,
+    provenance,
+    published,
+    sensitivity,
+    sentences,
+    tables,
+    troubles,
+    tuned,
+)
+from reports.cells import Arrow
 from reports.figures import Section
 from reports.findings import Findings
 from reports.latex import chunks
 from reports.printing import ABSENT, MINUS
 from reports.ranking import MAXIMUM_SHARE, MINIMUM_DATASETS, Ranking
-from reports.results import Results
+from reports.results import Family, Results
 from reports.rows import Status
 from reports.settings import Settings
 from reports.troubles import Trouble
@@ -29,16 +43,19 @@ COLUMNS_PER_TABLE = 6
 
 FOLD_ABOVE = 2
 """Figures of a kind that may be folded; more of them are folded away on screen. Paper shows all."""
+MANY = 4
+"""Students up to which every sentence on each stands open."""
 WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
 FOLD_TEXT_ABOVE = 200  # characters of a table's cell; what is longer shows its beginning
 ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
 
 
-def render(findings: Findings, sections: list[Section]) -> str:
+def render(findings: Findings, sections: list[Section], latex: Mapping[str, str] | None = None) -> str:
     """The page as HTML.
 
     Args:
         sections: the figures that were drawn, in the order of the page.
+        latex: label -> source of the tables that can be copied.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -47,16 +64,32 @@ def render(findings: Findings, sections: list[Section]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = _data_uri
-    results, settings = findings.results, findings.settings
+    results, settings, latex = findings.results, findings.settings, latex or {}
+    families, script = results.families, inlined.script()
+    environment.filters.update(
+        data_uri=inlined.data_uri,
+        place=families.index,
+        places=lambda some: " ".join(str(families.index(family)) for family in some),
+        families=lambda each: " ".join(map(str, _shown(each.slug, families))),
+        labels=lambda start: " ".join(label for label in latex if label.startswith(start)),
+        main_latex=lambda panel: " ".join(copies.of_dataset(latex, panel.dataset)),
+    )
     without_score = troubles.of(results, settings)
     return environment.get_template("page.html.j2").render(
         settings=settings,
+        css=Markup(inlined.style()),
+        script=Markup(script),
+        script_hash=inlined.digest(script),
+        data=Markup(details.embedded({**details.data(findings), "latex": dict(latex)})),
+        answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
+        compared=any(settings.reference in found for found in findings.attempts.values()),
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
         verdicts=_verdicts(findings),
-        pieces=_pieces(findings.panels),
+        many=len(families) > MANY,
+        every=" ".join(map(str, range(len(families)))),
+        pieces=_pieces(findings),
         wide_figure=WIDE_FIGURE,
         legend=tables.legend(settings),
         needs_seeds=tables.needs_seeds(settings),
@@ -83,13 +116,20 @@ def render(findings: Findings, sections: list[Section]) -> str:
         **_published(findings),
         claims=published.claims(results),
         methods=_methods(results, settings),
-        provenance=_flatten(results.provenance),
+        provenance=provenance.rows(results.provenance),
+        provenance_file=provenance.source(results.provenance),
     )
 
 
-def _data_uri(svg: str) -> str:
-    """An SVG as an image source: inside an image its ids and styles cannot clash with another figure's."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+def _shown(slug: str, families: list[Family]) -> Iterable[int]:
+    """Places of the families that a figure or table shows: those that its slug names, in whole or in part, else all."""
+    named = slug.partition("-")[2]
+    same = [place for place, family in enumerate(families) if family.slug == named]
+    return (
+        same
+        or [place for place, family in enumerate(families) if family.slug.startswith(named)]
+        or range(len(families))
+    )
 
 
 def circumstances(results: Results) -> str:
@@ -106,20 +146,26 @@ def _verdicts(findings: Findings) -> list[dict[str, Any]]:
         {
             "title": panel.title,
             "metric": panel.metric,
-            "statements": [sentences.family_statement(findings, column.family) for column in panel.columns],
+            "families": [column.family for column in panel.columns],
+            "statements": [
+                (column.family, sentences.family_statement(findings, column.family)) for column in panel.columns
+            ],
         }
         for panel in findings.panels
     ]
 
 
-def _pieces(panels: list[Panel]) -> list[dict[str, Any]]:
+def _pieces(findings: Findings) -> list[dict[str, Any]]:
     """Panels in pieces of at most COLUMNS_PER_TABLE columns, neighbours under one teacher merged."""
     pieces = []
-    for panel in panels:
+    for panel in findings.panels:
         for columns in chunks(panel.columns, COLUMNS_PER_TABLE):
-            teachers = groupby(column.family.teacher for column in columns)
-            spans = [(teacher, len(list(same))) for teacher, same in teachers]
-            pieces.append({"panel": panel, "columns": columns, "spans": spans})
+            families = [column.family for column in columns]
+            spans = [(teacher, list(same)) for teacher, same in groupby(families, lambda family: family.teacher)]
+            crowded = [told for family in families if (told := sentences.crowded(findings, family))]
+            pieces.append(
+                {"panel": panel, "columns": columns, "families": families, "spans": spans, "crowded": crowded}
+            )
     return pieces
 
 
@@ -131,7 +177,7 @@ def _comparisons(findings: Findings) -> list[dict[str, Any]]:
             {"kind": row.verdict.replace(" ", "-"), "cells": tables.printed(row, metric, findings.settings)}
             for row in rows
         ]
-        shown.append({"title": findings.title(family), "metric": metric.title, "rows": printed})
+        shown.append({"family": family, "title": findings.title(family), "metric": metric.title, "rows": printed})
     return shown
 
 
@@ -227,15 +273,3 @@ def _methods(results: Results, settings: Settings) -> list[list[str]]:
         citations = ", ".join(facts.citations if facts else ()) or ABSENT
         rows.append([settings.method_title(label), label, year, citations])
     return rows
-
-
-def _flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """A nested dictionary as (dotted key, text) in the order of the keys' names."""
-    if isinstance(value, Mapping) and value:
-        found = []
-        for key in sorted(value, key=str):
-            found += _flatten(value[key], f"{prefix}.{key}" if prefix else str(key))
-        return found
-    if not prefix:
-        return []
-    return [(prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True))]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reports.statistics import MOST_EXACT, Scores, rounded_differences
+from reports.statistics import MOST_EXACT, Scores, every_sign, rounded_differences
 
 FLIPS = 20_000
 """Random signs beyond MOST_EXACT pairs."""
@@ -40,12 +40,13 @@ def sign_flip(method: Scores, reference: Scores, seed: int = 0) -> float:
     rounded = rounded_differences(method, reference)
     if not rounded.any():
         return 1.0
-    exact = len(rounded) <= MOST_EXACT
+    if len(rounded) <= MOST_EXACT:
+        return every_sign(rounded)
     found = stats.permutation_test(
         (rounded,),
         lambda values, axis: np.round(values.mean(axis), 12),
         permutation_type="samples",
-        n_resamples=np.inf if exact else FLIPS - 1,
+        n_resamples=FLIPS - 1,
         vectorized=True,
         rng=np.random.default_rng(seed),
     )

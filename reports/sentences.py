@@ -37,14 +37,14 @@ def family_statement(findings: Findings, family: Family) -> Statement:
     if settings.floor != settings.reference:
         sentences += _beaten(findings.gains[family], settings.floor, "no teacher", settings)
     # The floor is a control, not a contestant: it has a sentence of its own and does not count among the methods.
-    sentences += _beaten(rows, settings.reference, reference, settings) or [_untested(rows, settings)]
+    told = reference if settings.floor != settings.reference else f"no teacher ({reference}, the reference)"
+    sentences += _beaten(rows, settings.reference, told, settings) or [_untested(rows, settings)]
     for label in (*settings.spotlight, settings.floor):
-        told = (row for row in rows if row.method == label and row.verdict not in INCOMPLETE)
-        sentences += [_spotlight(row, metric, settings) for row in told]
+        own = (row for row in rows if row.method == label and row.verdict not in INCOMPLETE)
+        sentences += [_spotlight(row, metric, settings) for row in own]
     if leader := best(rows, metric, settings):
-        students = [row for row in rows if np.isfinite(row.mean)]
-        shared = sum(cell.bold for cell in findings.columns[family].cells.values())
-        tail = f"; not separable from it: {shared - 1} of {len(students) - 1}" if shared > 1 else ""
+        shared, whole = _shared(findings, family)
+        tail = f"; not separable from it: {shared - 1} of {whole - 1}" if shared > 1 else ""
         sentences.append(f"Best mean: {leader}{tail}.")
         sentences += _separating(findings, family)
     tested = [row for row in rows if row.verdict in TESTED and row.method != settings.floor]
@@ -57,6 +57,23 @@ def family_statement(findings: Findings, family: Family) -> Statement:
     sentences += _mixed_devices(findings.results, family, settings)
     where = f"At {findings.results.size(family)} ({family.teacher} → {family.student})"
     return Statement(where, sentences)
+
+
+def _shared(findings: Findings, family: Family) -> tuple[int, int]:
+    """Methods that are bold, and those that could be."""
+    rows = findings.comparisons[family]
+    shared = sum(cell.bold for cell in findings.columns[family].cells.values())
+    return shared, sum(bool(np.isfinite(row.mean)) for row in rows)
+
+
+def crowded(findings: Findings, family: Family) -> str:
+    """What a bold that most methods share leaves open, in words; nothing where it tells them apart."""
+    shared, whole = _shared(findings, family)
+    if 2 * shared <= whole or shared < 2:
+        return ""
+    size = findings.results.size(family)
+    said = f"Bold says little for {family.student} at {size}: {shared} of {whole} methods are not separable."
+    return " ".join([said, *_separating(findings, family)])
 
 
 def _mixed_devices(results: Results, family: Family, settings: Settings) -> list[str]:

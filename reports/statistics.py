@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,21 @@ def rounded_differences(method: Scores, reference: Scores) -> Scores:
     return np.asarray(np.round(differences / scale, DIGITS) if scale > 0 else differences)
 
 
+@cache
+def _signs(size: int) -> Scores:
+    """[2^n, n] every choice of signs."""
+    return np.asarray(1.0 - 2.0 * ((np.arange(2**size)[:, None] >> np.arange(size)) & 1))
+
+
+def every_sign(values: Scores) -> float:
+    """Share of all 2^n choices of their signs whose sum lies as far from 0 as the one observed: a two-sided p-value.
+
+    As `scipy.stats.permutation_test` has it, which takes a hundred times as long; a report asks some thousand times.
+    """
+    sums = np.round(np.abs(_signs(len(values)) @ values), DIGITS)
+    return float((sums >= np.round(abs(values.sum()), DIGITS)).mean())
+
+
 def wilcoxon(method: Scores, reference: Scores) -> float:
     """Two-sided p-value of Wilcoxon's signed-rank test, zero differences ranked and then dropped (Pratt 1959).
 
@@ -120,10 +136,8 @@ def wilcoxon(method: Scores, reference: Scores) -> float:
     if not rounded.any():
         return 1.0
     if len(rounded) <= MOST_EXACT:
-        # All 2^n signs of the ranks, as scipy's wilcoxon does where there are ties, but a hundred times faster.
-        signed = np.sign(rounded) * stats.rankdata(np.abs(rounded))
-        every = {"permutation_type": "samples", "n_resamples": np.inf, "vectorized": True}
-        return float(stats.permutation_test((signed,), lambda ranks, axis: ranks.sum(axis), **every).pvalue)
+        # As scipy's wilcoxon does where there are ties, but a hundred times faster.
+        return every_sign(np.sign(rounded) * stats.rankdata(np.abs(rounded)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scipy's remark that ties make it use the normal approximation
         return float(stats.wilcoxon(rounded, zero_method="pratt").pvalue)

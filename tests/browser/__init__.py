@@ -1,0 +1,1 @@
+"""The page in a real browser, driven headless; needs Chromium, see CONTRIBUTING.md."""

@@ -1,0 +1,110 @@
+"""The first sentences of the page, over one student and over several."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reports import answers, page, sentences
+from tests.reports import samples
+from tests.reports.samples import BASE, OTHER
+
+
+def of(*parts, **changes) -> dict[str, str]:
+    return dict(answers.answers(samples.findings(*parts, **changes)))
+
+
+def students(*targets: float, **shifts: float):
+    """Methods at some compressions: label -> shift from kd."""
+    names = {label.replace("_", "-"): shift for label, shift in shifts.items()}
+    return [
+        samples.cell(
+            BASE + shift + (OTHER if shift else 0), method=label, ratio_target=target, student=f"s-2x{target:g}"
+        )
+        for target in targets
+        for label, shift in names.items()
+    ]
+
+
+def test_one_student_is_answered_by_names():
+    told = of(*students(40.0, kd=0.0, stride=0.01, abkd=-0.02, supervised=-0.015), spotlight=["abkd"])
+    assert told == {
+        "Does anything beat no teacher?": "Yes: 2 of 3 tested methods: KD and STRIDE.",
+        "Does anything beat KD?": "Yes: 1 of 2 tested methods: STRIDE.",
+        "Where does ABKD stand?": "Worse than KD. Place by mean: 4 of 4.",
+    }
+
+
+def test_several_students_are_counted():
+    parts = students(40.0, kd=0.0, stride=0.01, abkd=-0.02, supervised=-0.03)
+    parts += students(80.0, kd=0.0, stride=-0.01, abkd=0.01, supervised=0.02)
+    told = of(*parts, spotlight=["abkd", "absent"])
+    assert told == {
+        "Does anything beat no teacher?": (
+            "Yes, for 1 of 2 students. 3 of 3 tested methods do for at least one (in brackets: for how many): "
+            "KD (1), ABKD (1) and STRIDE (1)."
+        ),
+        "Does anything beat KD?": (
+            "Yes, for 2 of 2 students. 2 of 2 tested methods do for at least one (in brackets: for how many): "
+            "STRIDE (1) and ABKD (1)."
+        ),
+        "Where does ABKD stand?": (
+            "Better than KD for 1 of 2 students and worse than KD for 1 of 2 students. "
+            "Place by mean: 3 of 4 and 2 of 4."
+        ),
+    }
+
+
+def test_a_student_without_a_test_is_told():
+    few = [samples.cell(BASE[:3], method=label, ratio_target=80.0) for label in ("kd", "abkd", "supervised")]
+    told = of(*students(40.0, kd=0.0, abkd=-0.01, supervised=0.01), *few, spotlight=[])
+    assert (
+        told["Does anything beat KD?"]
+        == "No: none of 1 tested methods, for the one student. For 1 student nothing was tested."
+    )
+
+
+def test_no_means_that_something_was_tested():
+    assert (
+        of(*students(40.0, kd=0.0, abkd=-0.01))["Does anything beat no teacher?"]
+        == "Not known: Supervised was not run."
+    )
+    lost = samples.cell([np.nan] * 10, method="supervised", status="failed", reason="boom")
+    told = of(*students(40.0, kd=0.0, abkd=-0.01), lost)["Does anything beat no teacher?"]
+    assert told == "Not known: nothing was tested (why not, stands below)."
+
+
+def test_where_no_teacher_is_the_reference_it_is_asked_once():
+    parts = students(40.0, kd=0.01, abkd=0.0, supervised=-0.01)
+    told = of(*parts, reference="supervised", spotlight=[])
+    assert told == {"Does anything beat no teacher?": "Yes: 2 of 2 tested methods: KD and ABKD."}
+    found = samples.findings(*parts, reference="supervised", spotlight=[])
+    (family,) = found.results.families
+    first = sentences.family_statement(found, family).sentences[0]
+    assert first == "2 of 2 tested methods beat no teacher (Supervised, the reference) significantly: KD and ABKD."
+    text = page.render(found, [])
+    assert "better or worse than Supervised" in text and "Comparisons with Supervised" in text
+    assert "better than KD" not in text and "with KD" not in text
+
+
+def test_a_reference_that_was_not_run_is_said_so_and_compared_with_nothing():
+    found = samples.findings(*students(40.0, stride=0.01, abkd=-0.02, supervised=-0.015))
+    assert dict(answers.answers(found))["Does anything beat KD?"] == "Not known: KD was not run."
+    (family,) = found.results.families
+    assert {row.words for row in found.comparisons[family]} == {"no verdict: the reference KD was not run"}
+    text = page.render(found, [])
+    assert "The reference KD was not run, and nothing is compared with it" in text
+    assert "needs 10 seeds" not in text
+
+
+def test_a_bold_that_most_share_is_told_in_words():
+    noisy = [samples.cell(BASE + 0.001 * place + OTHER * place, method=f"m{place}") for place in range(1, 5)]
+    found = samples.findings(samples.cell(BASE), *noisy, samples.cell(BASE - 0.2 + OTHER, method="supervised"))
+    (family,) = found.results.families
+    bold = sum(cell.bold for cell in found.columns[family].cells.values())
+    told = sentences.crowded(found, family)
+    assert told.startswith(
+        f"Bold says little for gcn-2x16 at 40×: {bold} of 6 methods are not separable. 10 seeds show a difference of "
+    )
+    assert told in page.render(found, []).replace("&#39;", "'")
+    clear = samples.findings(samples.cell(BASE), samples.cell(BASE + 0.1 + OTHER, method="abkd"))
+    assert sentences.crowded(clear, clear.results.families[0]) == ""
