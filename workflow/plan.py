@@ -22,10 +22,9 @@ from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json, write_text
 from workflow.schemas.configuration import Configuration, Experiment, Student
-from workflow.specs import CellSpec, Hyperparameters, MethodFacts, Network, Plan, TeacherSpec, TrainingSettings
+from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec, TrainingSettings
 
 if TYPE_CHECKING:
-    from methods.contract import Shape
     from workflow.models.sizes import Size
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -240,6 +239,7 @@ def _students(config: Configuration, entry: Student, facts: Facts, teacher: Size
 def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: str) -> Iterator[CellSpec]:
     """One cell per method of an experiment. Raises UserError for a hyperparameter that is refused."""
     import methods
+    from workflow.attempt import attempt
 
     student = pair.student
     training = pair.training(config, experiment)
@@ -249,8 +249,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
         try:
             own_size = methods.own_size(identity)
             shapes = (student.size if own_size else pair.teacher_size).shape, student.size.shape
-            if not methods.skip(identity, _Situation(pair.facts), *shapes):
-                _try(identity, *shapes, hyperparameters)
+            attempt(identity, pair.facts, *shapes, hyperparameters)
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: methods.{label}: {error}") from error
         teacher = pair.own_teacher(config, experiment) if own_size else pair.teacher
@@ -275,29 +274,6 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             hyperparameters=hyperparameters,
             distill_on=experiment.distill_on or config.distill_on,
         )
-
-
-def _try(identity: str, teacher: Shape, student: Shape, hyperparameters: Hyperparameters) -> None:
-    """Builds a method, which says what it refuses; at first without weights, whose random start takes seconds."""
-    import torch
-
-    import methods
-
-    try:
-        with torch.device("meta"):
-            methods.create(identity, teacher=teacher, student=student, **hyperparameters)
-    except Exception:  # perhaps only because it looks at its weights
-        methods.create(identity, teacher=teacher, student=student, **hyperparameters)
-
-
-class _Situation:
-    """What `Method.skip` may know before the data are there: a graph without edges is told only by the job."""
-
-    num_edges = 1
-
-    def __init__(self, facts: Facts) -> None:
-        self.kind = facts.kind
-        self.objective = facts.objective
 
 
 def main() -> None:

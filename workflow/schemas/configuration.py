@@ -184,8 +184,7 @@ class Tune(Strict):
         8,
         ge=2,
         le=1000,
-        description="trials of every method, the same number for all: the published default, then others of its "
-        "`search_space`; fewer where that holds no more",
+        description="trials of every method: the published default, then others of its `search_space`, if it has more",
     )
     seeds: int = Field(2, ge=1, le=1000, description="number of paired seeds of a trial")
     first_seed: int = Field(
