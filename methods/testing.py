@@ -194,8 +194,7 @@ def _check_case(
         return {name: term.item() for name, term in build()(s, t, batch).items()}
 
     s, t = case.signals(student, 1), case.signals(teacher, 2)
-    method, batch = build(), case.batch()
-    before = _global_randomness()
+    method, batch, before = build(), case.batch(), _global_randomness()
     terms = method(s, t, batch)
     assert _global_randomness() == before, f"{where}: a global random state moved; draw from batch.generator"
     assert isinstance(terms, dict), f"{where}: terms must be a dict"
@@ -219,11 +218,8 @@ def _check_case(
         _assert_close(f"{where}: reads edges (declare uses_edges)", first, value(bare, s, t))
     if not method.depends_on_rows:
         twice = torch.arange(2 * case.rows) % case.rows
-        _assert_close(
-            f"{where}: depends on the number of nodes (declare depends_on_rows)",
-            first,
-            value(case.doubled(), _rows(s, twice, case, 2), _rows(t, twice, case, 2)),
-        )
+        there = value(case.doubled(), _rows(s, twice, case, 2), _rows(t, twice, case, 2))
+        _assert_close(f"{where}: depends on the number of nodes (declare depends_on_rows)", first, there)
     if not method.uses_epoch:
         _assert_close(f"{where}: changes with the epoch (declare uses_epoch)", first, value(case, s, t, epoch=50))
 
