@@ -28,8 +28,8 @@ class ContrastiveDistillation(Method):
         beta: weight. Default 0.8 (Tian et al.).
         tau2: temperature > 0. Default 0.07 (the same).
         projection: columns of both maps. Default 128 (the same).
-        max_samples: nodes drawn at each step where the batch has more. Default 16384, the authors' number of
-            negatives.
+        max_samples: nodes drawn at each step where the batch has more, all of them anchors and negatives. Default 1024,
+            which are as many pairs as the authors' 64 anchors with 16384 negatives each.
         block: rows of a block; None fits the block to what methods/streaming.py allows the device.
     """
 
@@ -48,7 +48,7 @@ class ContrastiveDistillation(Method):
         beta: float = 0.8,
         tau2: float = 0.07,
         projection: int = 128,
-        max_samples: int = 16384,
+        max_samples: int = 1024,
         block: int | None = None,
     ) -> None:
         super().__init__(teacher, student)

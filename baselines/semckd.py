@@ -30,7 +30,8 @@ class SemanticCalibration(Method):
     Args:
         beta: weight. Default 400 (Chen et al. on CIFAR-100, beside CE and kd of weight 1 and temperature 4).
         dim: of queries and keys. Default 16, a quarter of the authors' batch, as there.
-        max_samples: rows drawn at each step where the batch has more. Default 4096.
+        max_samples: rows drawn at each step where the batch has more. Default 512, this project's; the authors'
+            batches have 64.
         block: rows of a block; None fits the block to what methods/streaming.py allows the device.
     """
 
@@ -41,7 +42,7 @@ class SemanticCalibration(Method):
     search_space = {"beta": LogRange(0.4, 4e3)}
 
     membership: Tensor
-    """[sum of d_i, L_t], a one where a column belongs to a layer."""
+    """[sum of d_j + 1, L_s], a one where a column of the student, or the bias behind it, belongs to a layer."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class SemanticCalibration(Method):
         *,
         beta: float = 400.0,
         dim: int = 16,
-        max_samples: int = 4096,
+        max_samples: int = 512,
         block: int | None = None,
     ) -> None:
         super().__init__(teacher, student)
@@ -61,7 +62,9 @@ class SemanticCalibration(Method):
         self.query = _embeddings(student.hidden, dim) if several else None
         self.key = _embeddings(teacher.hidden, dim) if several else None
         self.regressors = nn.ModuleList(nn.Linear(width, sum(teacher.hidden)) for width in student.hidden)
-        layer = torch.repeat_interleave(torch.arange(len(teacher.hidden)), torch.tensor(teacher.hidden))
+        self.widths = list(teacher.hidden)
+        # The bias is the weight of one more column, of ones.
+        layer = torch.repeat_interleave(torch.arange(len(student.hidden)), torch.tensor(student.hidden) + 1)
         self.register_buffer("membership", functional.one_hot(layer).float(), persistent=False)
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
@@ -72,11 +75,13 @@ class SemanticCalibration(Method):
             of_student = tuple(h.index_select(0, chosen) for h in of_student)
             of_teacher = tuple(h.index_select(0, chosen) for h in of_teacher)
         rows, pairs = len(of_student[0]), len(of_student)
-        weights = list(self.regressors.parameters())
-        values = torch.cat(of_teacher, 1)
-        slices = blocks(rows, values.shape[1], values.device, self.block)
-        blocked = [self._attention(of_student, of_teacher) / self.membership.sum(0), values, *of_student]
-        total = streamed_sum(self._errors, slices, blocked, [self.membership, *weights])
+        ones = of_student[0].new_ones(rows, 1)
+        columns = torch.cat([part for h in of_student for part in (h, ones)], 1)
+        # Weights [sum of d_i, d_j] and biases [sum of d_i] by turns, as the columns are.
+        weights = torch.cat([part.view(sum(self.widths), -1) for part in self.regressors.parameters()], 1)
+        slices = blocks(rows, 4 * columns.shape[1], columns.device, self.block)
+        blocked = [self._attention(of_student, of_teacher), columns, *of_teacher]
+        total = streamed_sum(self._errors, slices, blocked, [weights, self.membership])
         return {"semckd": total * (self.beta / max(rows * pairs, 1))}
 
     def _attention(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
@@ -86,20 +91,25 @@ class SemanticCalibration(Method):
         queries, keys = _embedded(self.query, student), _embedded(self.key, teacher)
         return torch.softmax(queries @ keys.transpose(1, 2), 2)
 
-    def _errors(self, rows: slice, attention: Tensor, values: Tensor, *rest: Tensor) -> Tensor:
+    def _errors(self, rows: slice, attention: Tensor, columns: Tensor, *rest: Tensor) -> Tensor:
         """Sum over a block's rows and all pairs of layers.
 
+        ||t - R'x||^2 = ||t||^2 - 2 x'(R t) + x'(R R')x needs only the columns of a narrow student: R'x, as wide as all
+        layers of the teacher together, is never formed.
+
         Args:
-            attention: [b, L_s, L_t], over the widths of the teacher's layers.
-            values: the teacher's layers side by side [b, sum of d_i].
-            rest: the student's layers [b, d_j], `membership`, and a weight and a bias for each.
+            attention: [b, L_s, L_t].
+            columns: the student's layers side by side, each with a column of ones behind it [b, D].
+            rest: the teacher's layers [b, d_i], all regressors [sum of d_i, D], and `membership`.
         """
-        count = len(self.regressors)
-        layers, membership, weights = rest[:count], rest[count], rest[count + 1 :]
-        total = values.new_zeros(())
-        for j, layer in enumerate(layers):
-            found = functional.linear(layer, weights[2 * j], weights[2 * j + 1])
-            total = total + (attention[:, j] * ((values - found).square() @ membership)).sum()
+        *layers, weights, membership = rest
+        together = membership @ membership.T  # a one where two columns are of one layer
+        total = columns.new_zeros(())
+        for i, (layer, regressors) in enumerate(zip(layers, weights.split(self.widths), strict=True)):
+            crossed = layer @ regressors
+            square = columns @ (regressors.T @ regressors * together)
+            errors = (columns * (square - 2 * crossed)) @ membership + layer.square().sum(1, keepdim=True)
+            total = total + (attention[:, :, i] * errors).sum() / layer.shape[1]
         return total
 
 

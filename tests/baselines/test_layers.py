@@ -81,7 +81,8 @@ def test_reviewkd_warms_up(epoch: int, share: float) -> None:
 @pytest.mark.parametrize("name", ["afd", "semckd", "reviewkd"])
 def test_deep_pairs_take_no_memory_of_rows_times_pairs_times_columns(name: str) -> None:
     n, teacher, student = 3000, Shape((32,) * 16, 5), Shape((8,) * 4, 5)
-    made, batch = methods.create(name, teacher=teacher, student=student), make_batch([0] * n)
+    extra = {"max_samples": n} if name == "semckd" else {}
+    made, batch = methods.create(name, teacher=teacher, student=student, **extra), make_batch([0] * n)
     s, t = make_signals(n, student, 1, True), make_signals(n, teacher, 2)
     with LargestTensor() as seen:
         sum(made(s, t, batch).values()).backward()

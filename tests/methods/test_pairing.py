@@ -11,7 +11,7 @@ from tests.methods.cases import ROWS, STUDENT, TEACHER, build, signals, task
 torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("name", ["gsp", "gcrd", "stride", "pkt", "rkd"])
+@pytest.mark.parametrize("name", ["gsp", "gcrd", "stride", "pkt", "rkd", "crd", "cc", "gkd", "semckd"])
 def test_sampling_draws_from_the_batch_alone(name: str) -> None:
     def value(seed: int) -> float:
         batch = task("node")

@@ -13,7 +13,15 @@ from tests.methods.cases import ROWS, STUDENT, TEACHER, LargestTensor, build, si
 
 torch.set_num_threads(1)
 
-BLOCKED = [("gcrd", {"projection": 8}), ("pkt", {}), *(("gsp", {"kernel": kernel}) for kernel in kernels.KERNELS)]
+BLOCKED = [
+    ("gcrd", {"projection": 8}),
+    ("pkt", {}),
+    ("crd", {"projection": 8}),
+    ("cc", {}),
+    ("gkd", {}),
+    ("semckd", {}),
+    *(("gsp", {"kernel": kernel}) for kernel in kernels.KERNELS),
+]
 
 
 @pytest.mark.parametrize(("name", "extra"), BLOCKED)
@@ -23,7 +31,7 @@ def test_block_sizes_agree(name: str, extra: dict[str, object]) -> None:
     for block in (1, 7, ROWS, None):
         batch = task("node")
         s, t = signals(batch, STUDENT, 1, True), signals(batch, TEACHER, 2)
-        (value,) = build(name, block=block, **extra)(s, t, batch).values()
+        value = torch.stack(list(build(name, block=block, **extra)(s, t, batch).values())).sum()
         value.backward()
         found.append((value.item(), s.last.grad))
     for value, gradient in found[1:]:
@@ -44,6 +52,14 @@ MEMORY = [
     ("rkd", {}),
     ("stride", {"dim": 4}),
     ("abkd", {}),
+    ("crd", {"projection": 16, "max_samples": 4096}),
+    ("cc", {}),
+    ("gkd", {"max_samples": 4096}),
+    ("gkd", {"max_samples": 4096, "kernel": "gaussian"}),
+    ("semckd", {"max_samples": 4096}),
+    ("afd", {}),
+    ("nosmog-gram", {}),
+    ("ickd", {}),
 ]
 
 

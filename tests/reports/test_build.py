@@ -71,7 +71,7 @@ def test_every_promised_file_is_there(nasty):
     folder, _, _ = nasty
     for name in ("comparisons.csv", "index.html", "tables/main.md", "tables/main.tex", "tables/main.csv"):
         assert (folder / name).stat().st_size > 0
-    kinds = {path.name.split("-")[0] for path in (folder / "figures").iterdir()}
+    kinds = {path.stem.split("-")[0] for path in (folder / "figures").iterdir()}
     assert kinds == {*["scores", "differences", "pareto", "profiles", "improvement", "attention", "curves", "terms"]}, (
         "two datasets carry no rank diagram"
     )
