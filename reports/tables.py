@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,8 +132,12 @@ def every(findings: Findings) -> list[Table]:
     return found
 
 
+@cache
 def more(findings: Findings) -> list[Table]:
-    """The tables that the page has no section of its own for; it shows them one after the other."""
+    """The tables that the page has no section of its own for; it shows them one after the other.
+
+    Kept, since files and page both ask, and resampling takes seconds.
+    """
     settings = findings.settings
     found = [
         Table("aggregate", "All students at once", aggregate.grids(findings), aggregate.legend(findings)),
