@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.contract import UNLABELED, Batch, Method, Shape, Signals
-from methods.pairing import at_least, logits_of, whole
+from methods.pairing import at_least, logits_of
 from methods.spaces import LogRange
 from methods.vocabulary import Objective
 
@@ -22,14 +22,15 @@ class AdversarialLogits(Method):
     - class = mean over labelled rows of the cross-entropies of D_1..C(z_T) and D_1..C(z_S) with the label, which both
       lower.
 
-    D has one hidden layer. Departures: He et al. give the discriminators an optimizer of their own and a step every 1
-    to 30 epochs, and let the student maximise log sigmoid(D_0(z_S)); reversal is the minimax form of the same game. Of
-    their three discriminators this is the first; the others compare embeddings of edges and of the whole graph.
+    D(z) = V relu(z + W z + b), as theirs.
+
+    Departures: He et al. give the discriminators an optimizer of their own and a step every 1 to 30 epochs, and let the
+    student maximise log sigmoid(D_0(z_S)); reversal is the minimax form of the same game. Of their three
+    discriminators this is the first; the others compare embeddings of edges and of the whole graph.
 
     Args:
         beta: weight of the game. Default 1 (He et al.).
         l1: weight of the distance of logits. Default 1 (the same).
-        width: columns of D's hidden layer. Default 64, this project's.
     """
 
     title = "GraphAKD (logits)"
@@ -38,29 +39,34 @@ class AdversarialLogits(Method):
     objectives = frozenset({Objective.MULTICLASS})
     search_space = {"beta": LogRange(0.01, 10), "l1": (0.0, 0.1, 1.0)}
 
-    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0, l1: float = 1.0, width: int = 64) -> None:
+    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0, l1: float = 1.0) -> None:
         super().__init__(teacher, student)
         at_least(self, 0, beta=beta, l1=l1)
-        whole(self, width=width)
         self.beta, self.l1 = beta, l1
-        self.discriminator = nn.Sequential(nn.Linear(student.out, width), nn.ReLU(), nn.Linear(width, student.out + 1))
+        self.hidden = nn.Linear(student.out, student.out)
+        self.verdict = nn.Linear(student.out, student.out + 1, bias=False)
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
-        of_teacher, reversed_student = self.discriminator(z_teacher), _Reversed.apply(z_student)
-        doubt = functional.softplus(-of_teacher[:, 0]) + functional.softplus(self.discriminator(reversed_student)[:, 0])
+        of_teacher, reversed_student = self._judged(z_teacher), _Reversed.apply(z_student)
+        doubt = functional.softplus(-of_teacher[:, 0]) + functional.softplus(self._judged(reversed_student)[:, 0])
 
         known = (batch.labels != UNLABELED).to(z_student.dtype)
         labels = batch.labels.clamp(min=0)
         errors = sum(
             functional.cross_entropy(found[:, 1:], labels, reduction="none")
-            for found in (of_teacher, self.discriminator(z_student))
+            for found in (of_teacher, self._judged(z_student))
         )
         return {
             "l1": self.l1 * torch.mean((z_student - z_teacher).abs().sum(1)),
             "adversarial": self.beta / 2 * doubt.mean(),
             "class": self.beta / 2 * (errors * known).sum() / known.sum().clamp(min=1),
         }
+
+    def _judged(self, z: Tensor) -> Tensor:
+        """D: [n, C] logits -> [n, 1 + C], whether they are the teacher's, and of which class."""
+        verdict: Tensor = self.verdict(torch.relu(z + self.hidden(z)))
+        return verdict
 
 
 class _Reversed(torch.autograd.Function):

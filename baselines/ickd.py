@@ -17,7 +17,7 @@ class InterChannel(Method):
     nodes here. W: d_S -> d_T is linear and trained, as theirs.
 
     Args:
-        beta: weight. Default 10, this project's; the error is averaged over the rows of G, of which it adds up the
+        beta: weight. Default 1, this project's; the error is averaged over the rows of G, of which it adds up the
             columns.
     """
 
@@ -25,9 +25,9 @@ class InterChannel(Method):
     year = 2021
     citation = "liu2021exploring"
     uses_hidden = True
-    search_space = {"beta": LogRange(0.1, 1e3)}
+    search_space = {"beta": LogRange(0.01, 100)}
 
-    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 10.0) -> None:
+    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0) -> None:
         super().__init__(teacher, student)
         at_least(self, 0, beta=beta)
         self.beta = beta

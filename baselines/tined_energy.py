@@ -30,7 +30,7 @@ class EnergyRatios(Method):
     gradient passes through the lengths of rows.
 
     Args:
-        beta: weight. Default 1, this project's.
+        beta: weight. Default 0.1, this project's.
     """
 
     title = "TINED (energy)"
@@ -39,9 +39,9 @@ class EnergyRatios(Method):
     uses_hidden = True
     uses_edges = True
     kinds = frozenset({Kind.NODE, Kind.HETEROGENEOUS})
-    search_space = {"beta": LogRange(0.01, 100)}
+    search_space = {"beta": LogRange(0.001, 10)}
 
-    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0) -> None:
+    def __init__(self, teacher: Shape, student: Shape, *, beta: float = 0.1) -> None:
         super().__init__(teacher, student)
         at_least(self, 0, beta=beta)
         self.beta = beta

@@ -125,7 +125,7 @@ def cc(beta: float = 100.0, gamma: float = 0.4) -> Reference:
 def ickd(method: nn.Module, v: View) -> dict[str, float]:
     s, t = ([unit(c) for c in h.T] for h in (linear(method, "head", v.h_student[-1]), v.h_teacher[-1]))
     places = [(a, b) for a in range(len(t)) for b in range(len(t))]
-    return {"ickd": 10 * sum((sum(s[a] * s[b]) - sum(t[a] * t[b])) ** 2 for a, b in places) / len(t)}
+    return {"ickd": sum((sum(s[a] * s[b]) - sum(t[a] * t[b])) ** 2 for a, b in places) / len(t)}
 
 
 def virtual_teacher(alpha: float, correct: float, tau: float) -> Reference:
@@ -149,7 +149,7 @@ def mugsi(method: nn.Module, v: View) -> dict[str, float]:
 def graphakd(beta: float, l1: float) -> Reference:
     def loss(method: nn.Module, v: View) -> dict[str, float]:
         def judged(z: Array) -> Array:
-            return linear(method, "discriminator.2", np.maximum(linear(method, "discriminator.0", z), 0))
+            return np.maximum(z + linear(method, "hidden", z), 0) @ weight(method, "verdict.weight").T
 
         student, teacher = judged(v.z_student), judged(v.z_teacher)
         n, labelled = len(student), [i for i, label in enumerate(v.labels) if label != -1]
@@ -179,7 +179,7 @@ CASES: dict[str, list[Case]] = {
     # The student's gradient is reversed on purpose.
     "graphakd-logits": [
         Case(graphakd(1.0, 1.0), {}, gradient=False),
-        Case(graphakd(3.0, 0.2), {"beta": 3.0, "l1": 0.2, "width": 5}, gradient=False),
+        Case(graphakd(3.0, 0.2), {"beta": 3.0, "l1": 0.2}, gradient=False),
     ],
     "mugsi-pool": [case(mugsi, "graph", "binary", "regression")],
 }
