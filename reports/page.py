@@ -57,23 +57,9 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         sections: the figures that were drawn, in the order of the page.
         latex: label -> source of the tables that can be copied.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     results, settings, latex = findings.results, findings.settings, latex or {}
     families, script = results.families, inlined.script()
-    environment.filters.update(
-        data_uri=inlined.data_uri,
-        place=families.index,
-        places=lambda some: " ".join(str(families.index(family)) for family in some),
-        families=lambda each: " ".join(map(str, _shown(each.slug, families))),
-        labels=lambda start: " ".join(label for label in latex if label.startswith(start)),
-        main_latex=lambda panel: " ".join(copies.of_dataset(latex, panel.dataset)),
-    )
+    environment = _environment(families, latex)
     without_score = troubles.of(results, settings)
     return environment.get_template("page.html.j2").render(
         settings=settings,
@@ -119,6 +105,26 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         provenance=provenance.rows(results.provenance),
         provenance_file=provenance.source(results.provenance),
     )
+
+
+def _environment(families: list[Family], latex: Mapping[str, str]) -> Environment:
+    """What the template is rendered by; its filters tell which students a part of the page is about."""
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(
+        data_uri=inlined.data_uri,
+        place=families.index,
+        places=lambda some: " ".join(str(families.index(family)) for family in some),
+        families=lambda each: " ".join(map(str, _shown(each.slug, families))),
+        labels=lambda start: " ".join(label for label in latex if label.startswith(start)),
+        main_latex=lambda panel: " ".join(copies.of_dataset(latex, panel.dataset)),
+    )
+    return found
 
 
 def _shown(slug: str, families: list[Family]) -> Iterable[int]:

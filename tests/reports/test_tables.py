@@ -99,7 +99,7 @@ def test_a_selection_is_ordered_and_changes_no_family_of_tests(tmp_path):
 def test_every_table_has_every_format(tmp_path):
     found = study()
     tables.write(tmp_path, found)
-    names = {"main", "paper", "comparisons", "fidelity", "sensitivity", "aggregate", "improvement"}
+    names = {"main", "paper", "comparisons", "fidelity", "sensitivity", "aggregate", "improvement", "equivalence"}
     assert {path.name for path in tmp_path.iterdir()} == {
         "references.bib",
         *(f"{name}{suffix}" for name in names for suffix in formats.SUFFIXES),
