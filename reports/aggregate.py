@@ -91,7 +91,8 @@ def joined(findings: Findings) -> list[Joined]:
         labels = settings.method_order({label for each in own for label in each} - {settings.ceiling})
         kept = [label for label in labels if all(label in each and each[label].complete for each in own)]
         base = settings.floor if settings.floor in kept else settings.reference
-        if base not in kept or len(kept) < 2:
+        # Nothing can be drawn again from a single seed.
+        if base not in kept or len(kept) < 2 or min(len(each[base].values()) for each in own) < 2:
             continue
         gains: dict[str, list[Scores]] = {label: [] for label in kept}
         for family, each in zip(families, own, strict=True):

@@ -40,7 +40,7 @@ REFUSED = [
     ("gsp", {"max_samples": 0}, ">= 1"),
     ("gcrd", {"tau2": 0}, "> 0"),
     ("abkd", {"axis": "rows"}, "teacher, student, pairs"),
-    ("abkd", {"dissimilarity": "mean"}, "node, regression, pooled"),
+    ("abkd", {"dissimilarity": "mean"}, "node, regression, regressor, pooled"),
     ("stride", {"structure": "kd"}, "gcrd, lsp, gsp"),
 ]
 
