@@ -67,6 +67,8 @@ def _read_texts(value: object, stated: object) -> object:
         return value if value == stated else [_read_texts(part, None) for part in value]
     if not isinstance(value, str) or value == stated:
         return value
+    if "#" in value:  # a colour, and no comment
+        return value
     try:
         return yaml.load(value, Loader)  # a safe loader
     except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError):

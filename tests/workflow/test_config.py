@@ -123,3 +123,13 @@ def test_a_block_of_seeds_is_read():
     for wrong in ("5-3", "3", "a-b", "-1-2"):
         with pytest.raises(UserError, match="must look like 0-4"):
             parse_seeds(wrong)
+
+
+def test_a_colour_of_the_command_line_is_no_comment(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("title: x\n")
+    colours = ["#0072B2", "#D55E00"]
+    changed = GOOD | {"report": {"figures": {"palette": colours}}, "seeds": "3"}
+    config = complete(changed, str(file))
+    assert config.seeds == 3
+    assert list(config.report.figures.palette) == colours
