@@ -21,7 +21,7 @@ LOADS = {
     "os.system",
     "os.popen",
 }
-SAFE_LOADERS = {"_Loader", "SafeLoader", "CSafeLoader", "yaml.SafeLoader", "yaml.CSafeLoader"}
+SAFE_LOADERS = {"BoundedLoader", "SafeLoader", "CSafeLoader", "yaml.SafeLoader", "yaml.CSafeLoader"}
 PRODUCED = [path for path in FILES if name_of(path).split("/")[0] in PRODUCTION]
 
 

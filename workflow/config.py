@@ -21,7 +21,7 @@ from workflow.schemas import plain
 from workflow.schemas.configuration import TUNED, Configuration, tuned_label
 from workflow.schemas.plain import shown
 from workflow.specs import Hyperparameters
-from workflow.yaml_files import Loader, parse, whole
+from workflow.yaml_files import BoundedLoader, parse, whole
 
 RESERVED = "teacher"
 """Label of the teachers' rows."""
@@ -70,7 +70,7 @@ def _read_texts(value: object, stated: object) -> object:
     if "#" in value:  # a colour, and no comment
         return value
     try:
-        return yaml.load(value, Loader)  # a safe loader
+        return yaml.load(value, BoundedLoader)  # a safe loader
     except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError):
         return value  # is refused where a text does not belong
 

@@ -32,7 +32,7 @@ FILES = ("tuned",)
 """Keys that name a file, as seen from the folder of the configuration that states them."""
 
 
-class Loader(yaml.SafeLoader):
+class BoundedLoader(yaml.SafeLoader):
     """Safe YAML, without what it would misread (a key given twice, 010, 1:30), and bounded."""
 
     nodes = depth = 0
@@ -73,7 +73,7 @@ class Loader(yaml.SafeLoader):
 
 
 for _tag in ("int", "float"):
-    Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", Loader.decimal)
+    BoundedLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", BoundedLoader.decimal)
 
 
 def parse(path: Path | str) -> Any:
@@ -82,7 +82,7 @@ def parse(path: Path | str) -> Any:
         content = Path(path).read_bytes()
         if len(content) > MOST_BYTES:
             raise UserError(f"{path}: is larger than {MOST_BYTES // 1024} KiB")
-        found = yaml.load(content.decode("utf-8"), Loader)  # a safe loader
+        found = yaml.load(content.decode("utf-8"), BoundedLoader)  # a safe loader
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
