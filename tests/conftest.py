@@ -54,4 +54,6 @@ def tiny_task(monkeypatch: pytest.MonkeyPatch) -> Task:
     """The task `tiny`, which the catalogue knows during the test."""
     known = catalog._owners()
     monkeypatch.setattr(catalog, "_owners", lambda: {**known, "tiny": ("tiny", TINY)})
+    state = catalog.state
+    monkeypatch.setattr(catalog, "state", lambda name: "" if name.startswith("tiny") else state(name))
     return make_tiny_task()

@@ -179,7 +179,7 @@ def test_tuned_methods_can_stand_alone():
     stated = load(path)
     beside, found, _ = tuned.used(stated, str(path))
     assert found
-    alone = tuned.applied(stated.model_copy(update={"beside_defaults": False}), found)
+    alone = tuned.applied(stated.model_copy(update={"beside_defaults": False, "spotlight": ["abkd-tuned"]}), found)
     chosen = {label for label in stated.methods if tuned_label(label) in beside.methods}
     assert chosen
     assert list(alone.methods) == [label for label in beside.methods if label not in chosen]

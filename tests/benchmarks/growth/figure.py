@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from reports.figures.parts.style import BLACK, BLUE, GREEN, ORANGE, RC, VERMILLION, WIDTH
+from reports.figures.parts.style import BLACK, BLUE, GREEN, ORANGE, RC, VERMILLION, width
 from tests.benchmarks.tables import Row
 from workflow.files import replacing
 
@@ -30,7 +30,7 @@ PANELS = (
 def draw(rows: list[Row], folder: Path) -> None:
     """Writes growth.png and growth.pdf."""
     with mpl.rc_context(RC):
-        figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+        figure = Figure(figsize=(width(), 3.0), layout="constrained")
         FigureCanvasAgg(figure)
         for axes, (column, title, label, unit, base) in zip(figure.subplots(1, 2), PANELS, strict=True):
             for method, (colour, marker, line) in LOOKS.items():
