@@ -90,6 +90,13 @@ def facts(name: str) -> Facts:
     return replace(found, title=variant.title(found.title))
 
 
+def columns(task: Task) -> int:
+    """Columns of the (target type's) features of a task; 0 for a type that has none."""
+    target = f"/{task.info['target']}" if task.kind == Kind.HETEROGENEOUS else ""
+    features = task.arrays.get(f"features{target}")
+    return 0 if features is None else features.shape[1]
+
+
 def build(name: str, settings: Mapping[str, str]) -> Task:
     """Prepares a dataset, or a variant of it, from its raw files.
 
@@ -103,9 +110,7 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     dataset, variant = variants.parse(name)
     loader = importlib.import_module(f"workflow.datasets.{_owners()[dataset][0]}")
     task: Task = loader.build(dataset, settings).finish()
-    target = f"/{task.info['target']}" if task.kind == Kind.HETEROGENEOUS else ""
-    columns = task.arrays[f"features{target}"].shape[1]
-    found = (task.kind, task.objective, task.metric, task.outputs, columns, task.info)
+    found = (task.kind, task.objective, task.metric, task.outputs, columns(task), task.info)
     known = (wanted.kind, wanted.objective, wanted.metric, wanted.outputs, wanted.features, wanted.info)
     for there, should in zip(found, known, strict=True):
         if there != should:

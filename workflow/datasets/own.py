@@ -9,8 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from methods.vocabulary import Kind
-from workflow.catalog import Facts
+from workflow.catalog import Facts, columns
 from workflow.errors import UserError
 from workflow.files import code_digest, read_json
 from workflow.task import Task
@@ -21,15 +20,13 @@ ABOUT = "about.json"
 
 def facts_of(task: Task, title: str) -> Facts:
     """What the catalogue knows of an imported task."""
-    target = f"/{task.info['target']}" if task.kind == Kind.HETEROGENEOUS else ""
-    features = task.arrays.get(f"features{target}")
     mebibytes = sum(array.nbytes for array in task.arrays.values()) / 2**20
     return Facts(
         kind=task.kind,
         objective=task.objective,
         metric=task.metric,
         outputs=task.outputs,
-        features=0 if features is None else features.shape[1],
+        features=columns(task),
         title=title,
         info=dict(task.info),
         embedded=True,

@@ -15,7 +15,6 @@ Blocks of seeds share the folder, so that a larger block takes over what a small
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from reports.rows import Row, Status
-from workflow.files import code_digest, write_json, write_text
+from workflow.files import code_digest, replacing, write_json, write_text
 from workflow.identity import Basis
 from workflow.specs import Strict
 
@@ -216,15 +215,12 @@ def _link(source: Path, target: Path) -> None:
     """Gives a file a second name, or makes a copy where its file system cannot; a missing one is left out."""
     if not source.exists():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Under a name of its own at first, so that nothing half-copied is taken for whole.
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    try:
-        fresh.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, fresh)
-    fresh.replace(target)
+    with replacing(target) as temporary:
+        temporary.unlink()  # a link takes no name that is there
+        try:
+            temporary.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 def finite(value: float) -> float | None:
