@@ -164,6 +164,11 @@ def taught(method: str) -> bool:
     return any(load(name).uses_teacher for name in parts(method))
 
 
+def uses_edges(method: str) -> bool:
+    """Whether some part of a method reads the edges among the rows."""
+    return any(load(name).uses_edges for name in parts(method))
+
+
 def own_size(method: str) -> bool:
     """Whether a method's teacher is a network of the student's own size.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from methods.vocabulary import Kind
 from reports.rows import Role
+from workflow.errors import UserError
 from workflow.files import digest
 
 Option = bool | int | float | str
@@ -21,6 +23,10 @@ class Strict(BaseModel):
     """A model that takes no unknown key, converts no type in silence, and does not change."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+SAMPLERS = {Kind.NODE: ("full", "neighbour"), Kind.HETEROGENEOUS: ("full", "saint"), Kind.GRAPH: ("full",)}
+"""What a kind of task can be trained on."""
 
 
 class TrainingSettings(Strict):
@@ -42,21 +48,44 @@ class TrainingSettings(Strict):
         "cross-entropy",
         description="supervised loss of multi-class tasks; the logarithmic one bounds the pull of single nodes",
     )
-    sampler: Literal["full", "saint"] = Field(
+    sampler: Literal["full", "saint", "neighbour"] = Field(
         "full",
-        description="what a step trains on in heterogeneous tasks: the whole graph, or one induced by random walks",
+        description="what a step of a node task trains on: the whole graph; one induced by random walks (saint, of "
+        "heterogeneous tasks); or some nodes with neighbours drawn hop by hop (neighbour, of homogeneous ones)",
     )
     roots: int = Field(20_000, ge=1, description="random walks of a sampled step")
     steps_per_epoch: int = Field(30, ge=1, description="sampled steps of an epoch")
     walk_length: int = Field(0, ge=0, description="steps of a random walk; 0 for as many as the network has layers")
-    batch_size: int = Field(256, ge=1, description="graphs of a mini-batch (graph-level tasks)")
+    batch_size: int = Field(
+        256, ge=1, description="training graphs of a mini-batch (graph-level tasks), or training nodes (neighbour)"
+    )
+    fan_out: list[Annotated[int, Field(ge=1)]] = Field(
+        [15, 10, 5],
+        min_length=1,
+        description="in-neighbours drawn of each node at the first hop, the second, ... (neighbour); a network "
+        "of fewer layers takes the first ones, a deeper one sees no further than these",
+    )
+
+    @model_serializer(mode="wrap")
+    def _serialized(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what came later and is not used, so that digests of trainings without it stay what they are."""
+        found: dict[str, Any] = handler(self)
+        if self.sampler != "neighbour":
+            found.pop("fan_out", None)
+        return found
 
     def changed(self, *levels: TrainingSettings) -> TrainingSettings:
         """These settings with what each level states, the last one winning."""
-        stated = self.model_dump(exclude_unset=True)
-        for level in levels:
-            stated |= level.model_dump(exclude_unset=True)
+        stated = {key: getattr(level, key) for level in (self, *levels) for key in level.model_fields_set}
         return TrainingSettings(**stated)
+
+    def check(self, kind: Kind, where: str) -> None:
+        """Raises UserError for a sampler that cannot serve a kind of task; the message begins with `where`."""
+        if self.sampler not in (allowed := SAMPLERS[kind]):
+            raise UserError(
+                f"{where}: training.sampler: '{self.sampler}' does not serve {kind} tasks; allowed: "
+                f"{', '.join(allowed)}"
+            )
 
     def times(self, factor: int) -> TrainingSettings:
         """Settings of a training of so many times the epochs, and of the patience that they allow."""

@@ -28,16 +28,25 @@ CHUNK = 2**16
 
 
 def arxiv_sized(
-    nodes: int = FULL_NODES, features: int = FEATURES, classes: int = CLASSES, name: str = "ogbn-arxiv"
+    nodes: int = FULL_NODES,
+    features: int = FEATURES,
+    classes: int = CLASSES,
+    name: str = "ogbn-arxiv",
+    edges: int | None = None,
+    shares: tuple[float, float] = (TRAIN_SHARE, VALID_SHARE),
 ) -> Task:
-    """A graph with ogbn-arxiv's edges per node; features and labels are noise."""
+    """A graph with ogbn-arxiv's edges per node, or so many; features and labels are noise.
+
+    Args:
+        shares: of the nodes that are for training and for validation.
+    """
     random = np.random.default_rng(0)
     order = random.permutation(nodes)
-    bounds = [int(TRAIN_SHARE * nodes), int((TRAIN_SHARE + VALID_SHARE) * nodes)]
+    bounds = [int(shares[0] * nodes), int(sum(shares) * nodes)]
     arrays: dict[str, np.ndarray] = {
         "features": random.standard_normal((nodes, features), dtype=np.float32),
         "labels": random.integers(0, classes, nodes),
-        **_citations(random, nodes, round(EDGES * nodes / FULL_NODES)),
+        **_citations(random, nodes, edges or round(EDGES * nodes / FULL_NODES)),
         **_split(np.split(order, bounds)),
     }
     return Task(name, "node", "multiclass", "accuracy", classes, arrays, {"symmetric": True})

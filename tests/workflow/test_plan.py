@@ -34,6 +34,12 @@ def test_a_cell_that_is_listed_twice_is_refused():
         plan_of(config)
 
 
+def test_a_sampler_that_does_not_serve_the_task_is_refused():
+    message = r"experiments\[0\]: training.sampler: 'saint' does not serve node tasks; allowed: full, neighbour"
+    with pytest.raises(UserError, match=message):
+        plan_of({**GOOD, "training": {"sampler": "saint"}})
+
+
 def test_order_of_methods_changes_no_spec():
     """Same specs, so the same jobs with the same numbers."""
     shuffled = copy.deepcopy(GOOD)

@@ -39,6 +39,14 @@ def test_the_last_level_of_settings_wins_and_says_nothing_of_the_rest():
     assert base.changed(TrainingSettings(epochs=200)).epochs == 200
 
 
+def test_what_came_later_changes_no_digest_of_what_was_before():
+    """Trainings keep their folders, tuned files their settings, when a sampler gets an option that they do not use."""
+    assert "fan_out" not in TrainingSettings(fan_out=[3]).model_dump()
+    sampled = TrainingSettings(sampler="neighbour", fan_out=[3])
+    assert TrainingSettings.model_validate_json(sampled.model_dump_json()) == sampled
+    assert TrainingSettings(fan_out=[3]).changed(TrainingSettings(sampler="neighbour")) == sampled
+
+
 def test_a_spec_survives_json_and_refuses_what_it_does_not_know():
     spec = next(iter(plan_of(GOOD).cells.values()))
     assert CellSpec.model_validate_json(spec.model_dump_json()) == spec

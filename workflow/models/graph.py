@@ -28,7 +28,12 @@ class Graph:
     Attributes:
         adjacency: row i holds the sources j of the edges j -> i.
         rows: the nodes whose outputs are wanted; None for all. `at` sets them.
+        sampled: whether it was drawn from a larger graph for one step, so that no constant of it is worth keeping.
+        degrees: of a drawn graph, [n] in- and [n] out-degrees in the graph from which it was drawn.
     """
+
+    sampled = False
+    degrees: tuple[Tensor, Tensor] | None = None
 
     def __init__(
         self,
@@ -61,6 +66,14 @@ class Graph:
     def whole(self) -> Graph:
         """This graph with all nodes wanted, as hidden layers need it."""
         return self.at(None)
+
+    def of_layer(self, layer: int, layers: int) -> Graph:
+        """What the convolution of a layer works on: all nodes, but for the last layer, which answers for `rows`.
+
+        Args:
+            layer: counted from 0, of so many.
+        """
+        return self if layer == layers - 1 else self.whole
 
     def wanted(self, x: Tensor) -> Tensor:
         """The wanted rows of [n, d]."""

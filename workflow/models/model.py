@@ -71,6 +71,37 @@ class Model(nn.Module):
     # As torch's own `__call__`, with the type of what it gives.
     __call__: Callable[..., Signals]
 
+    @property
+    def reach(self) -> int:
+        """How many hops away the nodes lie, at most, on which an answer rests (node tasks)."""
+        return len(self.shape.layers)
+
+    @property
+    def powers(self) -> int:
+        """How often propagated features it reads as constants of the graph, `("hop", k)` with 1 <= k <= powers."""
+        return 0
+
+    @property
+    def pieces(self) -> int:
+        """How many layers `layer` takes one after the other; 0 for a network that answers at once or not at all.
+
+        A large graph is answered for layer by layer, some nodes at a time, by networks that can be taken in pieces.
+        """
+        return 0
+
+    def propagates(self, index: int) -> bool:
+        """Whether a layer looks at neighbours."""
+        return True
+
+    def layer(self, index: int, x: Tensor, first: Tensor, graph: Any, dropout: Dropout) -> Tensor:
+        """The output of one layer, before the next one's dropout, on the nodes that the graph wants.
+
+        Args:
+            x: [n, d] output of the layer before on all nodes of the graph, or its features.
+            first: [n, e] that of layer 0; the features of layer 0 itself.
+        """
+        raise TypeError(f"{type(self).__name__} cannot be taken in pieces")
+
     def forward(self, graph: Any, dropout: Dropout) -> Signals:
         """Logits and hidden states of the units whose outputs the graph wants."""
         raise TypeError(f"{type(self).__name__} does not define its forward pass")

@@ -37,6 +37,40 @@ def symmetric_normalised(looped: Pattern, symmetric: bool, dtype: torch.dtype) -
     return Matrix(forward, forward if symmetric else build(looped.transposed))
 
 
+def loops_inserted(adjacency: Pattern) -> Pattern:
+    """As `with_loops` in time linear in the edges: a row's loop stands behind its other entries."""
+    rows = adjacency.rows.long()
+    nodes = torch.arange(adjacency.height, device=rows.device)
+    columns = torch.empty(len(rows) + len(nodes), dtype=adjacency.columns.dtype, device=rows.device)
+    columns[torch.arange(len(rows), device=rows.device) + rows] = adjacency.columns
+    columns[adjacency.pointers[1:].long() + nodes] = nodes.to(columns.dtype)
+    every = torch.arange(len(adjacency.pointers), dtype=adjacency.pointers.dtype, device=rows.device)
+    return Pattern(adjacency.pointers + every, columns, adjacency.width)
+
+
+def drawn_normalised(adjacency: Pattern, transpose: Pattern | None, degrees: Tensor, dtype: torch.dtype) -> Matrix:
+    """`symmetric_normalised` of a graph whose edges were drawn from a larger one.
+
+    D is that of the larger graph, and a drawn edge stands for those that were not drawn into its target, too: over the
+    draws, a product has the mean that the whole graph gives.
+
+    Args:
+        transpose: of the adjacency; None where no gradient will be asked for.
+        degrees: [n] in-degrees in the larger graph.
+    """
+    scale = (degrees + 1).to(dtype).pow(-0.5)
+    stands_for = degrees.to(dtype) / adjacency.counts.clamp(min=1)
+
+    def build(pattern: Pattern, transposed: bool) -> Entries:
+        looped = loops_inserted(pattern)
+        rows, columns = looped.rows, looped.columns
+        values = scale.index_select(0, rows) * scale.index_select(0, columns)
+        share = stands_for.index_select(0, columns if transposed else rows)
+        return Entries(looped, torch.where(rows == columns, values, values * share))
+
+    return Matrix(build(adjacency, False), None if transpose is None else build(transpose, True))
+
+
 def mean(adjacency: Pattern, transpose: Pattern, dtype: torch.dtype) -> Matrix:
     """D^-1 A: means over in-neighbours, 0 without any (Hamilton et al., NeurIPS 2017).
 
@@ -72,3 +106,13 @@ def relation_mean(pattern: csr_array, like: Tensor, backward: bool) -> Matrix:
     # The compressed columns of a matrix are the compressed rows of its transpose.
     columns = pattern.tocsc()
     return Matrix(forward, move(columns, share[torch.from_numpy(columns.indices)], targets))
+
+
+def average(graph: Any, x: Tensor) -> Tensor:
+    """P x [k, d] on the wanted nodes of a `Graph`, P = (D + I)^-1 (A + I): the mean over a node and its in-neighbours.
+
+    From the mean over the neighbours alone.
+    """
+    degree = graph.wanted(graph.adjacency.counts.to(x.dtype)[:, None])
+    averaged: Tensor = (degree * (graph.mean @ x) + graph.wanted(x)) / (degree + 1)
+    return averaged

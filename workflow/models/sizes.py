@@ -18,11 +18,17 @@ TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Size:
-    """Trainable parameters of a network without and with learned embeddings, and its widths."""
+    """Trainable parameters of a network without and with learned embeddings, its widths, and what it sees of a graph.
+
+    Attributes:
+        reach, powers: as of a `Model`.
+    """
 
     params: int
     params_with_embeddings: int
     shape: Shape
+    reach: int
+    powers: int
 
 
 def measure(spec: Network, facts: Facts) -> Size:
@@ -30,7 +36,7 @@ def measure(spec: Network, facts: Facts) -> Size:
     with torch.device("meta"):
         model = create(spec, facts)
     total = model.parameter_count()
-    return Size(total - model.embedding_parameters(), total, model.shape)
+    return Size(total - model.embedding_parameters(), total, model.shape, model.reach, model.powers)
 
 
 def solve_width(spec: Network, facts: Facts, teacher_params: int, ratio: float) -> int:

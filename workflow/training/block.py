@@ -30,7 +30,7 @@ from workflow.training import device as devices
 from workflow.training import fidelity
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds import choose
-from workflow.training.feeds.step import Feed
+from workflow.training.feeds.step import Feed, Needs
 from workflow.training.knowledge import load_or_remake, load_weights, no_knowledge, save_knowledge, save_tensors
 from workflow.training.limits import TimeLimitError, time_limit
 from workflow.training.loop import fit
@@ -95,7 +95,7 @@ class Block:
     def feed(self) -> Feed:
         """The task on the device."""
         distill_on = self.spec.distill_on if isinstance(self.spec, CellSpec) else "all"
-        return choose.create(self.task, self.device, distill_on, self._feeding())
+        return choose.create(self.task, self.device, distill_on, self._feeding(), self._needs())
 
     @cached_property
     def teacher_shape(self) -> Shape:
@@ -107,6 +107,12 @@ class Block:
         training = self.spec.training
         layers = len(sizes.measure(self.spec.model, self.facts).shape.layers)
         return training.model_copy(update={"walk_length": training.walk_length or layers})
+
+    def _needs(self) -> Needs:
+        """What a drawn graph must show the network and the method."""
+        size = sizes.measure(self.spec.model, self.facts)
+        edges = isinstance(self.spec, CellSpec) and methods.uses_edges(self.spec.method_id)
+        return Needs(size.reach, size.powers, edges)
 
     @property
     def _cell(self) -> CellSpec:

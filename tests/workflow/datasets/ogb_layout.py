@@ -3,7 +3,7 @@
 Nodes of one class have features about one centre and, three times of four, edges to their own class, so that a model
 can learn from a tiny graph. Run as a module it writes graphs of the official sizes, for measuring time and memory:
 
-    python -m tests.workflow.datasets.ogb_layout ROOT ogbn-arxiv|ogbn-mag
+    python -m tests.workflow.datasets.ogb_layout ROOT ogbn-arxiv|ogbn-mag|ogbn-products
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ import pytest
 FEATURE_ROWS = 16_384
 
 ARXIV: dict[str, Any] = {"nodes": 169_343, "edges": 1_166_243, "features": 128, "classes": 40}
+PRODUCTS: dict[str, Any] = {
+    **{"nodes": 2_449_029, "edges": 61_859_140, "features": 100, "classes": 47},
+    **{"split": "sales_ranking", "bounds": (196_615 / 2_449_029, 235_938 / 2_449_029)},
+}
 MAG_COUNTS = {"author": 1_134_649, "field_of_study": 59_965, "institution": 8_740, "paper": 736_389}
 MAG_EDGES = {
     ("author", "affiliated_with", "institution"): 1_043_998,
@@ -65,10 +69,11 @@ def write_features(path: Path, labels: np.ndarray, columns: int, draw: np.random
             file.write(text if begin + rows <= len(labels) else b"".join(lines[: len(labels) - begin]))
 
 
-def write_split(folder: Path, units: int, draw: np.random.Generator) -> None:
+def write_split(folder: Path, units: int, draw: np.random.Generator, bounds: tuple[float, float] = (0.6, 0.8)) -> None:
+    """Splits at these shares of the units."""
     order = draw.permutation(units)
-    bounds = (int(0.6 * units), int(0.8 * units))
-    for part, ids in zip(("train", "valid", "test"), np.split(order, bounds), strict=True):
+    ends = [int(bound * units + 1e-6) for bound in bounds]
+    for part, ids in zip(("train", "valid", "test"), np.split(order, ends), strict=True):
         write_csv(folder / f"{part}.csv.gz", np.sort(ids))
 
 
@@ -88,7 +93,15 @@ def draw_edges(
 
 
 def write_node(  # the arguments are the sizes that make a dataset
-    root: Path, name: str, nodes: int, edges: int, features: int, classes: int, split: str = "time", seed: int = 0
+    root: Path,
+    name: str,
+    nodes: int,
+    edges: int,
+    features: int,
+    classes: int,
+    split: str = "time",
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.6, 0.8),
 ) -> Path:
     """A homogeneous dataset such as ogbn-arxiv; returns its folder."""
     draw = np.random.default_rng(seed)
@@ -101,7 +114,7 @@ def write_node(  # the arguments are the sizes that make a dataset
     write_csv(raw / "node_year.csv.gz", draw.integers(1990, 2020, size=nodes))
     write_csv(raw / "num-node-list.csv.gz", [nodes])
     write_csv(raw / "num-edge-list.csv.gz", [edges])
-    write_split(folder / "split" / split, nodes, draw)
+    write_split(folder / "split" / split, nodes, draw, bounds)
     (folder / "RELEASE_v1.txt").write_text(f"# Release note for {name}\n")
     return folder
 
@@ -163,4 +176,5 @@ if __name__ == "__main__":
     if sys.argv[2] == "ogbn-mag":
         print(write_mag(Path(sys.argv[1]), **MAG))
     else:
-        print(write_node(Path(sys.argv[1]), sys.argv[2], **ARXIV))
+        sizes = {"ogbn-arxiv": ARXIV, "ogbn-products": PRODUCTS}[sys.argv[2]]
+        print(write_node(Path(sys.argv[1]), sys.argv[2], **sizes))

@@ -83,6 +83,12 @@ class Kind:
 
 KINDS = {
     "node": Kind(make_tiny_task, TINY, {"model": "gcn", "layers": 3, "width": 6, "dropout": 0.3}, TrainingSettings()),
+    "neighbour": Kind(
+        make_tiny_task,
+        TINY,
+        {"model": "sage", "layers": 3, "width": 6, "dropout": 0.3},
+        TrainingSettings(sampler="neighbour", batch_size=12, fan_out=[4, 3]),
+    ),
     "graph": Kind(
         tiny_molecules.make_task,
         tiny_molecules.FACTS,

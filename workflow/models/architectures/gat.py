@@ -138,6 +138,14 @@ class GAT(Layerwise):
         silent = graph.wanted(shown) > 0
         return Signals(torch.where(silent, signals.logits.detach(), signals.logits), signals.hidden)
 
+    @property
+    def reach(self) -> int:
+        return len(self.heads) * (self.label_iterations + 1)
+
+    @property
+    def pieces(self) -> int:
+        return 0 if self.labels_as_input else len(self.heads)
+
     def _pass(self, labels: Tensor, graph: Graph, dropout: Dropout) -> Signals:
         """[n, C] labels beside the features."""
         return self.through(dropout(torch.cat([graph.x, labels], dim=1), self.input_dropout), graph, dropout)
@@ -189,6 +197,10 @@ def aggregate(weights: Tensor, values: Tensor, edges: Pattern) -> Tensor:
 
 def _symmetric_norm(graph: Graph, edges: Pattern) -> tuple[Tensor, Tensor]:
     """[n, 1] out-degree^-1/2, and [E, 1] the same of an edge's source times in-degree^1/2 of its target."""
-    out_degree, in_degree = (pattern.counts.to(graph.x.dtype)[:, None] for pattern in (edges.transposed, edges))
+    if graph.degrees is None:
+        counts = edges.transposed.counts, edges.counts
+    else:
+        counts = graph.degrees[1] + 1, graph.degrees[0] + 1
+    out_degree, in_degree = (count.to(graph.x.dtype)[:, None] for count in counts)
     by_source = out_degree.rsqrt()
     return by_source, by_source.index_select(0, edges.columns) * in_degree.sqrt().index_select(0, edges.rows)

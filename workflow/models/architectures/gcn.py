@@ -45,7 +45,7 @@ class GCN(Layerwise):
         if layer == 0 and self.input_dropout and dropout.generator is not None:
             mapped = dropped(linear.weight, x, dropout, self.input_dropout, graph)
             return graph.gcn @ mapped + linear.bias
-        if layer == 0:
+        if layer == 0 and not graph.sampled:
             return graph.wanted(linear.constant(graph.memo("gcn x", lambda: graph.whole.gcn @ graph.x)))
         if linear.out_features >= linear.in_features:
             widened: Tensor = linear(graph.gcn @ x)

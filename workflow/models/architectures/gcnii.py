@@ -70,12 +70,46 @@ class GCNII(Model):
         """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         x = first(self.input, graph.x, dropout, self.input_dropout, graph).relu()
         hidden = [graph.wanted(x)]
-        propagate = graph.whole.gcn
         # With 1 - alpha taken into the small matrix, only one pass over the nodes is left beside the two products.
         start = x * (self.alpha / (1 - self.alpha))
-        for beta, linear, norm in zip(self.betas, self.convolutions, self.norms, strict=True):
-            mixed = propagate @ dropout(x, self.dropout) + start
-            matrix = linear.weight * ((1 - self.alpha) * beta) + self.identity * ((1 - self.alpha) * (1 - beta))
-            x = norm(nn.functional.linear(mixed, matrix)).relu()
+        layers = len(self.betas)
+        for layer in range(layers):
+            seen = graph.of_layer(layer, layers) if graph.sampled else graph.whole
+            x = self._convolution(layer, dropout(x, self.dropout), start, seen)
             hidden.append(graph.wanted(x))
         return Signals(graph.wanted(self.output(dropout(x, self.dropout))), tuple(hidden))
+
+    @property
+    def reach(self) -> int:
+        return len(self.betas)
+
+    @property
+    def pieces(self) -> int:
+        return len(self.betas) + 2
+
+    def propagates(self, index: int) -> bool:
+        return 0 < index <= len(self.betas)
+
+    def layer(self, index: int, x: Tensor, first: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
+        """Hidden states or, of the last layer, logits of the nodes that the graph wants.
+
+        Args:
+            first: [n, width] X_0, the output of layer 0.
+        """
+        if index == 0:
+            active: Tensor = self.input(graph.wanted(dropout(x, self.input_dropout))).relu()
+            return active
+        if index > len(self.betas):
+            logits: Tensor = self.output(dropout(graph.wanted(x), self.dropout))
+            return logits
+        start = first * (self.alpha / (1 - self.alpha))
+        return self._convolution(index - 1, dropout(x, self.dropout), start, graph)
+
+    def _convolution(self, layer: int, x: Tensor, start: Tensor, graph: Graph) -> Tensor:
+        beta = self.betas[layer]
+        mixed = graph.gcn @ x
+        mixed = mixed + (start if len(start) == len(mixed) else start[: len(mixed)])
+        matrix = self.convolutions[layer].weight * ((1 - self.alpha) * beta)
+        matrix = matrix + self.identity * ((1 - self.alpha) * (1 - beta))
+        active: Tensor = self.norms[layer](nn.functional.linear(mixed, matrix)).relu()
+        return active

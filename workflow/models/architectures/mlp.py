@@ -23,6 +23,10 @@ class MLP(Layerwise):
         super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
         self.convolutions = Layers(ConstantLinear(a, b) for a, b in pairwise(self.widths))
 
+    @property
+    def reach(self) -> int:
+        return 0
+
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]
         return graph.wanted(linear.constant(x) if layer == 0 else linear(x))

@@ -30,7 +30,7 @@ class SAGE(Layerwise):
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]
-        if layer == 0:
+        if layer == 0 and not graph.sampled:
             joined = graph.memo("mean x | x", lambda: torch.cat([graph.whole.mean @ x, x], 1))
             return graph.wanted(linear.constant(joined))
         if linear.out_features >= x.shape[1]:

@@ -14,6 +14,7 @@ from workflow.models.model import Dropout, Model
 from workflow.models.parts.constant import ConstantLinear
 from workflow.models.parts.containers import Layers
 from workflow.models.parts.first_layer import check_probabilities, first
+from workflow.models.propagation import average
 
 
 class SIGN(Model):
@@ -72,6 +73,14 @@ class SIGN(Model):
                 nn.init.xavier_uniform_(module.weight, gain=nn.init.calculate_gain("relu"))
                 nn.init.zeros_(module.bias)
 
+    @property
+    def reach(self) -> int:
+        return 0
+
+    @property
+    def powers(self) -> int:
+        return len(self.hops[0]) - 1
+
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
         """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         hidden: list[Tensor] = []
@@ -98,10 +107,4 @@ def hop(graph: Graph, power: int) -> Tensor:
     """P^power X, computed once per graph."""
     if power == 0:
         return graph.x
-    return graph.memo(("hop", power), lambda: _average(graph, hop(graph, power - 1)))
-
-
-def _average(graph: Graph, x: Tensor) -> Tensor:
-    """P x: the mean over a node and its in-neighbours, from the mean over the neighbours alone."""
-    degree = graph.adjacency.counts.to(x.dtype)[:, None]
-    return (degree * (graph.whole.mean @ x) + x) / (degree + 1)
+    return graph.memo(("hop", power), lambda: average(graph.whole, hop(graph, power - 1)))

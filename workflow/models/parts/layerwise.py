@@ -29,6 +29,14 @@ class Layerwise(Model):
         self.dropout = dropout
         self.norms = nn.ModuleList(nn.BatchNorm1d(d) if norm == "batch" else nn.Identity() for d in self.shape.hidden)
 
+    @property
+    def pieces(self) -> int:
+        return len(self.widths) - 1
+
+    @property
+    def reach(self) -> int:
+        return len(self.widths) - 1
+
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         raise TypeError(f"{type(self).__name__} does not define its convolution")
 
@@ -39,9 +47,17 @@ class Layerwise(Model):
     def through(self, x: Tensor, graph: Graph, dropout: Dropout) -> Signals:
         """The signals of an input [n, widths[0]], which may be another than the graph's features."""
         hidden = []
-        last = len(self.widths) - 2
-        for layer in range(last):
-            x = self.norms[layer](self.convolve(layer, x, graph.whole, dropout)).relu()
+        layers = len(self.widths) - 1
+        for layer in range(layers - 1):
+            x = self.layer(layer, x, x, graph.of_layer(layer, layers), dropout)
             hidden.append(graph.wanted(x))
             x = dropout(x, self.dropout)
-        return Signals(self.convolve(last, x, graph, dropout), tuple(hidden))
+        return Signals(self.layer(layers - 1, x, x, graph.of_layer(layers - 1, layers), dropout), tuple(hidden))
+
+    def layer(self, index: int, x: Tensor, first: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
+        """Hidden states or, of the last layer, logits of the nodes that the graph wants. `first` is not used."""
+        out = self.convolve(index, x, graph, dropout)
+        if index == len(self.widths) - 2:
+            return out
+        active: Tensor = self.norms[index](out).relu()
+        return active

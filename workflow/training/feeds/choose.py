@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from methods.vocabulary import Kind
@@ -11,16 +9,29 @@ from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training.feeds.graph import GraphBatches
 from workflow.training.feeds.heterogeneous import HeteroFeed
+from workflow.training.feeds.neighbour import NeighbourBatches
 from workflow.training.feeds.node import FullGraph
-from workflow.training.feeds.step import Feed
-
-FEEDS: dict[str, Callable[..., Feed]] = {Kind.NODE: FullGraph, Kind.HETEROGENEOUS: HeteroFeed, Kind.GRAPH: GraphBatches}
+from workflow.training.feeds.step import Feed, Needs
 
 
-def create(task: Task, device: torch.device, distill_on: str, training: TrainingSettings | None = None) -> Feed:
-    """The feed of a task's kind.
+def create(
+    task: Task,
+    device: torch.device,
+    distill_on: str,
+    training: TrainingSettings | None = None,
+    needs: Needs | None = None,
+) -> Feed:
+    """The feed of a task's kind, and of its sampler.
 
     Args:
         training: the `training` settings of a configuration; None for the defaults. `walk_length` must be resolved.
+        needs: None for a network and a method that may need everything but propagated features.
     """
-    return FEEDS[task.kind](task, device, distill_on, training or TrainingSettings())
+    training = training or TrainingSettings()
+    if task.kind == Kind.HETEROGENEOUS:
+        return HeteroFeed(task, device, distill_on, training)
+    if task.kind == Kind.GRAPH:
+        return GraphBatches(task, device, distill_on, training)
+    if training.sampler == "neighbour":
+        return NeighbourBatches(task, device, distill_on, training, needs or Needs(edges=True))
+    return FullGraph(task, device, distill_on, training)

@@ -6,8 +6,7 @@ The collection and a teacher's knowledge stay where they are (the file, where it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -18,46 +17,12 @@ from workflow.models.molecules import Collection
 from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
+from workflow.training.feeds.gathered import gathered, halved
 from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
 from workflow.training.seeds import Streams
 
 HOST = torch.device("cpu")
 ANSWERED_AT_ONCE = 256  # graphs of a forward pass without gradients: their activations stay in the cache
-LARGEST_HALF = 65504.0  # the largest float16
-
-
-def _gathered(cached: Tensor, rows: Tensor, device: torch.device) -> Tensor:
-    return moved(cached.index_select(0, rows), device).float()
-
-
-class GatheredLayers(Sequence[Tensor]):
-    """Rows of a teacher's hidden layers in float32, each layer gathered when it is first asked for.
-
-    Five layers of 300 columns cost more to gather than a small student's whole step, and most methods read one or none.
-    """
-
-    def __init__(self, layers: Sequence[Tensor], rows: Tensor, device: torch.device) -> None:
-        self._layers = layers
-        self._rows = rows
-        self._device = device
-        self._done: dict[int, Tensor] = {}
-
-    def __len__(self) -> int:
-        return len(self._layers)
-
-    @overload
-    def __getitem__(self, key: int) -> Tensor: ...
-
-    @overload
-    def __getitem__(self, key: slice) -> tuple[Tensor, ...]: ...
-
-    def __getitem__(self, key: int | slice) -> Tensor | tuple[Tensor, ...]:
-        if isinstance(key, slice):
-            return tuple(self[i] for i in range(*key.indices(len(self))))
-        layer = range(len(self))[key]
-        if layer not in self._done:
-            self._done[layer] = _gathered(self._layers[layer], self._rows, self._device)
-        return self._done[layer]
 
 
 class GraphBatches:
@@ -124,9 +89,7 @@ class GraphBatches:
 
     def _taught(self, teacher: Signals, ids: Tensor) -> Signals:
         """The teacher's logits of these graphs and hidden states of their nodes."""
-        nodes = self.collection.rows(ids)
-        hidden = GatheredLayers(teacher.hidden, nodes, self.device)
-        return Signals(_gathered(teacher.logits, ids, self.device), hidden)
+        return gathered(teacher, ids, self.collection.rows(ids), self.device)
 
     def units(self, part: str) -> tuple[Tensor, Tensor]:
         """Rows of `predict` for all graphs that belong to a part of the split, and their labels."""
@@ -152,7 +115,7 @@ class GraphBatches:
             logits[first : first + len(signals.logits)] = signals.logits
             first += len(signals.logits)
             for kept, layer in zip(hidden, signals.hidden, strict=True):
-                kept[rows] = layer.clamp(-LARGEST_HALF, LARGEST_HALF).half().to(HOST)
+                kept[rows] = halved(layer).to(HOST)
         return Signals(logits, tuple(hidden))
 
     def _answers(self, model: Model) -> Iterator[tuple[slice, Signals]]:

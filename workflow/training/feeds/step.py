@@ -41,6 +41,20 @@ class Step:
     batch: Batch | None = None
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a feed that draws graphs must know of the network and the method.
+
+    Attributes:
+        reach, powers: of the network (`workflow.models.model.Model`); None for one of unknown reach.
+        edges: whether the method reads the edges among the rows.
+    """
+
+    reach: int | None = None
+    powers: int = 0
+    edges: bool = False
+
+
 class Feed(Protocol):
     """The inputs and labels of one task on one device, for all trainings of a process.
 

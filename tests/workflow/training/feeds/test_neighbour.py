@@ -1,0 +1,278 @@
+"""Node tasks in mini-batches: what is drawn, what a step sees, and answers that rest on every edge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from methods.contract import Signals
+from tests.conftest import TINY, make_tiny_task
+from tests.workflow.training.conftest import CPU
+from workflow.models.graph import Graph
+from workflow.models.model import Dropout, create
+from workflow.specs import TrainingSettings
+from workflow.training.feeds import choose, large
+from workflow.training.feeds.neighbour import NeighbourBatches
+from workflow.training.feeds.prefetch import prefetched
+from workflow.training.feeds.sampling import ALL, Neighbours, distinct
+from workflow.training.feeds.step import Needs
+from workflow.training.loop import fit
+from workflow.training.seeds import Streams
+from workflow.variants import Variant
+
+SETTINGS = TrainingSettings(sampler="neighbour", batch_size=10, fan_out=[3, 2], epochs=3)
+NETWORKS = {
+    "gcn": {"model": "gcn", "layers": 3, "width": 5},
+    "gcn-wide": {"model": "gcn", "layers": 2, "width": 30},
+    "sage": {"model": "sage", "layers": 3, "width": 5},
+    "gat": {"model": "gat", "layers": 2, "width": 3, "heads": 2, "symmetric_norm": True, "residual": True},
+    "gat-labels": {"model": "gat", "layers": 2, "width": 3, "labels_as_input": True, "label_iterations": 1},
+    "gcnii": {"model": "gcnii", "layers": 4, "width": 4},
+    "mlp": {"model": "mlp", "layers": 3, "width": 5},
+    "sign": {"model": "sign", "layers": 3, "width": 5, "hops": 2},
+}
+
+
+def feed_of(task, needs=None, distill_on="all", **changes) -> NeighbourBatches:
+    found = choose.create(task, CPU, distill_on, SETTINGS.changed(TrainingSettings(**changes)), needs)
+    assert isinstance(found, NeighbourBatches)
+    return found
+
+
+def network_of(name):
+    torch.manual_seed(0)
+    network = create(NETWORKS[name], TINY)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.running_mean.uniform_(-1, 1)
+            module.running_var.uniform_(0.5, 2)
+    return network.eval()
+
+
+def needs_of(network, edges=False) -> Needs:
+    return Needs(network.reach, network.powers, edges)
+
+
+def whole_graph(task) -> Graph:
+    arrays = [torch.as_tensor(np.array(task.arrays[name])) for name in ("features", "pointers", "sources")]
+    labels = torch.full((len(task.labels),), -1)
+    train = torch.as_tensor(task.split("train"))
+    labels[train] = torch.as_tensor(task.labels)[train]
+    return Graph(*arrays, labels=labels)
+
+
+# --- draws
+
+
+def random_csr(nodes=40, seed=0):
+    random = np.random.default_rng(seed)
+    matrix = random.random((nodes, nodes)) < random.random((nodes, 1)) * 0.5
+    np.fill_diagonal(matrix, False)
+    matrix[0] = False  # one without a neighbour
+    sources = np.nonzero(matrix)[1]
+    return np.concatenate([[0], np.cumsum(matrix.sum(1))]), sources.astype(np.int32), matrix
+
+
+def test_a_sample_holds_real_edges_no_more_than_wanted_and_nothing_that_the_roots_do_not_see():
+    pointers, sources, matrix = random_csr()
+    neighbours = Neighbours(pointers, sources)
+    roots = np.array([7, 0, 31, 12])
+    for seed in range(20):
+        drawn = neighbours.sample(roots, [4, 3], np.random.default_rng(seed))
+        assert list(drawn.nodes[:4]) == list(roots)
+        assert len(set(drawn.nodes.tolist())) == len(drawn.nodes) == drawn.ends[-1]
+        for place, node in enumerate(drawn.nodes):
+            mine = drawn.nodes[drawn.sources[drawn.pointers[place] : drawn.pointers[place + 1]]]
+            most = 4 if place < drawn.ends[0] else 3 if place < drawn.ends[1] else 0
+            assert len(mine) == len(set(mine)) == min(most, matrix[node].sum())
+            assert matrix[node, mine].all()
+        inner = set(drawn.sources[: drawn.pointers[drawn.ends[0]]].tolist()) | set(range(4))
+        assert inner == set(range(drawn.ends[1]))
+        assert set(drawn.sources.tolist()) | inner == set(range(drawn.ends[2]))
+
+
+def test_every_neighbour_is_drawn_alike():
+    found = distinct(np.full(30_000, 7), 3, np.random.default_rng(0))
+    assert (np.diff(found, axis=1) > 0).all()
+    assert found.min() == 0
+    assert found.max() == 6
+    sets = Counter(map(tuple, found.tolist()))
+    assert len(sets) == 35  # 7 choose 3
+    expected = 30_000 / 35
+    assert sum((count - expected) ** 2 / expected for count in sets.values()) < 65.2  # chi-squared, 34 df, p = .001
+
+
+def test_all_neighbours_are_those_of_the_graph():
+    pointers, sources, matrix = random_csr()
+    drawn = Neighbours(pointers, sources).sample(np.array([5, 3]), [ALL])
+    for place, node in enumerate([5, 3]):
+        mine = drawn.nodes[drawn.sources[drawn.pointers[place] : drawn.pointers[place + 1]]]
+        assert sorted(mine) == np.flatnonzero(matrix[node]).tolist()
+
+
+@pytest.mark.parametrize("name", ["gcn", "mean"])
+def test_a_drawn_product_has_the_mean_of_the_whole_one(name):
+    task = make_tiny_task()
+    feed = feed_of(task)
+    whole = getattr(whole_graph(task), name) @ torch.as_tensor(np.array(task.arrays["features"]))
+    roots = np.array([4, 17, 33])
+    total, draws = 0.0, 1000
+    for seed in range(draws):
+        graph = feed.seen.graph(feed.seen.neighbours.sample(roots, [2], np.random.default_rng(seed)), 0)
+        total = total + getattr(graph, name) @ graph.x
+    torch.testing.assert_close(total / draws, whole[torch.as_tensor(roots)], atol=0.15, rtol=0)
+
+
+# --- answers
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_answers_are_those_of_the_whole_graph(name, monkeypatch):
+    monkeypatch.setattr(large, "EDGES_AT_ONCE", 40)
+    monkeypatch.setattr(large, "ROWS_AT_ONCE", 7)
+    task, network = make_tiny_task(), network_of(name)
+    feed = feed_of(task, needs_of(network))
+    with torch.no_grad():
+        expected = network(whole_graph(task), Dropout(None))
+    found = feed.knowledge(network)
+    torch.testing.assert_close(found.logits, expected.logits, atol=1e-5, rtol=1e-5)
+    for mine, layer in zip(found.hidden, expected.hidden, strict=True):
+        torch.testing.assert_close(mine.float(), layer, atol=2e-3, rtol=2e-3)
+    for part in ("train", "valid", "test"):
+        rows = feed.units(part)[0]
+        torch.testing.assert_close(feed.predict(network, part), expected.logits[rows], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("edges", [False, True])
+def test_a_step_that_draws_every_neighbour_is_that_of_the_whole_graph(name, edges):
+    """Values and gradients; dropout off, as its masks have other shapes."""
+    task, network = make_tiny_task(), network_of(name)
+    layers = 12
+    feed = feed_of(task, Needs(None, network.powers, edges), fan_out=[60] * layers)
+    knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 4),))
+    step = next(next(feed.steps(Streams(0, "student", CPU), knowledge)))
+    signals = network(step.inputs, Dropout(None))
+    rows = torch.as_tensor(
+        np.array([int((feed.seen.features == x).all(1).nonzero()) for x in step.inputs.x[: len(signals.logits)]])
+    )
+    expected = network(whole_graph(task), Dropout(None))
+    torch.testing.assert_close(signals.logits, expected.logits[rows], atol=1e-5, rtol=1e-5)
+    for mine, layer in zip(signals.hidden, expected.hidden, strict=True):
+        torch.testing.assert_close(mine, layer[rows], atol=1e-5, rtol=1e-5)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    weights = torch.randn(signals.logits.shape)
+    ours = torch.autograd.grad((signals.logits * weights).sum(), parameters, allow_unused=True)
+    theirs = torch.autograd.grad((expected.logits[rows] * weights).sum(), parameters, allow_unused=True)
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(step.teacher.logits, knowledge.logits[rows])
+    torch.testing.assert_close(step.teacher.hidden[0], knowledge.hidden[0][rows])
+
+
+# --- steps
+
+
+def nodes_of(feed, step) -> np.ndarray:
+    return np.array([int((feed.seen.features == x).all(1).nonzero()) for x in step.inputs.x])
+
+
+def test_an_epoch_meets_every_node_once_and_shows_training_labels_alone():
+    task = make_tiny_task()
+    feed = feed_of(task, Needs(2))
+    knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 4),))
+    steps = list(next(feed.steps(Streams(0, "student", CPU), knowledge)))
+    rows = [nodes_of(feed, step)[: len(step.batch.labels)] for step in steps]
+    assert sorted(np.concatenate(rows)) == list(range(60))
+    train = task.split("train")
+    for step, nodes in zip(steps, rows, strict=True):
+        assert step.labels.tolist() == task.labels[nodes[step.labeled]].tolist()
+        assert step.batch.labels.tolist() == np.where(np.isin(nodes, train), task.labels[nodes], -1).tolist()
+
+
+def test_methods_that_read_edges_get_the_neighbours_that_were_drawn_and_the_same_draws():
+    task = make_tiny_task()
+    knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 4),))
+    plain, edged = (feed_of(task, Needs(2, 0, edges)) for edges in (False, True))
+    pointers, sources = task.arrays["pointers"], task.arrays["sources"]
+    pairs = zip(*(next(f.steps(Streams(0, "student", CPU), knowledge)) for f in (plain, edged)), strict=True)
+    for a, b in pairs:
+        assert torch.equal(a.inputs.x, b.inputs.x)
+        assert a.labels.tolist() == b.labels.tolist()
+        nodes = nodes_of(edged, b)
+        assert len(b.batch.labels) > len(a.batch.labels)
+        assert b.batch.edge_index.shape[1] > a.batch.edge_index.shape[1]
+        for j, i in b.batch.edge_index.T.tolist():
+            assert nodes[j] in sources[pointers[nodes[i]] : pointers[nodes[i] + 1]]
+
+
+@pytest.mark.parametrize("name", ["mlp", "sage"])
+def test_a_network_that_sees_less_shifts_no_later_draw(name):
+    """Batches of one seed are the same whatever the network; the student's needs only cut what is around them."""
+    task = make_tiny_task()
+    streams = [Streams(3, "student", CPU) for _ in range(2)]
+    epochs = [feed_of(task, Needs(reach)).steps(s) for reach, s in zip((0, 2), streams, strict=True)]
+    for _ in range(2):
+        for a, b in zip(*map(next, epochs), strict=True):
+            assert a.labels.tolist() == b.labels.tolist()
+            assert torch.equal(a.inputs.x[: len(a.labels)], b.inputs.x[: len(a.labels)])
+
+
+@pytest.mark.parametrize("name", ["gcn", "sign"])
+def test_inductive_trainings_never_see_a_test_node(name):
+    found = []
+    for shift in (0.0, 5.0):
+        task = make_tiny_task()
+        features = np.array(task.arrays["features"])
+        features[task.split("test")] += shift
+        task = type(task)(**{**task.__dict__, "arrays": {**task.arrays, "features": features}})
+        task = Variant(inductive=True).apply(task.finish())
+        network = network_of(name)
+        feed = feed_of(task, needs_of(network))
+        outcome = fit(network, feed, Streams(0, "teacher", CPU), SETTINGS)
+        found.append((network.state_dict(), feed.knowledge(network), outcome.curve))
+    (weights, knowledge, curve), (other_weights, other, other_curve) = found
+    assert curve == other_curve
+    assert all(torch.equal(weights[key], other_weights[key]) for key in weights)
+    test = torch.as_tensor(task.split("test"))
+    assert knowledge.logits[test].isnan().all()
+    assert torch.equal(knowledge.logits.nan_to_num(), other.logits.nan_to_num())
+    assert feed.predict(network).isfinite().all()
+
+
+# --- prefetching
+
+
+def test_prefetched_items_come_in_order_and_their_errors_too():
+    assert list(prefetched(iter(range(10)))) == list(range(10))
+
+    def broken():
+        yield 1
+        raise ValueError("broken")
+
+    items = prefetched(broken())
+    assert next(items) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(items)
+
+
+def test_a_closed_prefetcher_stops_making():
+    made = []
+
+    def endless():
+        k = 0
+        while True:
+            made.append(k)
+            yield k
+            k += 1
+
+    items = prefetched(endless())
+    assert list(islice(items, 3)) == [0, 1, 2]
+    items.close()
+    count = len(made)
+    assert count < 10
+    assert len(made) == count

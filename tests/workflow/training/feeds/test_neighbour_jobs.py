@@ -1,0 +1,60 @@
+"""Whole jobs in mini-batches of nodes, from teacher to student."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import methods
+from tests.conftest import TINY, make_tiny_task
+from tests.workflow.samples import cell_spec, teacher_spec
+from tests.workflow.training.jobs import block, rows, train
+from workflow.models import sizes
+from workflow.specs import TrainingSettings
+
+SETTINGS = TrainingSettings(sampler="neighbour", batch_size=12, fan_out=[4, 3], epochs=2)
+LARGE = {"model": "sage", "layers": 3, "width": 12}
+SMALL = {"model": "sage", "layers": 2, "width": 8}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    make_tiny_task().save(tmp_path / "task")
+    monkeypatch.setattr("workflow.catalog.facts", lambda name: TINY)
+    return tmp_path
+
+
+def teacher_of(model=LARGE):
+    return teacher_spec("tiny", "t", model, SETTINGS, sizes.measure(model, TINY).params)
+
+
+@pytest.mark.parametrize("distill_on", ["train", "all"])
+def test_every_method_distills_on_drawn_graphs(folder, distill_on):
+    spec = teacher_of()
+    (taught,) = rows(train(spec, folder, "teacher", [0]))
+    assert taught["status"] == "ok", taught["reason"]
+    known = load_file(folder / "teacher" / "knowledge" / "seed~0.safetensors")
+    assert known["hidden.0"].dtype == torch.float16
+    assert known["logits"].dtype == torch.float32
+    params = sizes.measure(SMALL, TINY).params
+    for method in methods.available():
+        cell = cell_spec(spec, "s", SMALL, method, params, distill_on=distill_on)
+        (row,) = rows(train(cell, folder, method, [0]))
+        assert row["status"] == "ok" or (row["status"] == "skipped" and row["reason"]), (method, row["reason"])
+        if method == "kd":
+            again = rows(train(cell, folder, "again", [0]))[0]
+            assert [again[part] for part in ("train", "valid", "test")] == [
+                row[part] for part in ("train", "valid", "test")
+            ]
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "reach", "edges"),
+    [(SMALL, "kd", 2, False), (SMALL, "lsp", 2, True), ({**SMALL, "model": "mlp"}, "kd+lsp", 0, True)],
+)
+def test_a_job_draws_what_its_network_sees_and_its_method_reads(folder, model, method, reach, edges):
+    spec = cell_spec(teacher_of(), "s", model, method, 10, taught=True)
+    feed = block(spec, folder, "out").feed
+    assert feed.edges == edges
+    assert len(feed.fan_out) == max(reach, int(edges))

@@ -1,0 +1,103 @@
+"""A graph that was drawn around some nodes, for networks that know nothing of sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from methods.sparse import Matrix, Pattern
+from workflow.models import propagation
+from workflow.models.graph import Graph
+from workflow.moving import moved
+
+
+class SampledGraph(Graph):
+    """The nodes that some roots see, hop after hop; a layer works on those alone that later layers look at.
+
+    Args:
+        x: [m, f] features.
+        pointers, sources: [m + 1] and [E] int64, the drawn edges j -> i of every node i, on the host.
+        ends: how many nodes there are with the roots, with the first hop, ...
+        wanted: the hops whose outputs are wanted: 0 for the roots alone.
+        labels: as of a `Graph`.
+        degrees: [m] in- and [m] out-degrees in the graph from which this one was drawn.
+        constants: what networks keep of a graph's features, by its key (`memo`), in rows of these nodes.
+    """
+
+    sampled = True
+    degrees: tuple[Tensor, Tensor]
+
+    def __init__(
+        self,
+        x: Tensor,
+        pointers: np.ndarray,
+        sources: np.ndarray,
+        ends: Sequence[int],
+        wanted: int,
+        labels: Tensor | None,
+        degrees: tuple[Tensor, Tensor],
+        constants: Mapping[tuple[str, int], Tensor] | None = None,
+    ) -> None:
+        device = x.device
+        narrow = np.int32 if max(len(sources), len(x)) < 2**31 else np.int64
+        pattern = csr_array(
+            (np.ones(len(sources), np.int8), sources.astype(narrow), pointers.astype(narrow)), shape=(len(x), len(x))
+        )
+        # The compressed columns of a matrix are the compressed rows of its transpose, in compiled code, without a sort.
+        turned = pattern.tocsc()
+
+        def placed(array: np.ndarray) -> Tensor:
+            return moved(torch.from_numpy(array), device)
+
+        transpose = (placed(turned.indptr), placed(turned.indices))
+        super().__init__(x, placed(pattern.indptr), placed(pattern.indices), transpose, labels)
+        self.rows = slice(0, ends[wanted])
+        self.degrees = degrees
+        self._memo.update(constants or {})
+        self._host = pointers, sources
+        self._ends = ends
+        self._wanted = wanted
+
+    @property
+    def looped(self) -> Pattern:
+        """The adjacency with one self-loop per node."""
+        return self.memo_structure("looped", lambda: propagation.loops_inserted(self.adjacency))
+
+    @property
+    def gcn(self) -> Matrix:
+        """The wanted rows of what stands for the normalised adjacency of the larger graph."""
+        transpose = self._transpose if torch.is_grad_enabled() else None
+        degrees, kind = self.degrees[0], self.x.dtype
+        return self._wanted_rows("gcn", lambda: propagation.drawn_normalised(self.adjacency, transpose, degrees, kind))
+
+    def of_layer(self, layer: int, layers: int) -> Graph:
+        """The nodes that this layer's wanted outputs rest on, with those as `rows`.
+
+        What is not drawn is not known: a layer that looks further than the last hop answers for all nodes.
+        """
+        if self.rows is None:
+            return self
+        last = len(self._ends) - 1
+        out = min(layers - 1 - layer + self._wanted, last)
+        seen = min(out + 1, last)
+        return self.memo_structure(("hops", out, seen), lambda: self._hops(out, seen))
+
+    def _hops(self, out: int, seen: int) -> Graph:
+        """The graph of the first `seen` hops without the edges into those beyond `out`."""
+        nodes, targets = self._ends[seen], self._ends[out]
+        pointers, sources = self._host
+        edges = pointers[targets] if seen > out else pointers[nodes]
+        of_in, of_out = self.degrees
+        return SampledGraph(
+            self.x[:nodes],
+            np.minimum(pointers[: nodes + 1], edges),
+            sources[:edges],
+            (targets, nodes),
+            0,
+            None if self.labels is None else self.labels[:nodes],
+            (of_in[:nodes], of_out[:nodes]),
+        )

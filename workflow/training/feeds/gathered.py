@@ -1,0 +1,58 @@
+"""Rows of a teacher's signals, gathered from where they lie (memory, or the file that is mapped) for one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+import torch
+from torch import Tensor
+
+from methods.contract import Signals
+from workflow.moving import moved
+
+LARGEST_HALF = 65504.0  # the largest float16
+
+
+def gathered(signals: Signals, units: Tensor, rows: Tensor, device: torch.device) -> Signals:
+    """The logits of some units and the hidden states of some rows, in float32 on a device."""
+    return Signals(_gathered(signals.logits, units, device), GatheredLayers(signals.hidden, rows, device))
+
+
+def halved(layer: Tensor) -> Tensor:
+    """Hidden states as they are kept: in float16, whose rounding (5e-4 of a value) is far below teachers' spread."""
+    return layer.clamp(-LARGEST_HALF, LARGEST_HALF).half()
+
+
+def _gathered(cached: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    return moved(cached.index_select(0, rows), device).float()
+
+
+class GatheredLayers(Sequence[Tensor]):
+    """Rows of a teacher's hidden layers in float32, each layer gathered when it is first asked for.
+
+    Five layers of 300 columns cost more to gather than a small student's whole step, and most methods read one or none.
+    """
+
+    def __init__(self, layers: Sequence[Tensor], rows: Tensor, device: torch.device) -> None:
+        self._layers = layers
+        self._rows = rows
+        self._device = device
+        self._done: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    @overload
+    def __getitem__(self, key: int) -> Tensor: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Tensor, ...]: ...
+
+    def __getitem__(self, key: int | slice) -> Tensor | tuple[Tensor, ...]:
+        if isinstance(key, slice):
+            return tuple(self[i] for i in range(*key.indices(len(self))))
+        layer = range(len(self))[key]
+        if layer not in self._done:
+            self._done[layer] = _gathered(self._layers[layer], self._rows, self._device)
+        return self._done[layer]

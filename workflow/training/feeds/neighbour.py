@@ -1,0 +1,154 @@
+"""Feed of homogeneous node classification on graphs too large for a step: some nodes and what they see by drawn edges.
+
+Features, labels and edges stay where they are (the file, where it is mapped); a step gathers its rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from methods.contract import Batch, Signals
+from workflow.models.model import Model
+from workflow.moving import moved
+from workflow.specs import TrainingSettings
+from workflow.task import Task
+from workflow.training.feeds.gathered import gathered
+from workflow.training.feeds.large import LargeGraph, mapped
+from workflow.training.feeds.prefetch import prefetched
+from workflow.training.feeds.step import Needs, Step
+from workflow.training.seeds import Streams
+from workflow.variants import INDUCTIVE
+
+
+class NeighbourBatches:
+    """Mini-batches of nodes, each with in-neighbours drawn hop by hop.
+
+    An epoch is one pass over the training nodes in batches of nearly equal size. Which nodes meet in a batch, and what
+    is drawn around them, is the same for every method at one seed. Distillation terms are on the nodes of a batch and
+    see the drawn edges among them; those of a method that reads edges are also on the nodes that the first hop drew,
+    of which the network sees a hop less.
+
+    Evaluation and knowledge rest on all edges, layer by layer (`LargeGraph`). In inductive tasks a step, the selection
+    and the knowledge rest on the graph without the test nodes.
+
+    Args:
+        distill_on: "train", or "all": all other nodes are then shared out over the same batches. They carry the
+            distillation terms only; labels are hidden there.
+        training: `batch_size` is the number of training nodes of a batch, `fan_out` what is drawn at every hop.
+        needs: what the network sees and the method reads.
+    """
+
+    def __init__(
+        self, task: Task, device: torch.device, distill_on: str, training: TrainingSettings, needs: Needs
+    ) -> None:
+        self.task = task
+        self.device = device
+        self._nodes: dict[str, np.ndarray] = {}
+        self.train = self.nodes("train")
+        self.labels = task.labels
+        self.inductive = bool(task.info.get(INDUCTIVE))
+        self.whole = LargeGraph(task, device, self.train, needs.powers)
+        self.seen = self.whole.without(task.split("test")) if self.inductive else self.whole
+        self.edges = needs.edges
+        hops = len(training.fan_out) if needs.reach is None else min(needs.reach, len(training.fan_out))
+        self.fan_out = training.fan_out[: max(hops, 1 if needs.edges else 0)]
+        self.rest = self._others() if distill_on == "all" else np.empty(0, np.int64)
+        nodes = len(self.train)
+        self.batches = max(1, min(math.ceil(nodes / training.batch_size), nodes // 2))
+
+    def _others(self) -> np.ndarray:
+        """All nodes that are seen in training but carry no label there."""
+        others = np.ones(len(self.labels), bool)
+        others[self.train] = False
+        if self.inductive:
+            others[self.task.split("test")] = False
+        return np.flatnonzero(others)
+
+    def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterator[Step]]:
+        """One iterator of steps per epoch; a thread draws them while earlier ones are trained on.
+
+        Args:
+            teacher: signals of ALL nodes in the task's order; None where a teacher is trained.
+        """
+        order, sampling = streams.numpy("batches"), streams.generator("sampling")
+        while True:
+            yield prefetched(self._epoch(order, sampling, teacher))
+
+    def _epoch(self, order: np.random.Generator, sampling: torch.Generator, teacher: Signals | None) -> Iterator[Step]:
+        train = np.array_split(order.permutation(self.train), self.batches)
+        others = np.array_split(order.permutation(self.rest if teacher is not None else self.rest[:0]), self.batches)
+        draws = order.integers(0, 2**63, self.batches)
+        for labeled, unlabeled, draw in zip(train, others, draws, strict=True):
+            yield self._step(labeled, unlabeled, np.random.default_rng(draw), sampling, teacher)
+
+    def _step(
+        self,
+        labeled: np.ndarray,
+        unlabeled: np.ndarray,
+        random: np.random.Generator,
+        sampling: torch.Generator,
+        teacher: Signals | None,
+    ) -> Step:
+        """One step; the random stream is its own, so that how far a network sees shifts no other step's draws."""
+        sample = self.seen.neighbours.sample(np.concatenate([labeled, unlabeled]), self.fan_out, random)
+        wanted = 1 if self.edges and teacher is not None else 0
+        graph = self.seen.graph(sample, wanted)
+        rows = sample.ends[wanted]
+        labels = moved(torch.from_numpy(self.labels[labeled]), self.device)
+        chosen = slice(0, len(labeled)) if rows > len(labeled) else None
+        if teacher is None:
+            return Step(graph, chosen, labels)
+        nodes = torch.from_numpy(sample.nodes[:rows])
+        visible = moved(self.seen.visible(sample.nodes[:rows]), self.device)
+        batch = Batch(visible, self._among(sample.pointers, sample.sources, rows), sampling)
+        return Step(graph, chosen, labels, gathered(teacher, nodes, nodes, self.device), batch)
+
+    def _among(self, pointers: np.ndarray, sources: np.ndarray, rows: int) -> Tensor:
+        """[2, E] the drawn edges among the first rows."""
+        columns = sources[: pointers[rows]]
+        targets = np.repeat(np.arange(rows), np.diff(pointers[: rows + 1]))
+        inside = columns < rows
+        return moved(torch.from_numpy(np.stack([columns[inside], targets[inside]])), self.device)
+
+    def nodes(self, part: str) -> np.ndarray:
+        """Ids of a part of the split, ascending."""
+        if part not in self._nodes:
+            found = self.task.split(part)
+            ascending = bool((found[1:] > found[:-1]).all())
+            self._nodes[part] = found if ascending else np.sort(found)
+        return self._nodes[part]
+
+    def units(self, part: str) -> tuple[Tensor, Tensor]:
+        """Rows of `predict` for all nodes that belong to a part of the split, and their labels."""
+        nodes = self.nodes(part)
+        return mapped(nodes).to(self.device), torch.from_numpy(self.labels[nodes]).to(self.device)
+
+    def predict(self, model: Model, part: str | None = None) -> Tensor:
+        """[k, C] logits of a part of the split, or of all nodes, dropout off."""
+        if part is not None:
+            graph = self.whole if part == "test" else self.seen
+            return graph.logits(model, self.nodes(part)).to(self.device)
+        logits = self.seen.logits(model)
+        if self.inductive:
+            test = self.nodes("test")
+            logits[mapped(test)] = self.whole.logits(model, test)
+        return logits.to(self.device)
+
+    def knowledge(self, model: Model) -> Signals:
+        """The signals of all nodes on the host, hidden states in float16; in inductive tasks NaN on test nodes."""
+        found = self.seen.signals(model)
+        if self.inductive:
+            unknown = mapped(self.nodes("test"))
+            for values in (found.logits, *found.hidden):
+                values[unknown] = torch.nan
+        return found
+
+    def forget(self) -> None:
+        """Drops the propagated features, for honest latencies."""
+        self.whole.forget()
+        self.seen.forget()
