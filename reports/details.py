@@ -212,18 +212,9 @@ def _sources(provenance: Mapping[str, Any], key: str) -> list[Any]:
 
 def _curves(findings: Findings, family: Family) -> dict[str, list[list[float]]]:
     """Label -> [epochs, mean validation scores as printed], of the methods all of whose trainings gave a score."""
-    frame, settings = findings.results.curves, findings.settings
-    if frame.empty:
+    if findings.results.curves.empty:
         return {}
-    scale, drawn = findings.metric(family).scale, {}
-    for label, rows in family.rows(frame).groupby("method"):
-        own = findings.attempts[family].get(str(label))
-        if own is None or not own.complete or label == settings.ceiling:
-            continue
-        curve = scale * curves.mean_curve(rows)
-        if len(curve) > 1:
-            drawn[str(label)] = _thinned(curve)
-    return drawn
+    return {label: _thinned(curve) for label, curve in curves.of_family(findings, family).items()}
 
 
 def _thinned(curve: pd.Series) -> list[list[float]]:

@@ -17,6 +17,7 @@ KIND = "attention"
 TITLE = "Layer attention"
 ORDER = 5
 FOLDED = True
+SINGLY = True
 NUMBERED = 60  # cells of a map up to which each carries its number
 CELL_WIDTH, CELL_HEIGHT = 0.42, 0.27  # inches
 LEFT, ABOVE, BELOW = 0.5, 0.35, 0.95  # inches left of the maps, above the first pair, and between pairs
