@@ -88,8 +88,9 @@ def _settings(stated: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
                 if known.setdefault(name, facts) != facts:
                     raise ValueError(f"{folder}: {key}: {name} is another one than in {first}; give one a new label")
             merged[key] = known
-        choices = [*merged.get("tuning", ())]
-        merged["tuning"] = choices + [each for each in own.get("tuning", ()) if each not in choices]
+        for key in ("tuning", "hyperparameters"):
+            stated_before = [*merged.get(key, ())]
+            merged[key] = stated_before + [each for each in own.get(key, ()) if each not in stated_before]
     return merged
 
 

@@ -190,8 +190,11 @@ class Run:
     @property
     def all_blocks(self) -> list[str]:
         """The file that Snakemake waits for, of every block of teachers and cells."""
-        keys = (*self.plan.teachers, *self.plan.cells)
-        return [self.marker(key, block) for key in keys for block in self.blocks(key)]
+        return [marker for key in (*self.plan.teachers, *self.plan.cells) for marker in self.markers(key)]
+
+    def markers(self, key: str) -> list[str]:
+        """The same of one teacher or cell."""
+        return [self.marker(key, block) for block in self.blocks(key)]
 
     def marker(self, key: str, block: str) -> str:
         """The file that says that a block is done."""
@@ -270,7 +273,7 @@ class Run:
     @property
     def report_settings(self) -> dict[str, Any]:
         """What `reports.build.write` is told."""
-        return reporting.settings(self.config, self.plan, self.shown, self.tuned)
+        return reporting.settings(self.config, self.plan, self.shown, self.tuned, self.markers)
 
 
 def from_here(path: str | Path) -> str:
