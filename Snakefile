@@ -97,7 +97,8 @@ rule all:
 
 onstart:
     RUN.lock()
-    progress.watch(RUN.tuning if set(workflow.dag_settings.targets) == {"tune"} else RUN, ENDED)
+    targets = workflow.dag_settings.targets
+    progress.watch(RUN.tuning if set(targets) == {"tune"} else RUN, ENDED, targets)
     if not LOCAL:
         os.environ[environment.RETRIES] = str(workflow.execution_settings.retries)
 

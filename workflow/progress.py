@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,12 +27,12 @@ class Progress:
     Args:
         run: what is trained.
         began: seconds since the epoch from which a record is one of this call of Snakemake.
+        targets: what Snakemake was asked for; markers of blocks among them stand for these and their teachers alone.
     """
 
-    def __init__(self, run: Run, began: float) -> None:
+    def __init__(self, run: Run, began: float, targets: Collection[str] = ()) -> None:
         self._run, self._began = run, began
-        keys = (*run.plan.teachers, *run.plan.cells)
-        blocks = {(key, block): parse_seeds(block) for key in keys for block in run.blocks(key)}
+        blocks = {place: parse_seeds(place[1]) for place in _places(run, set(targets))}
         self._left = {place: set(seeds) for place, seeds in blocks.items() if not Path(run.marker(*place)).exists()}
         self.total = sum(map(len, blocks.values()))
         self.done = self.total - self.left
@@ -97,23 +97,34 @@ class Progress:
             self._taken[group] = total + seconds, count + 1
 
 
+def _places(run: Run, targets: set[str]) -> set[tuple[str, str]]:
+    """(key, block) of all that is to be trained."""
+    every = {(key, block) for key in (*run.plan.teachers, *run.plan.cells) for block in run.blocks(key)}
+    named = {place for place in every if run.marker(*place) in targets}
+    cells = [(run.plan.cells[key].taught_by, block) for key, block in named if key in run.plan.cells]
+    return named | {(key, own) for key, block in cells for own in run.blocks_with(block)} or every
+
+
 def _groups(key: str) -> list[tuple[str, ...]]:
     """A cell or teacher, and what it belongs to: its student, its teacher, its dataset, all of its kind."""
     parts = key.split("/")
     return [(str(len(parts)), *parts[:depth]) for depth in range(len(parts), -1, -1)]
 
 
-def watch(run: Run, ended: threading.Event, say: Callable[[str], None] | None = None) -> None:
+def watch(
+    run: Run, ended: threading.Event, targets: Collection[str] = (), say: Callable[[str], None] | None = None
+) -> None:
     """Tells the progress of a run from now on, whenever there is any, by a thread that ends with the process.
 
     Args:
+        targets: as of `Progress`.
         ended: once it is set, nothing more is told.
         say: what is done with a line; by default it is printed to standard error.
     """
     began = time.time()
 
     def tell() -> None:
-        progress = Progress(run, began)
+        progress = Progress(run, began, targets)
         while not ended.wait(min(max(FIRST_SECONDS, SHARE * (time.time() - began)), LAST_SECONDS)):
             before = progress.done
             line = progress.line(time.time())

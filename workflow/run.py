@@ -219,10 +219,11 @@ class Run:
         """The teacher's blocks that hold some of a cell's seeds."""
         run = self.owner(self.key(wildcards))
         teacher = run.plan.cells[self.key(wildcards)].taught_by
-        return [run.marker(teacher, block) for block in run._teacher_blocks(wildcards.seeds)]
+        return [run.marker(teacher, block) for block in run.blocks_with(wildcards.seeds)]
 
     @cache  # noqa: B019
-    def _teacher_blocks(self, seeds: str) -> list[str]:
+    def blocks_with(self, seeds: str) -> list[str]:
+        """The blocks of a teacher that hold some of these seeds."""
         wanted = set(configuration.parse_seeds(seeds))
         blocks = self.config.seed_blocks("teach")
         return [block for block in blocks if wanted & set(configuration.parse_seeds(block))]

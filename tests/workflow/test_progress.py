@@ -74,11 +74,16 @@ def test_what_was_done_before_counts_and_has_no_speed(run):
     assert progress.line(BEGAN + 5) == "trainings: 4 of 8 done"
 
 
+def test_a_cell_that_is_asked_for_alone_counts_with_its_teacher_alone(run):
+    assert Progress(run, BEGAN, run.markers(next(iter(run.plan.cells)))).total == 4
+    assert Progress(run, BEGAN, ["all"]).total == Progress(run, BEGAN).total == 8
+
+
 def test_a_line_is_told_whenever_there_is_progress_and_none_after_the_end(run, monkeypatch):
     monkeypatch.setattr("workflow.progress.FIRST_SECONDS", 0.01)
     told: list[str] = []
     ended = threading.Event()
-    watch(run, ended, told.append)
+    watch(run, ended, say=told.append)
     train(run, next(iter(run.plan.cells)), 0, seconds=3, at=time.time() + 60)
     deadline = time.monotonic() + 20
     while not told and time.monotonic() < deadline:
