@@ -79,8 +79,8 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
     settings, drawings = findings.settings, []
     for family in findings.results.families if len(findings.results.attention) else []:
         rows = usable(findings, family)
-        found = {place: focus(own) for place, own in rows.groupby(["method", "name"])}
-        order = settings.method_order({str(method) for method, _ in found})
+        found = {(str(method), str(name)): focus(own) for (method, name), own in rows.groupby(["method", "name"])}
+        order = settings.method_order({method for method, _ in found})
         names = Counter(method for method, _ in found)
         shown = [
             (settings.method_title(method) + (f", {name}" if names[method] > 1 else ""), own)
