@@ -4,6 +4,7 @@ is `snakemake --configfile config/NAME.yaml`. Results land in results/NAME/."""
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -19,11 +20,13 @@ if not workflow.configfiles:
 
 
 from reports.variants import prepared
-from workflow import environment, gpus, tuned
+from workflow import environment, gpus, progress, tuned
 from workflow.run import Run, machine_memory_mb
 
 RUN = Run.of(config, workflow.configfiles[-1])
 RESULTS = RUN.results
+# Set when a run has ended: no line of its progress belongs among those of its summary.
+ENDED = threading.Event()
 # Whether jobs run on this machine, beside each other. A cluster counts jobs (nodes) and grants memory and GPUs itself.
 LOCAL = workflow.nodes is None and not workflow.remote_exec
 if not LOCAL and RUN.config.device == "auto":
@@ -94,12 +97,15 @@ rule all:
 
 onstart:
     RUN.lock()
+    targets = workflow.dag_settings.targets
+    progress.watch(RUN.tuning if set(targets) == {"tune"} else RUN, ENDED, targets)
     if not LOCAL:
         os.environ[environment.RETRIES] = str(workflow.execution_settings.retries)
 
 
 # Where nothing but hyperparameters was asked for, there is no page.
 onsuccess:
+    ENDED.set()
     if set(workflow.dag_settings.targets) == {"tune"}:
         shell("cat logs/{RUN.name}/tune.log")
     else:
@@ -108,6 +114,7 @@ onsuccess:
 
 # A page is made of what there is, and says what is missing.
 onerror:
+    ENDED.set()
     if set(workflow.dag_settings.targets) == {"tune"}:
         print(f"to go on: snakemake tune --configfile {RUN.where}", file=sys.stderr)
     else:

@@ -33,12 +33,14 @@ class Joined:
 
     Attributes:
         unit: word after a printed gain.
+        decimals: of a printed gain.
         base: label of the method whose mean is 0.
         gains: label -> [n] gains of each task, seeds in growing order, best interquartile mean first.
         dropped: methods that lack a complete set of trainings on some of the tasks.
     """
 
     unit: str
+    decimals: int
     base: str
     families: list[Family]
     gains: dict[str, list[Scores]]
@@ -102,7 +104,8 @@ def joined(findings: Findings) -> list[Joined]:
                 gains[label].append(metric.sign * metric.scale * (each[label].values() - level))
         order = sorted(kept, key=lambda label: -float(resampling.interquartile_mean(np.concatenate(gains[label]))))
         dropped = [label for label in labels if label not in kept]
-        found.append(Joined(unit, base, families, {label: gains[label] for label in order}, dropped))
+        decimals = max(findings.metric(family).decimals for family in families)
+        found.append(Joined(unit, decimals, base, families, {label: gains[label] for label in order}, dropped))
     return found
 
 
@@ -191,7 +194,8 @@ def grids(findings: Findings) -> list[Grid]:
     for tasks in joined(findings):
         rows: list[list[Entry]] = []
         for own in standings(tasks, settings.reference, settings.alpha):
-            texts = (_bracketed(*own.iqm), _bracketed(*own.mean), _bracketed(*own.improvement))
+            gains = (_bracketed(*each, tasks.decimals) for each in (own.iqm, own.mean))
+            texts = (*gains, _bracketed(*own.improvement, 2))
             rows.append([settings.method_title(own.method), *texts])
         count = len(tasks.families)
         title = f"{count} {'student' if count == 1 else 'students'}, gains in {tasks.unit}"
@@ -201,11 +205,11 @@ def grids(findings: Findings) -> list[Grid]:
     return found
 
 
-def _bracketed(value: float, low: float, high: float) -> str:
+def _bracketed(value: float, low: float, high: float, decimals: int) -> str:
     if np.isnan(value):
         return ABSENT
     minus = printing.MINUS
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", minus)
+    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]".replace("-", minus)
 
 
 def matrix_grids(findings: Findings, few: bool = False) -> list[Grid]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -96,17 +97,16 @@ class Attempts:
 
 def read(rows: pd.DataFrame) -> Attempts:
     """Reads the rows of one method in one family, or of one teacher."""
-    usable = rows[rows["usable"]]
-    attempted = rows[rows["status"] != Status.SKIPPED]
-    troubled = attempted[~attempted["usable"]]
-    counts = troubled["status"].replace(Status.OK, NO_SCORE).value_counts().sort_index()
-    reasons = rows.loc[~rows["usable"], "reason"]
+    each = list(zip(*(rows[name].tolist() for name in ("seed", "test", "status", "usable", "reason")), strict=True))
+    attempted = [(status, usable) for _, _, status, usable, _ in each if status != Status.SKIPPED]
+    troubled = Counter(NO_SCORE if status == Status.OK else status for status, usable in attempted if not usable)
+    reasons = {" ".join(reason.split()) for _, _, _, usable, reason in each if reason and not usable}
     return Attempts(
-        scores={int(seed): float(test) for seed, test in zip(usable["seed"], usable["test"], strict=True)},
+        scores={seed: test for seed, test, _, usable, _ in each if usable},
         attempted=len(attempted),
-        failures={str(status): int(count) for status, count in counts.items()},
-        reason="; ".join(sorted({" ".join(reason.split()) for reason in reasons if reason})),
-        skipped=len(rows) > 0 and attempted.empty,
+        failures=dict(sorted(troubled.items())),
+        reason="; ".join(sorted(reasons)),
+        skipped=bool(each) and not attempted,
         paired=bool(rows["paired"].all()),
     )
 

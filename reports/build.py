@@ -34,13 +34,16 @@ from reports.settings import Settings
 SETTINGS_COPY = "report.json"
 
 
-def write(folder: Path, settings: Mapping[str, Any]) -> None:
+def write(folder: Path, settings: Mapping[str, Any]) -> Findings:
     """Creates comparisons.csv, tables/, figures/ and index.html in `folder` from the tidy files that lie there.
 
     Called by the workflow's last step. The same input gives the same bytes, whatever the order of its rows.
 
     Args:
         settings: the fields of `reports.settings.Settings`.
+
+    Returns:
+        What the report says.
 
     Raises:
         FileNotFoundError: there are no runs.
@@ -50,23 +53,25 @@ def write(folder: Path, settings: Mapping[str, Any]) -> None:
     findings = _findings(folder, settings)
     compared = comparisons.frame(findings.comparisons)
     write_text(folder / "comparisons.csv", compared.to_csv(index=False, lineterminator="\n"))
-    tables.write(folder / "tables", findings)
-    sections = figures.draw(findings, folder / "figures")
-    latex = copies.environments(folder / "tables")
-    write_text(folder / "index.html", page.render(findings, sections, latex))
+    with figures.started(findings, folder / "figures") as sections:
+        tables.write(folder / "tables", findings)
+        latex = copies.environments(folder / "tables")
+        text = page.render(findings, sections, latex)
+    write_text(folder / "index.html", text)
     write_text(folder / SETTINGS_COPY, json.dumps(dict(settings), indent=1, sort_keys=False) + "\n")
+    return findings
 
 
-def rebuild(folder: Path) -> None:
+def rebuild(folder: Path) -> Findings:
     """Builds a report anew, with the settings that it was made with.
 
     Raises:
         FileNotFoundError, ValueError: as `write`.
     """
-    write(folder, _settings(folder))
+    return write(folder, _settings(folder))
 
 
-def add_results(folder: Path, file: Path, label: str) -> None:
+def add_results(folder: Path, file: Path, label: str) -> Findings:
     """Adds results that were trained elsewhere as a method of a run, and builds its report anew.
 
     Raises:
@@ -77,17 +82,20 @@ def add_results(folder: Path, file: Path, label: str) -> None:
     added = adding.named(file, label, runs)
     results.prepare(pd.concat([runs[RUN_COLUMNS], added[RUN_COLUMNS]], ignore_index=True), str(file))
     adding.keep(folder, label, added)
-    write(folder, settings)
+    return write(folder, settings)
 
 
-def summary(folder: Path) -> str:
+def summary(folder: Path, findings: Findings | None = None) -> str:
     """Lines for the terminal about a report that `write` has made: counts, verdicts, troubles, time, and the page.
+
+    Args:
+        findings: what `write` returned; worked out again where they are not at hand.
 
     Raises:
         FileNotFoundError, ValueError: as `write`.
     """
     folder = Path(folder)
-    findings = _findings(folder, _settings(folder))
+    findings = findings or _findings(folder, _settings(folder))
     chosen = findings.settings
     lines = [sentences.counts(findings.results)]
     for family, rows in findings.comparisons.items():
@@ -127,10 +135,10 @@ def main() -> None:
     terminal.tolerate()
     arguments = parser.parse_args()
     try:
-        write(arguments.folder, read_object(arguments.settings))
+        findings = write(arguments.folder, read_object(arguments.settings))
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
-    print(summary(arguments.folder))
+    print(summary(arguments.folder, findings))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from reports.variants import prepared
 LEGEND = (
     "Parameters without and with the learned embeddings of featureless nodes, and teacher / student of both. MACs: "
     "multiply-accumulates of all matrix products of one answer for the whole task, a sparse factor counted by its "
-    "entries. Latency: median (interquartile range) of such an answer. Speed-up: latency of the teacher / that of the "
+    "entries, and a sum over edges as the sparse product that it stands for, whichever library's layer it is. "
+    "Latency: median (interquartile range) of such an answer. Speed-up: latency of the teacher / that of the "
     "student, of each teacher."
 )
 

@@ -23,7 +23,7 @@ from reports.figures.parts import style
 from reports.findings import Findings
 from reports.metrics import Metric
 from reports.results import Family, slug
-from reports.settings import Settings
+from reports.settings import Settings, Used
 from reports.variants import prepared
 
 CURVE_POINTS = 50
@@ -102,7 +102,7 @@ def _family(findings: Findings, family: Family) -> dict[str, Any]:
         for label, rows in compared.items()
         if label in found
     }
-    values, drawn = hyperparameters(findings, family), _curves(findings, family)
+    used, drawn = _used(findings, family), _curves(findings, family)
     return {
         "title": findings.title(family),
         "dataset": settings.dataset_title(family.dataset),
@@ -118,8 +118,8 @@ def _family(findings: Findings, family: Family) -> dict[str, Any]:
                     for other, (rows, tests) in against.items()
                     if label not in (other, settings.ceiling)
                 ],
-                "values": values.get(label, ""),
-                "records": _records(findings, family, label),
+                "values": used[label].values if label in used else "",
+                **_origin(findings, family, label, used.get(label)),
                 "curve": drawn.get(label),
             }
             for label, own in found.items()
@@ -166,11 +166,11 @@ def _against(
     }
 
 
-def hyperparameters(findings: Findings, family: Family) -> dict[str, str]:
-    """Label -> the hyperparameters that a family's methods had, as far as the settings tell."""
+def _used(findings: Findings, family: Family) -> dict[str, Used]:
+    """Label -> what the settings tell of the cells of a family."""
     place = tuple(family)
     return {
-        used.method: used.values
+        used.method: used
         for used in findings.settings.hyperparameters
         if (used.dataset, used.teacher, used.student, used.ratio_target) == place
     }
@@ -188,15 +188,20 @@ def commands(provenance: Mapping[str, Any]) -> list[list[str]]:
     return made
 
 
-def _records(findings: Findings, family: Family, label: str) -> str:
-    """The folder with the records of a cell, as seen from the project's; nothing where no configuration is named."""
-    files = list(dict.fromkeys(map(str, _sources(findings.results.provenance, "config_file"))))
-    if len(files) != 1:
-        return ""
-    if label == findings.settings.ceiling:
-        return f"results/{_stem(files[0])}/teachers/{prepared(family.dataset)}/{family.teacher}/"
-    wanted = "" if family.ratio_target is None else f"~{family.ratio_target:g}x"
-    return f"results/{_stem(files[0])}/cells/{family.dataset}/{family.teacher}/{family.student}{wanted}/{label}/"
+def _origin(findings: Findings, family: Family, label: str, used: Used | None) -> dict[str, str]:
+    """A cell's folder of records and the command that trains it alone; "" where no configuration is named.
+
+    A teacher has no command of its own: it is trained with the first cell that needs it.
+    """
+    files = {_stem(file): file for file in map(str, _sources(findings.results.provenance, "config_file"))}
+    if used and used.targets:
+        folder = used.targets[0].rpartition("/")[0]
+        file = files.get(folder.split("/")[1])
+        command = shlex.join(["snakemake", *used.targets, "--configfile", file]) if file else ""
+        return {"records": f"{folder}/", "again": command}
+    if label == findings.settings.ceiling and len(files) == 1:
+        return {"records": f"results/{min(files)}/teachers/{prepared(family.dataset)}/{family.teacher}/", "again": ""}
+    return {"records": "", "again": ""}
 
 
 def _stem(file: str) -> str:
@@ -212,18 +217,9 @@ def _sources(provenance: Mapping[str, Any], key: str) -> list[Any]:
 
 def _curves(findings: Findings, family: Family) -> dict[str, list[list[float]]]:
     """Label -> [epochs, mean validation scores as printed], of the methods all of whose trainings gave a score."""
-    frame, settings = findings.results.curves, findings.settings
-    if frame.empty:
+    if findings.results.curves.empty:
         return {}
-    scale, drawn = findings.metric(family).scale, {}
-    for label, rows in family.rows(frame).groupby("method"):
-        own = findings.attempts[family].get(str(label))
-        if own is None or not own.complete or label == settings.ceiling:
-            continue
-        curve = scale * curves.mean_curve(rows)
-        if len(curve) > 1:
-            drawn[str(label)] = _thinned(curve)
-    return drawn
+    return {label: _thinned(curve) for label, curve in curves.of_family(findings, family).items()}
 
 
 def _thinned(curve: pd.Series) -> list[list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 
@@ -34,6 +35,7 @@ class Posterior:
         return next((word for word, p in likely.items() if p > SURE), "undecided")
 
 
+@cache
 def of_family(findings: Findings, family: Family) -> list[Posterior]:
     """One entry for every method with a verdict, in display order, on its paired seeds."""
     settings, attempts, sign = findings.settings, findings.attempts[family], findings.metric(family).sign

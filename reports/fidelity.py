@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -27,6 +29,7 @@ LEGEND = (
 )
 
 
+@cache
 def frame(findings: Findings) -> pd.DataFrame:
     """One row per family and method: seeds, and mean and std of score and columns as stored.
 

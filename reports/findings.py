@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports import attempts, cells, comparisons, ranking
 from reports.attempts import Attempts
@@ -71,6 +71,10 @@ class Findings:
         }
         panels = cells.panels(results, columns, settings)
         return cls(results, settings, found, compared, gains, columns, panels, ranking.rank(results.runs, settings))
+
+    def only(self, families: list[Family]) -> Findings:
+        """The same about some of the families: what loops over them sees no other."""
+        return replace(self, results=replace(self.results, families=families))
 
     def metric(self, family: Family) -> Metric:
         """The metric of a family's test scores."""

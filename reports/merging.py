@@ -16,6 +16,7 @@ import pandas as pd
 
 from reports import adding, build
 from reports.files import replacing, write_text
+from reports.findings import Findings
 from reports.reading import read_object
 from reports.results import HISTORIES, read_beside, read_runs
 from reports.rows import CELL, RUN_COLUMNS, Status
@@ -25,7 +26,7 @@ CIRCUMSTANCES = ["seconds", "peak_memory_mb", "device", "commit", "versions", "r
 SAME = [name for name in RUN_COLUMNS if name not in (*CELL, *CIRCUMSTANCES)]
 
 
-def merge(folders: Sequence[Path], output: Path, title: str = "") -> None:
+def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
     """Writes the tidy files of all folders into one, and the report of them.
 
     Methods, datasets and their order are those of the first folder, then those of the next; reference, level and the
@@ -35,6 +36,9 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> None:
         folders: two or more, each with runs, provenance.json and report.json.
         output: a folder that holds no results of its own.
         title: heading of the page; that of the first folder by default.
+
+    Returns:
+        What the report says.
 
     Raises:
         ValueError: they contradict each other; the folders and the first row or dataset are named.
@@ -63,7 +67,7 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> None:
         write_text(output / "measurements.csv", one.to_csv(index=False, lineterminator="\n"))
     merged = dict(zip(_names(folders), provenance.values(), strict=True))
     write_text(output / "provenance.json", json.dumps({"merged": merged}, indent=1, sort_keys=True) + "\n")
-    build.write(output, settings | ({"title": title} if title else {}))
+    return build.write(output, settings | ({"title": title} if title else {}))
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -84,8 +88,9 @@ def _settings(stated: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
                 if known.setdefault(name, facts) != facts:
                     raise ValueError(f"{folder}: {key}: {name} is another one than in {first}; give one a new label")
             merged[key] = known
-        choices = [*merged.get("tuning", ())]
-        merged["tuning"] = choices + [each for each in own.get("tuning", ()) if each not in choices]
+        for key in ("tuning", "hyperparameters"):
+            stated_before = [*merged.get(key, ())]
+            merged[key] = stated_before + [each for each in own.get(key, ()) if each not in stated_before]
     return merged
 
 

@@ -50,11 +50,11 @@ FOLD_TEXT_ABOVE = 200  # characters of a table's cell; what is longer shows its 
 ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
 
 
-def render(findings: Findings, sections: list[Section], latex: Mapping[str, str] | None = None) -> str:
+def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, str] | None = None) -> str:
     """The page as HTML.
 
     Args:
-        sections: the figures that were drawn, in the order of the page.
+        sections: the figures in the order of the page; asked for last, since they may be in the making.
         latex: label -> source of the tables that can be copied.
     """
     results, settings, latex = findings.results, findings.settings, latex or {}
@@ -91,7 +91,6 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         tuned=tuned.tables(findings),
         tuned_legend=tuned.legend(settings),
         more=tables.more(findings),
-        figure_groups=[_figure_group(section) for section in sections],
         unfinished=troubles.unfinished(results),
         missing=_failures([each for each in without_score if each.status == Status.MISSING], settings),
         failures=_failures([each for each in without_score if each.status != Status.MISSING], settings),
@@ -104,6 +103,7 @@ def render(findings: Findings, sections: list[Section], latex: Mapping[str, str]
         methods=_methods(results, settings),
         provenance=provenance.rows(results.provenance),
         provenance_file=provenance.source(results.provenance),
+        figure_groups=[_figure_group(section) for section in sections],
     )
 
 

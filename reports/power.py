@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
+
+from reports.statistics import quantile
 
 POWER = 0.8
 """Wanted chance to find a difference that is there."""
@@ -22,7 +24,7 @@ def power(effect: float, pairs: int, alpha: float = 0.05) -> float:
     """
     if pairs < 2:
         return np.nan
-    limit = stats.t.ppf(1 - alpha / 2, pairs - 1)
+    limit = quantile(1 - alpha / 2, pairs - 1)
     centre = abs(effect) * np.sqrt(pairs)
     # Not `stats.nct`, which takes a thousand times as long.
     return float(1 - special.nctdtr(pairs - 1, centre, limit) + special.nctdtr(pairs - 1, centre, -limit))

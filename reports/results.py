@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,11 +76,20 @@ class Results:
 
     def metric(self, dataset: str) -> metrics.Metric:
         """The metric of a dataset's test scores."""
-        return metrics.metric(str(self.runs.loc[self.runs["dataset"] == dataset, "metric"].iloc[0]))
+        return metrics.metric(self._metrics[dataset])
+
+    @cached_property
+    def _metrics(self) -> dict[str, str]:
+        """Dataset -> its one metric."""
+        return {str(name): str(own.iloc[0]) for name, own in self.runs.groupby("dataset")["metric"]}
 
     def ratio(self, family: Family) -> float:
         """Compression that the student really has (its wanted one differs, since widths are whole numbers)."""
-        return float(family.rows(self.runs)["ratio"].median())
+        return self._ratios[family]
+
+    @cached_property
+    def _ratios(self) -> dict[Family, float]:
+        return {family: float(family.rows(self.runs)["ratio"].median()) for family in self.families}
 
     def size(self, family: Family) -> str:
         """Compression as printed, `40×`: the wanted one, or the real one of a student given by its widths."""

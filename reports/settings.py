@@ -67,7 +67,7 @@ class Network(BaseModel):
 
 
 class Used(BaseModel):
-    """The hyperparameters that one method had in one family, as text."""
+    """The hyperparameters that one method had in one family, as text, and the files that ask Snakemake for the cell."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,6 +77,7 @@ class Used(BaseModel):
     ratio_target: float | None
     method: str
     values: Text
+    targets: tuple[str, ...] = ()
 
 
 class Settings(BaseModel):

@@ -48,13 +48,10 @@ def _report(arguments: argparse.Namespace) -> None:
     if arguments.output and not others:
         raise UserError("report: --output is for several folders; one is built anew where it lies")
     try:
-        if others:
-            merging.merge(arguments.folders, output, arguments.title)
-        else:
-            build.rebuild(one)
+        findings = merging.merge(arguments.folders, output, arguments.title) if others else build.rebuild(one)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
-    print(build.summary(output))
+    print(build.summary(output, findings))
 
 
 def _add_results(arguments: argparse.Namespace) -> None:
@@ -62,10 +59,10 @@ def _add_results(arguments: argparse.Namespace) -> None:
 
     folder = arguments.results or _only_results()
     try:
-        build.add_results(folder, arguments.file, arguments.method)
+        findings = build.add_results(folder, arguments.file, arguments.method)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
-    print(build.summary(folder))
+    print(build.summary(folder, findings))
 
 
 def _only_results() -> Path:
@@ -90,8 +87,8 @@ def _collect(arguments: argparse.Namespace) -> None:
     if not run.busy():
         file.unlink()  # or the next run could take these tables for finished ones
     collect(run, unfinished=True, planned=planned)
-    build.write(Path(run.results), run.report_settings)
-    print(build.summary(Path(run.results)))
+    findings = build.write(Path(run.results), run.report_settings)
+    print(build.summary(Path(run.results), findings))
 
 
 def _schema(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reports.variants import dataset_of
@@ -12,11 +13,14 @@ from workflow.schemas.configuration import Configuration
 from workflow.specs import MethodFacts, Network, Plan
 
 
-def settings(config: Configuration, plan: Plan, datasets: list[str], tuned: Tuned | None) -> dict[str, Any]:
+def settings(
+    config: Configuration, plan: Plan, datasets: list[str], tuned: Tuned | None, targets: Callable[[str], list[str]]
+) -> dict[str, Any]:
     """The fields of `reports.settings.Settings`; the methods keep the order of the configuration.
 
     Args:
         datasets: what tables name so, in their order.
+        targets: key of a cell -> the files that Snakemake makes by training it.
     """
     loaders = {name: [catalog.loader(dataset_of(name))] for name in datasets}
     networks = _networks(plan)
@@ -40,7 +44,7 @@ def settings(config: Configuration, plan: Plan, datasets: list[str], tuned: Tune
         },
         "data_citations": {name: [*references.of(files)] for name, files in loaders.items()},
         "references": references.of(dict.fromkeys(used)),
-        "hyperparameters": hyperparameters(plan),
+        "hyperparameters": hyperparameters(plan, targets),
     }
 
 
@@ -56,10 +60,14 @@ def _networks(plan: Plan) -> dict[str, Network]:
     return teachers | {spec.student: spec.model for spec in plan.cells.values()}
 
 
-def hyperparameters(plan: Plan) -> list[dict[str, Any]]:
-    """Of every cell: the published defaults with what the configuration and the tuning change of them."""
+def hyperparameters(plan: Plan, targets: Callable[[str], list[str]]) -> list[dict[str, Any]]:
+    """Of every cell: the published defaults with what configuration and tuning change, and what asks Snakemake for it.
+
+    Args:
+        targets: as in `settings`.
+    """
     found = []
-    for spec in plan.cells.values():
+    for key, spec in plan.cells.items():
         values = dotted(merged(plan.methods[spec.method].defaults, spec.hyperparameters))
         found.append(
             {
@@ -69,6 +77,7 @@ def hyperparameters(plan: Plan) -> list[dict[str, Any]]:
                 "ratio_target": spec.ratio_target,
                 "method": spec.method,
                 "values": ", ".join(f"{name} {value}" for name, value in values.items()),
+                "targets": targets(key),
             }
         )
     return found

@@ -190,8 +190,11 @@ class Run:
     @property
     def all_blocks(self) -> list[str]:
         """The file that Snakemake waits for, of every block of teachers and cells."""
-        keys = (*self.plan.teachers, *self.plan.cells)
-        return [self.marker(key, block) for key in keys for block in self.blocks(key)]
+        return [marker for key in (*self.plan.teachers, *self.plan.cells) for marker in self.markers(key)]
+
+    def markers(self, key: str) -> list[str]:
+        """The same of one teacher or cell."""
+        return [self.marker(key, block) for block in self.blocks(key)]
 
     def marker(self, key: str, block: str) -> str:
         """The file that says that a block is done."""
@@ -216,10 +219,11 @@ class Run:
         """The teacher's blocks that hold some of a cell's seeds."""
         run = self.owner(self.key(wildcards))
         teacher = run.plan.cells[self.key(wildcards)].taught_by
-        return [run.marker(teacher, block) for block in run._teacher_blocks(wildcards.seeds)]
+        return [run.marker(teacher, block) for block in run.blocks_with(wildcards.seeds)]
 
     @cache  # noqa: B019
-    def _teacher_blocks(self, seeds: str) -> list[str]:
+    def blocks_with(self, seeds: str) -> list[str]:
+        """The blocks of a teacher that hold some of these seeds."""
         wanted = set(configuration.parse_seeds(seeds))
         blocks = self.config.seed_blocks("teach")
         return [block for block in blocks if wanted & set(configuration.parse_seeds(block))]
@@ -270,7 +274,7 @@ class Run:
     @property
     def report_settings(self) -> dict[str, Any]:
         """What `reports.build.write` is told."""
-        return reporting.settings(self.config, self.plan, self.shown, self.tuned)
+        return reporting.settings(self.config, self.plan, self.shown, self.tuned, self.markers)
 
 
 def from_here(path: str | Path) -> str:

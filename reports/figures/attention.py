@@ -12,11 +12,13 @@ from matplotlib.image import AxesImage
 
 from reports.figures.parts.style import Drawing, canvas, finish, text_size
 from reports.findings import Findings
+from reports.results import Family
 
 KIND = "attention"
 TITLE = "Layer attention"
 ORDER = 5
 FOLDED = True
+SINGLY = True
 NUMBERED = 60  # cells of a map up to which each carries its number
 CELL_WIDTH, CELL_HEIGHT = 0.42, 0.27  # inches
 LEFT, ABOVE, BELOW = 0.5, 0.35, 0.95  # inches left of the maps, above the first pair, and between pairs
@@ -46,14 +48,18 @@ def maps(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[pd.DataFrame, pd.Dat
     return found
 
 
+def usable(findings: Findings, family: Family) -> pd.DataFrame:
+    """The weights of the seeds that gave a score; a seed that failed is not averaged over."""
+    ran = family.rows(findings.results.runs).query("usable")[["method", "seed"]]
+    return family.rows(findings.results.attention).merge(ran, on=["method", "seed"])
+
+
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """One figure per family whose methods traced any attention."""
     results, settings = findings.results, findings.settings
     drawings = []
     for family in results.families if len(results.attention) else []:
-        # A seed that failed is not averaged over.
-        usable = family.rows(results.runs).query("usable")[["method", "seed"]]
-        found = maps(family.rows(results.attention).merge(usable, on=["method", "seed"]))
+        found = maps(usable(findings, family))
         order = settings.method_order({method for method, _ in found})
         several = len({name for _, name in found}) > 1
         shown: Maps = []

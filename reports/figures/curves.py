@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ KIND = "curves"
 TITLE = "Learning curves"
 ORDER = 6
 FOLDED = True
+SINGLY = True
 LATE = 0.25  # share of the epochs after which a curve must lie inside the frame
 POINTS = 160  # drawn points per line: more only make the page heavier
 CAPTION = (
@@ -26,33 +28,35 @@ CAPTION = (
 )
 
 
-def mean_curve(curves: pd.DataFrame, values: str = "valid") -> pd.Series:
-    """Epoch -> mean validation score (or another column), over the epochs that EVERY seed reached.
+def mean_curves(rows: pd.DataFrame, by: str = "method", values: str = "valid") -> dict[str, pd.Series]:
+    """Group -> (epoch -> mean over its seeds of validation scores or another column), at epochs that EVERY seed has.
 
     Beyond the first early stop the mean would be one of the trainings that happened to last longest.
+
+    Args:
+        rows: one per seed and epoch of every group.
+        by: column that tells the groups apart.
     """
-    wide = curves.pivot(index="epoch", columns="seed", values=values).sort_index().dropna()
-    return wide.mean(axis=1)
+    found = rows.groupby([by, "epoch"])[values].agg(["mean", "count"])
+    whole = found[found["count"] == rows.groupby(by)["seed"].nunique().reindex(found.index, level=by)]
+    return {str(label): own.droplevel(by) for label, own in whole["mean"].groupby(level=by)}
+
+
+@cache
+def of_family(findings: Findings, family: Family) -> dict[str, pd.Series]:
+    """Label -> mean learning curve in printed units, of the methods all of whose trainings gave a score."""
+    attempts, scale = findings.attempts[family], findings.metric(family).scale
+    whole = [label for label, own in attempts.items() if label != findings.settings.ceiling and own.complete]
+    found = mean_curves(family.rows(findings.results.curves))
+    return {label: scale * found[label] for label in whole if len(found.get(label, ())) > 1}
 
 
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """One figure per family with any curve of two evaluations or more."""
-    results, settings = findings.results, findings.settings
-    if results.curves.empty:
+    if findings.results.curves.empty:
         return []
-    drawings = []
-    for family in results.families:
-        rows = family.rows(results.curves)
-        scale = findings.metric(family).scale
-        means = {
-            label: scale * mean_curve(rows[rows["method"] == label])
-            for label, own in findings.attempts[family].items()
-            if label != settings.ceiling and own.complete
-        }
-        means = {label: curve for label, curve in means.items() if len(curve) > 1}
-        if means:
-            drawings.append(_figure(findings, family, means, folder))
-    return drawings
+    found = {family: of_family(findings, family) for family in findings.results.families}
+    return [_figure(findings, family, means, folder) for family, means in found.items() if means]
 
 
 def _figure(findings: Findings, family: Family, means: dict[str, pd.Series], folder: Path) -> Drawing:

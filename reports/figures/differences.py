@@ -18,6 +18,7 @@ from reports.results import Family
 KIND = "differences"
 TITLE = "Differences to the reference"
 ORDER = 2
+SINGLY = True
 MARKS = {Verdict.BETTER: (BLUE, "^"), Verdict.WORSE: (VERMILLION, "v")}
 OTHER = (GREY, "o")
 ROW = 1.12  # lines of text
@@ -26,8 +27,8 @@ ROW = 1.12  # lines of text
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """Families without any interval (one seed, or no reference) have no figure."""
     drawings = []
-    for family, compared in findings.comparisons.items():
-        rows = [row for row in compared if np.isfinite(row.ci_low)]
+    for family in findings.results.families:
+        rows = [row for row in findings.comparisons[family] if np.isfinite(row.ci_low)]
         if rows:
             rows.sort(key=lambda row: (row.difference, row.method))
             drawings.append(_figure(findings, family, rows, folder))

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.curves import mean_curve
+from reports.figures.curves import mean_curves
 from reports.figures.parts.style import (
     BLACK,
     BLUE,
@@ -33,6 +33,7 @@ KIND = "terms"
 TITLE = "Terms of the loss"
 ORDER = 7
 FOLDED = True
+SINGLY = True
 SUPERVISED = "labels"
 """The term that every method has, drawn in black."""
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE)
@@ -76,7 +77,7 @@ def _chosen(findings: Findings, family: Family) -> list[str]:
 
 def _means(rows: pd.DataFrame) -> Terms:
     """The terms of a method that have a line to draw, the supervised one first."""
-    means = {str(name): mean_curve(own, "value") for name, own in rows.groupby("name")}
+    means = mean_curves(rows, "name", "value")
     order = sorted(means, key=lambda name: (name != SUPERVISED, name))
     return {name: means[name] for name in order if len(means[name]) > 1}
 

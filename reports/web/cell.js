@@ -28,8 +28,9 @@ function made(family, cell) {
   const lines = [el("h3", {}, "How it was made")];
   if (cell.values) lines.push(el("p", {}, el("strong", {}, "Hyperparameters: "), cell.values));
   if (cell.records) lines.push(el("p", {}, el("strong", {}, "Records: "), el("code", {}, cell.records),
-    " (moved away, the first command below trains this cell anew)"));
-  for (const [what, command] of DATA.commands) {
+    " (moved away, it is trained anew)"));
+  const alone = cell.again ? [["Train this cell alone, with its teacher", cell.again]] : [];
+  for (const [what, command] of [...alone, ...DATA.commands]) {
     lines.push(el("p", {}, what, ":"), el("div", { class: "command" }, el("pre", {}, command), copyButton("Copy", () => command)));
   }
   return lines.length > 1 ? lines : [];

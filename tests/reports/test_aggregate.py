@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -103,7 +105,9 @@ def test_errors_and_accuracies_are_not_joined():
     points, errors = aggregate.joined(found)
     assert points.gains["kd"][0].mean() == pytest.approx(2)
     assert (errors.unit, errors.gains["kd"][0].mean()) == ("RMSE", pytest.approx(0.3))
-    assert len(aggregate.grids(found)) == 2
+    first, second = aggregate.grids(found)
+    assert re.fullmatch(r"2\.00 \[\d\.\d\d, \d\.\d\d\]", first.rows[0][1])
+    assert re.fullmatch(r"0\.300 \[0\.\d{3}, 0\.\d{3}\]", second.rows[0][1]), "errors have three decimals"
     assert len(aggregate.matrix_grids(found)) == 1
 
 

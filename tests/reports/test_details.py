@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -78,8 +79,9 @@ def test_no_text_ends_the_block_of_data():
 
 
 def test_hyperparameters_and_commands_are_those_of_the_run():
+    targets = [f"results/quick one/cells/ace-sim/a/b/abkd/0f/seeds~{block}.json" for block in ("0-4", "5-9")]
     used = [
-        {**PLACE, "ratio_target": 40.0, "method": "abkd", "values": "beta 2"},
+        {**PLACE, "ratio_target": 40.0, "method": "abkd", "values": "beta 2", "targets": targets},
         {**PLACE, "ratio_target": 80.0, "method": "kd", "values": "another student's"},
     ]
     made = details.data(findings(used, provenance={"config_file": "config/quick one.yaml"}))
@@ -90,7 +92,11 @@ def test_hyperparameters_and_commands_are_those_of_the_run():
         "snakemake --configfile 'config/quick one.yaml'",
         "abkd-bench verify 'results/quick one'",
     ]
-    assert cells["kd"]["records"] == "results/quick one/cells/ace-sim/gcn-3x256/gcn-2x16~40x/kd/"
+    assert cells["abkd"]["records"] == "results/quick one/cells/ace-sim/a/b/abkd/0f/"
+    wanted = ["snakemake", *targets, "--configfile", "config/quick one.yaml"]
+    assert shlex.split(cells["abkd"]["again"]) == wanted
+    assert (cells["kd"]["records"], cells["kd"]["again"]) == ("", ""), "no target is known"
+    assert cells["teacher"]["records"] == "results/quick one/teachers/ace-sim/gcn-3x256/"
 
 
 def test_curves_are_means_in_printed_units_and_short():

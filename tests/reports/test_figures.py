@@ -6,11 +6,12 @@ import re
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from reports import build, figures
 from reports.chosen import PALETTE
-from reports.figures import pareto
+from reports.figures import focus, pareto
 from reports.figures.parts.style import BLACK, BLUE, look, looks, spread
 from reports.settings import Settings
 from tests.reports import samples
@@ -65,6 +66,7 @@ def test_sections_stand_in_the_order_that_their_files_state(dropped, tmp_path):
         "profiles",
         "improvement",
         "attention",
+        "focus",
         "curves",
         "terms",
         "dropped",
@@ -143,9 +145,14 @@ def test_size_font_and_palette_are_those_of_the_configuration(tmp_path):
     assert folder.exists()
 
 
-def test_pdfs_embed_truetype_fonts(tmp_path):
-    runs = samples.study({"ace-sim": "accuracy"}, ("supervised", "kd"), ratios=(40.0,))
-    figures.draw(samples.of_runs(runs, Settings.parse(samples.settings())), tmp_path)
+def test_pdfs_embed_truetype_fonts_whichever_process_draws_them(tmp_path, monkeypatch):
+    runs = samples.study({"ace-sim": "accuracy"}, ("supervised", "kd"), ratios=(40.0, 80.0))
+    found = samples.of_runs(runs, Settings.parse(samples.settings()))
+    alone = figures.draw(found, tmp_path)
+    monkeypatch.setattr(figures, "FEW", 0)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    assert figures.draw(found, tmp_path) == alone
+    assert {section.kind: len(section.drawings) for section in alone}["differences"] == 2
     pdfs = list(tmp_path.glob("*.pdf"))
     assert len(pdfs) > 2
     for pdf in pdfs:
@@ -160,6 +167,32 @@ def test_pdfs_embed_truetype_fonts(tmp_path):
 def test_the_pareto_front_by_hand(sign, expected):
     points = [(3, 0.4), (1, 0.5), (2, 0.7), (1, 0.5 - 0.2 * sign), (4, 0.1), (5, 0.9), (6, 0.9)]
     assert pareto.front(points, sign) == expected
+
+
+def weights(maps: dict[tuple[int, int], list[list[float]]]) -> pd.DataFrame:
+    """(seed, epoch) -> map, as rows."""
+    rows = [
+        {"seed": seed, "epoch": epoch, "row": i, "column": j, "value": value}
+        for (seed, epoch), one in maps.items()
+        for i, row in enumerate(one)
+        for j, value in enumerate(row)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_entropy_and_diagonal_of_attention_by_hand():
+    """Three teacher layers over two of the student: the diagonal is (1, 1), (2, 1), (3, 2), the middle at 0.5."""
+    even, sharp, other = [[0.5, 0.5]] * 3, [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], [[3.0, 1.0]] * 3
+    maps = {(0, 1): even, (1, 1): even, (0, 4): sharp, (1, 4): other, (0, 9): sharp}
+    found = focus.focus(weights(maps))
+    assert list(found.epochs) == [1, 4], "the second seed has no ninth"
+    quarter = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
+    assert found.entropy == pytest.approx(np.array([[1, quarter / 2]] * 3))
+    assert found.diagonal == pytest.approx(np.array([[0.5, 2 / 3], [0.5, (0.75 + 0.75 + 0.25) / 3]]))
+    assert found.uniform == 0.5
+    assert focus.focus(weights({(0, 1): even, (0, 4): even})) is None, "it never moves"
+    assert focus.focus(weights({(0, 1): sharp})) is None
+    assert focus.focus(weights({(0, 1): [[1.0]], (0, 2): [[0.5]]})) is None, "one layer leaves no choice"
 
 
 def test_labels_are_moved_apart_as_little_as_possible():

@@ -40,6 +40,16 @@ def test_the_p_value_alone_is_that_of_the_test(method, reference):
     assert np.isnan(statistics.paired_t_p(method[:1], reference[:1]))
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_paired_t_is_that_of_scipy_to_the_bit(alpha):
+    random = np.random.default_rng(0)
+    for n in range(2, 15):
+        method, reference = 0.8 + 0.02 * random.random((2, n))
+        found, known = statistics.paired_t(method, reference, alpha), stats.ttest_rel(method, reference)
+        assert (found.t, found.p) == (known.statistic, known.pvalue)
+        assert (found.low, found.high) == tuple(known.confidence_interval(1 - alpha))
+
+
 def test_paired_t_with_another_level_widens_the_interval():
     narrow, wide = statistics.paired_t(DRUG_1, DRUG_2, 0.05), statistics.paired_t(DRUG_1, DRUG_2, 0.01)
     assert wide.low < narrow.low < narrow.high < wide.high

@@ -71,6 +71,22 @@ def gpu_flops(*arguments: Any, **_: Any) -> int:
     return int(2 * values.numel() * dense.shape[1])
 
 
+@_of_tensors
+def sum_flops(out: Tensor, dim: int, index: Tensor, source: Tensor, *_: Any, **__: Any) -> int:
+    """The same of rows that are added up by an index: a product with a sparse factor that has an entry per row.
+
+    What PyG writes so costs then what the sparse product of this project's layer does, weighted or not. Sums of
+    scalars, such as the degrees of nodes, are none.
+    """
+    return 2 * source.numel() if source.dim() > 1 and source.is_floating_point() else 0
+
+
+@_of_tensors
+def segment_flops(data: Tensor, reduce: str, *_: Any, **__: Any) -> int:
+    """The same where the rows of a sum lie beside each other."""
+    return 2 * data.numel() if data.dim() > 1 and reduce in ("sum", "mean") else 0
+
+
 ATEN = torch.ops.aten
 FORMULAS = {
     ATEN.mm: product_flops,
@@ -78,13 +94,22 @@ FORMULAS = {
     ATEN.addmm: added_product_flops,
     ATEN.baddbmm: added_product_flops,
     ATEN._embedding_bag_forward_only: bag_flops,
+    ATEN.scatter_add: sum_flops,
+    ATEN.scatter_add_: sum_flops,
+    ATEN.index_add: sum_flops,
+    ATEN.index_add_: sum_flops,
+    ATEN.segment_reduce: segment_flops,
     gpu.OPERATOR: gpu_flops,
 }
-"""What torch does not know: the entries of a sparse factor, and weighted sums of embeddings."""
+"""What torch does not know: the entries of a sparse factor, weighted sums of embeddings, sums over edges."""
 
 
 class MacCounter(FlopCounterMode):
-    """Counts multiply-accumulates of matrix products; a sparse factor counts its stored entries only."""
+    """Counts multiply-accumulates of matrix products; a sparse factor counts its stored entries only.
+
+    A sum over edges counts as the product with the sparse matrix that it stands for, so that a layer costs the same
+    however it is written.
+    """
 
     def __init__(self) -> None:
         super().__init__(display=False, custom_mapping=FORMULAS)

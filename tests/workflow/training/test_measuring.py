@@ -7,6 +7,8 @@ import time
 
 import pytest
 import torch
+from torch import nn
+from torch_geometric import nn as pyg
 
 from reports.rows import Role
 from tests.conftest import TINY
@@ -29,6 +31,43 @@ def test_latency_counts_the_first_layer_every_time(model, tiny_task):
             answer(feed, network)
         found.append(counter.macs)
     assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs"),
+    [
+        (lambda: pyg.GCNConv(5, 4), 3 * 5 * 4 + 7 * 4),
+        (lambda: pyg.SAGEConv(5, 4), 4 * 5 + 2 * 3 * 5 * 4),
+        (lambda: pyg.SAGEConv(5, 4, aggr="sum"), 4 * 5 + 2 * 3 * 5 * 4),
+        (lambda: pyg.GATConv(5, 4, heads=2), 3 * 5 * 8 + 7 * 8 + 7 * 2),
+        (lambda: pyg.GINConv(nn.Linear(5, 4)), 4 * 5 + 3 * 5 * 4),
+    ],
+    ids=["gcn", "sage-mean", "sage-sum", "gat", "gin"],
+)
+def test_layers_of_pyg_are_counted_by_the_same_rule(layer, macs):
+    """By hand: 3 nodes, 4 edges, 3 self-loops where there are any; for attention also the sums of its softmax."""
+    edges = torch.tensor([[0, 1, 2, 2], [1, 2, 0, 1]])
+    with torch.no_grad(), MacCounter() as counter:
+        layer()(torch.ones(3, 5), edges)
+    assert counter.macs == macs
+
+
+@pytest.mark.parametrize(
+    ("model", "macs"),
+    [
+        ({"model": "gcn"}, lambda n, e, f, c: (e + n) * f + n * f * c),
+        ({"model": "sage"}, lambda n, e, f, c: e * f + 2 * n * f * c),
+        ({"model": "gat", "heads": 1}, lambda n, e, f, c: n * f * c + (e + n) * c + (e + n)),
+    ],
+    ids=["gcn", "sage", "gat"],
+)
+def test_layers_of_this_project_are_counted_by_hand(model, macs, tiny_task):
+    feed = choose.create(tiny_task, CPU, "all")
+    network = create({"layers": 1, "width": 4, **model}, TINY).eval()
+    with torch.no_grad(), MacCounter() as counter:
+        answer(feed, network)
+    edges = len(tiny_task.arrays["sources"])
+    assert counter.macs == macs(len(tiny_task.labels), edges, TINY.features, TINY.outputs)
 
 
 def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught, monkeypatch):
