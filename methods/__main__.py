@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-import traceback
-from pathlib import Path
 
 import methods
 from methods import registry
-
-ANY_ERROR = (Exception, SystemExit)
-"""Whatever a new file may raise on its import, or while its loss is computed."""
+from methods.listing import ANY_ERROR, told
 
 
 def list_methods() -> None:
@@ -60,15 +56,7 @@ def check(method: str) -> None:
 
 
 def _told(method: str, error: BaseException) -> str:
-    """One line: the method's file, what was raised, and the line of that file which raised it."""
-    path = registry.file(method)
-    frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1] if frames else None
-    where = path.relative_to(registry.ROOT) if path.is_relative_to(registry.ROOT) else path
-    message = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
-    if message.startswith(str(where)):  # the registry names the file itself
-        return f"error: {message}"
-    return f"error: {where}{f':{line}' if line else ''}: {type(error).__name__}: {message}"
+    return f"error: {told(error, registry.file(method))}"
 
 
 def main() -> None:

@@ -204,6 +204,11 @@ class Configuration(Strict):
     include: str | None = Field(
         None, description="a configuration that this one extends, as seen from its folder; its experiments come first"
     )
+    plugins: list[str] = Field(
+        [],
+        description="folders with `methods/`, `networks/` or `datasets/` of your own, as seen from the configuration's "
+        "folder, or names under which installed packages offer such folders",
+    )
     title: str = Field(description="heading of the result page")
     seeds: int = Field(ge=1, le=10_000, description="number of paired seeds; p-values are printed from 10 on")
     first_seed: int = Field(0, ge=0, le=1_000_000_000, description="the first seed")
