@@ -202,6 +202,9 @@ class Method(nn.Module):
     do; all other terms are means, whose weight need not be tuned again for another graph's size."""
     depends_on_order: ClassVar[bool] = False
     """Whether a draw decides which rows meet, so that a term changes with their order."""
+    samples: ClassVar[str] = ""
+    """"nodes" or "edges", where a step draws some of them: order then changes a term, but not its mean over draws. The
+    hyperparameter `max_samples` says as much of nodes."""
     uses_epoch: ClassVar[bool] = False
     """Whether a term may change with `Batch.epoch` alone."""
     objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)

@@ -156,7 +156,10 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     """
     wanted = facts(name)
     dataset, variant = variants.parse(name)
-    task: Task = _module(_owners()[dataset][0]).build(dataset, settings).finish()
+    made = _module(_owners()[dataset][0]).build(dataset, settings)
+    if not isinstance(made, Task):
+        raise UserError(f"{name}: build must return a Task, not {type(made).__name__}")
+    task = made.finish()
     found = (task.kind, task.objective, task.metric, task.outputs, columns(task), task.info)
     known = (wanted.kind, wanted.objective, wanted.metric, wanted.outputs, wanted.features, wanted.info)
     for there, should in zip(found, known, strict=True):
