@@ -18,6 +18,7 @@ from workflow.checking.inputs import Input, inputs
 from workflow.errors import UserError
 from workflow.models import listing, sizes
 from workflow.models.model import Dropout, Model, create, load
+from workflow.specs import Network
 
 LAYERS, WIDTH = 3, 8
 STRONG = 0.95
@@ -135,7 +136,7 @@ def parameters(trial: Trial) -> Iterator[str]:
     logits = trial.signals(model).logits
     if model.parameter_count() != before:
         yield f"has {before} parameters before a pass and {model.parameter_count()} behind it"
-    spec = {"model": trial.model, "layers": LAYERS}
+    spec: Network = {"model": trial.model, "layers": LAYERS}
     counts = [sizes.measure({**spec, "width": width}, trial.given.facts) for width in (WIDTH, 2 * WIDTH)]
     if counts[0].params_with_embeddings != before:
         yield f"has {counts[0].params_with_embeddings} parameters where nothing is allocated, and {before} else"
