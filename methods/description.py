@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from methods.contract import Method, Shape
 from methods.registry import REFERENCES
-
-SAMPLES = ("", "nodes", "edges")
+from methods.rules import SAMPLES
 
 
 def check_description(cls: type[Method]) -> Iterator[str]:
@@ -25,7 +24,7 @@ def check_description(cls: type[Method]) -> Iterator[str]:
         yield f"'{citation}' is neither in {REFERENCES.name} nor in `bibtex`"
     if not cls.__doc__ or cls.__doc__ == Method.__doc__:
         yield "no docstring"
-    if cls.samples not in SAMPLES:
+    if cls.samples and cls.samples not in SAMPLES:
         yield f"samples = {cls.samples!r}; allowed: {', '.join(map(repr, SAMPLES))}"
     if cls.samples == "edges" and not cls.uses_edges:
         yield 'samples = "edges", but uses_edges is not declared'

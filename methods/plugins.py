@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TypeVar
 
+Listed = TypeVar("Listed")
 ROOT = Path(__file__).resolve().parent.parent
 VARIABLE = "ABKD_PLUGINS"
 """With the absolute folders, as a JSON list; absent where there are none."""
@@ -32,6 +34,16 @@ def active() -> tuple[Path, ...]:
 @cache
 def _read(text: str) -> tuple[Path, ...]:
     return tuple(map(Path, json.loads(text)))
+
+
+_KEPT: list[Callable[[], None]] = []
+
+
+def kept(list_files: Callable[[tuple[Path, ...]], Listed]) -> Callable[[tuple[Path, ...]], Listed]:
+    """Keeps what a function of the folders in use finds in them, until folders are taken into use anew."""
+    made = cache(list_files)
+    _KEPT.append(made.cache_clear)
+    return made
 
 
 def use(stated: Iterable[str], base: Path) -> None:
@@ -52,6 +64,9 @@ def use(stated: Iterable[str], base: Path) -> None:
         except ValueError as error:
             raise ValueError(f"plugins[{number}]: {error}") from error
         found.append(folder)
+    if found or active():
+        for forget in _KEPT:
+            forget()
     if found:
         os.environ[VARIABLE] = json.dumps([str(folder) for folder in found])
     else:

@@ -27,7 +27,7 @@ def _files() -> dict[str, Path]:
     return _found(plugins.active())
 
 
-@cache
+@plugins.kept
 def _found(active: tuple[Path, ...]) -> dict[str, Path]:
     """Of the repository and of the plug-ins in use, which are the argument."""
     files: dict[str, Path] = {}

@@ -20,10 +20,12 @@ from methods.contract import Method, Shape, Signals
 
 TOLERANCE = 1e-8
 """Relative, in float64."""
-DRAWS = 60
+DRAWS = 40
 """Over which the terms of a method that samples are averaged."""
 DEVIATIONS = 5.0
 """Standard errors by which two means over draws may differ: by chance they do once in a million rules."""
+SAMPLES = ("nodes", "edges")
+"""What a method may declare that it draws."""
 LIMIT = "max_samples"
 """The hyperparameter by which a method draws rows where the batch has more."""
 
@@ -67,7 +69,7 @@ class Trial:
     def samples(self) -> bool:
         """Whether a step of this task draws some of the rows or edges."""
         limit = {**registry.defaults(self.method_id), **self.hyperparameters}.get(LIMIT)
-        return bool(registry.load(self.method_id).samples) or (isinstance(limit, int) and limit < self.case.rows)
+        return registry.load(self.method_id).samples in SAMPLES or (isinstance(limit, int) and limit < self.case.rows)
 
 
 Rule = Callable[[Trial], Iterator[str]]

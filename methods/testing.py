@@ -16,12 +16,13 @@ from methods.contract import Method, Shape
 from methods.description import check_class, check_description
 from methods.listing import ANY_ERROR, told
 from methods.rules import RULES, Trial, outline
+from methods.vocabulary import Kind
 
 __all__ = ["check_contract", "faults", "make_batch", "make_signals"]
 
 TEACHER, STUDENT = Shape((6, 7), 5), Shape((4, 3), 5)
 ROWS_OF_GRAPHS = (
-    "logits have one row per graph there, hidden states one per node: `batch.pool`, or `kinds` without them"
+    "logits have one row per graph there, hidden states one per node: use `batch.pool`, or leave them out of `kinds`"
 )
 
 
@@ -50,21 +51,26 @@ def faults(method_id: str, **hyperparameters: Any) -> list[str]:
         ValueError: the id is not known, or its file cannot be loaded.
     """
     cls = registry.load(method_id)
-    found = [f"{method_id}: {text}" for text in _of_class(method_id, cls)]
-    if found and any("__init__" in text for text in found):
-        return found  # what cannot be built cannot be tried
+    found = [f"{method_id}: {text}" for text in check_description(cls)]
+    if unusable := [f"{method_id}: {text}" for text in check_class(cls, TEACHER, STUDENT)]:
+        return found + unusable  # what cannot be built or called cannot be tried
+    found += [f"{method_id}: {text}" for text in _of_class(method_id, cls)]
     on: dict[str, list[str]] = {}
     for case in cases(STUDENT.out):
         trial = Trial(method_id, case, TEACHER, STUDENT, hyperparameters)
         for text in _of_case(trial, cls):
             on.setdefault(text, []).append(f"{case.kind}/{case.objective}")
-    return found + [f"{text} [{', '.join(names)}]" for text, names in on.items()]
+    return found + [f"{text}{_hint(text, names)} [{', '.join(names)}]" for text, names in on.items()]
+
+
+def _hint(text: str, names: list[str]) -> str:
+    """What a method of nodes meets first where it is tried on whole graphs."""
+    graphs = all(name.startswith(Kind.GRAPH) for name in names)
+    return f" ({ROWS_OF_GRAPHS})" if graphs and "RuntimeError: " in text else ""
 
 
 def _of_class(method_id: str, cls: type[Method]) -> Iterator[str]:
-    """What can be told without a task."""
-    yield from check_class(cls, TEACHER, STUDENT)
-    yield from check_description(cls)
+    """What is wrong of the search space and of `skip`."""
     try:
         spaces.check(
             method_id,
@@ -100,5 +106,4 @@ def _told(trial: Trial, rule: Any) -> Iterator[str]:
         for text in rule(trial):
             yield f"{trial.method_id}: {text}"
     except ANY_ERROR as error:
-        hint = f" ({ROWS_OF_GRAPHS})" if trial.case.graph is not None and isinstance(error, RuntimeError) else ""
-        yield told(error, registry.file(trial.method_id)) + hint
+        yield told(error, registry.file(trial.method_id))

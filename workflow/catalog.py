@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,14 +61,15 @@ def broken() -> list[str]:
     return _found(plugins.active())[1]
 
 
-@cache
+@plugins.kept
 def _found(active: tuple[Path, ...]) -> tuple[dict[str, tuple[str, Facts]], list[str]]:
     """Dataset -> its file and facts, of the repository and of the plug-ins in use, which are the argument."""
     found: dict[str, tuple[str, Facts]] = {}
     faults = []
-    for stem, path in files().items():
+    ordered = sorted(files().items(), key=lambda item: item[1].parent != FOLDER)  # a plug-in takes no id of ours
+    for stem, path in ordered:
         try:
-            for name, facts in _names(path).items():
+            for name, facts in names(path).items():
                 if name in found:
                     raise ValueError(f"{shown(path)}: NAMES: {name}: is a dataset of {found[name][0]}.py already")
                 found[name] = (stem, facts)
@@ -78,18 +78,22 @@ def _found(active: tuple[Path, ...]) -> tuple[dict[str, tuple[str, Facts]], list
     return found, faults
 
 
-def _names(path: Path) -> dict[str, Facts]:
-    """Raises ValueError: one line that names the file, where it cannot be imported or states no facts."""
+def names(path: Path) -> dict[str, Facts]:
+    """The facts of all datasets that a file defines.
+
+    Raises:
+        ValueError: one line that names the file, where it cannot be imported or states no facts.
+    """
     module = load(path, PACKAGE)
-    names = getattr(module, "NAMES", None)
-    if not isinstance(names, dict) or not callable(getattr(module, "build", None)):
+    found = getattr(module, "NAMES", None)
+    if not isinstance(found, dict) or not callable(getattr(module, "build", None)):
         raise ValueError(f"{shown(path)}: must have NAMES, a mapping of ids to Facts, and build(name, settings)")
-    for name, facts in names.items():
+    for name, facts in found.items():
         if not isinstance(name, str) or not re.fullmatch(ID, name):
             raise ValueError(f"{shown(path)}: NAMES: {name!r}: an id has small letters, digits, . and -, at most 61")
         if not isinstance(facts, Facts):
             raise ValueError(f"{shown(path)}: NAMES: {name}: must be Facts, not {type(facts).__name__}")
-    return names
+    return found
 
 
 def files() -> dict[str, Path]:

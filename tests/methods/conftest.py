@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from methods import plugins, registry
+from methods import plugins
 from methods.sparse import Pattern, compressed
 
 
@@ -18,11 +17,11 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     """Writes a file into a plug-in's folder of methods; gives the id of its method."""
     folder = tmp_path / "methods"
     folder.mkdir()
-    monkeypatch.setenv(plugins.VARIABLE, json.dumps([str(tmp_path)]))
+    monkeypatch.setenv(plugins.VARIABLE, "[]")
 
     def write(name: str, text: str | bytes) -> str:
         (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        registry._found.cache_clear()
+        plugins.use([str(tmp_path)], tmp_path)
         return Path(name).stem
 
     return write

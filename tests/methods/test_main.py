@@ -101,7 +101,9 @@ def test_what_other_systems_leave_beside_a_file_is_no_method(added: Callable[...
 
 
 def test_a_loss_that_raises_is_told_with_its_line(added: Callable[..., str]) -> None:
-    with pytest.raises(SystemExit, match=r"^error: \S*/methods/mine.py:9: RuntimeError: no such thing$"):
+    with pytest.raises(
+        SystemExit, match=r"^error: \S*/methods/mine.py:9: RuntimeError: no such thing \[node/multiclass, .*\]$"
+    ):
         check(added("mine.py", MINE))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import methods
 from methods import plugins, registry
-from methods.listing import ANY_ERROR, modules
+from methods.listing import ANY_ERROR, modules, shown
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models import listing
@@ -72,12 +72,17 @@ def _file(kind: str, stem: str) -> Iterator[tuple[str, str, list[str]]]:
     if kind != "dataset":
         yield _one(kind, stem.replace("_", "-") if kind == "method" else stem)
         return
-    names = [name for name in catalog.available() if catalog.loader(name) == stem]
+    path = catalog.files()[stem]
+    try:
+        names = list(catalog.names(path))
+    except ValueError as error:
+        yield kind, stem, [str(error)]
+        return
     for name in names:
-        yield _one(kind, name)
-    if not names:
-        file = str(catalog.files()[stem])
-        yield kind, stem, [line for line in catalog.broken() if Path(line.split(":")[0]).name == Path(file).name]
+        if name in catalog.available() and catalog.loader(name) == stem:
+            yield _one(kind, name)
+        else:
+            yield kind, name, [line for line in catalog.broken() if line.startswith(str(shown(path)))]
 
 
 def _named(name: str) -> Iterator[tuple[str, str, list[str]]]:
