@@ -28,27 +28,18 @@ class SeedsPerJob(Strict):
     distill: int = Field(10, ge=1, description="... of a cell")
 
 
+def _root(files: str) -> Any:
+    """A key that names a folder of raw files."""
+    text = f"an existing folder of {files}, never written to; without it they are downloaded to `data/raw`"
+    return Field(None, min_length=1, description=text)
+
+
 class Data(Strict):
     """Where raw files lie."""
 
-    ogb_root: str | None = Field(
-        None,
-        min_length=1,
-        description="an existing folder of official OGB raw files, never written to; "
-        "without it they are downloaded to `data/raw`",
-    )
-    planetoid_root: str | None = Field(
-        None,
-        min_length=1,
-        description="an existing folder of Planetoid raw files, never written to; "
-        "without it they are downloaded to `data/raw`",
-    )
-    gnn_benchmark_root: str | None = Field(
-        None,
-        min_length=1,
-        description="an existing folder of the Amazon and Coauthor raw files, never written to; "
-        "without it they are downloaded to `data/raw`",
-    )
+    ogb_root: str | None = _root("official OGB raw files")
+    planetoid_root: str | None = _root("Planetoid raw files")
+    gnn_benchmark_root: str | None = _root("the Amazon and Coauthor raw files")
 
 
 class ConfiguredNetwork(Strict):
