@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from methods.contract import Method, Shape
-from methods.registry import REFERENCES
+from methods.registry import REFERENCES, entries
 from methods.rules import SAMPLES
 
 
@@ -22,6 +22,8 @@ def check_description(cls: type[Method]) -> Iterator[str]:
     keys = re.findall(r"@\w+\{([^,\s]+),", REFERENCES.read_text(encoding="utf-8") + str(cls.bibtex))
     if (citation := getattr(cls, "citation", "")) and citation not in keys:
         yield f"'{citation}' is neither in {REFERENCES.name} nor in `bibtex`"
+    elif cls.bibtex and citation not in {**entries(REFERENCES.read_text(encoding="utf-8")), **entries(cls.bibtex)}:
+        yield "`bibtex`: the last brace of the entry must begin a line"
     if not cls.__doc__ or cls.__doc__ == Method.__doc__:
         yield "no docstring"
     if cls.samples and cls.samples not in SAMPLES:

@@ -109,8 +109,8 @@ def gradients(trial: Trial) -> Iterator[str]:
             total.backward()
         except RuntimeError as error:
             if step and "second time" in str(error):
-                yield f"what batch.memo keeps must rest on the teacher and the edges alone, not on heads: {error}"
-                return
+                yield "what batch.memo keeps must rest on the teacher and the edges alone, and carry no gradient"
+                break
             raise
         if optimizer:
             optimizer.step()

@@ -19,7 +19,7 @@ from tests.workflow.test_catalog import FAMILY
 
 pytestmark = pytest.mark.slow
 
-METHOD = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[0]
+METHOD = re.findall(r"```python\n(.*?)```", (ROOT / "docs/add-a-method.md").read_text(), flags=re.S)[0]
 NETWORK = '''"""Multi-layer perceptron with a skip connection from the features to the logits."""
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ CONFIG = {
     "seeds": 2,
     "training": {"epochs": 4},
     "models": {"gcn-3x32": {"model": "gcn", "layers": 3, "width": 32}, "skip": {"model": "skip_mlp"}},
-    "methods": {"supervised": None, "kd": None, "logit-regression": {"beta": 2.0}},
+    "methods": {"supervised": None, "kd": None, "smooth-hints": {"beta": 2.0}},
     "experiments": [
         {"dataset": "ring-40", "teachers": ["gcn-3x32"], "students": [{"model": "skip", "widths": [4]}]},
     ],
@@ -89,7 +89,7 @@ CONFIG = {
 def extended(checkout: Path):  # noqa: F811
     """The checkout with the four files, which are gone afterwards."""
     files = {
-        "lab/methods/logit_regression.py": METHOD,
+        "lab/methods/smooth_hints.py": METHOD,
         "lab/datasets/ring.py": FAMILY,
         "workflow/models/architectures/skip_mlp.py": NETWORK,
         "reports/figures/rows.py": FIGURE,
@@ -114,6 +114,6 @@ def test_from_four_files_to_the_page(extended):
     assert set(runs["method"]) == {"teacher", *CONFIG["methods"]}
     assert set(runs["student"]) == {"gcn-3x32", "skipx4"}
     page = (results / "index.html").read_text()
-    for words in ("Logit regression", "ba2014deep", "Ring", "skipx4", "Rows of this run", "Number of rows."):
+    for words in ("Smooth hints", "me2026smooth", "Ring", "skipx4", "Rows of this run", "Number of rows."):
         assert words in page
     assert (results / "figures" / "rows.svg").exists()
