@@ -28,8 +28,13 @@ from workflow.steps import check, estimate, import_data, new, retry, verify
 
 
 def _methods(arguments: argparse.Namespace) -> None:
+    from methods import plugins
     from methods.__main__ import list_methods
 
+    try:
+        plugins.use(arguments.folders, Path())
+    except ValueError as error:
+        raise UserError(str(error)) from error
     list_methods()
 
 
@@ -107,7 +112,9 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(call=call)
         return made
 
-    add("methods", _methods, "list the methods")
+    add("methods", _methods, "list the methods").add_argument(
+        "folders", nargs="*", metavar="FOLDER", help="folders of your own, whose methods are listed with them"
+    )
     new.add_arguments(add("new", new.call, "write the file of a method, network or dataset of your own"))
     check.add_arguments(add("check", check.call, "say what is wrong with methods, networks or datasets"))
     import_data.add_arguments(add("import-data", import_data.call, "make a dataset of your own data"))
