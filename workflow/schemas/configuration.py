@@ -40,6 +40,7 @@ class Data(Strict):
     ogb_root: str | None = _root("official OGB raw files")
     planetoid_root: str | None = _root("Planetoid raw files")
     gnn_benchmark_root: str | None = _root("the Amazon and Coauthor raw files")
+    tu_root: str | None = _root("raw files of TU collections")
 
 
 class ConfiguredNetwork(Strict):
