@@ -16,7 +16,6 @@ from workflow.datasets import tu
 from workflow.datasets.parts import files
 from workflow.errors import UserError
 
-
 GRAPHS = 120
 
 
