@@ -132,7 +132,7 @@ def _categories(file: Path, rows: int, known: int) -> np.ndarray:
     found = _numbers(file, 1)
     if len(found) != rows:
         raise UserError(f"{file}: has {len(found)} lines, but {rows} belong there")
-    found = found - found.min()
+    found -= found.min()
     if found.max() >= known:
         raise UserError(f"{file}: must span at most {known} numbers, not {found.max() + 1}")
     return found

@@ -38,9 +38,9 @@ def judged(what: str) -> Iterator[tuple[str, str, list[str]]]:
             for stem in modules(path / below):
                 yield from _file(kind, stem)
     elif path.is_file() or what.endswith(".py"):
-        kind = _kind(path)
         if not path.is_file():
             raise UserError(f"{what}: there is no such file")
+        kind = _kind(path)
         yield from _file(kind, path.stem)
     else:
         plugins.use([], Path())
