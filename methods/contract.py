@@ -202,7 +202,7 @@ class Method(nn.Module):
     depends_on_order: ClassVar[bool] = False
     """Whether a draw decides which rows meet, so that a term changes with their order."""
     samples: ClassVar[str] = ""
-    """"nodes" or "edges" where a step draws some, so that order changes a term, not its mean (so does `max_samples`)."""
+    """"nodes" or "edges" where a step draws some: order moves a term, not its mean. `max_samples` says the same."""
     uses_epoch: ClassVar[bool] = False
     """Whether a term may change with `Batch.epoch` alone."""
     objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)
