@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-import traceback
-from pathlib import Path
 
 import methods
 from methods import registry
-
-ANY_ERROR = (Exception, SystemExit)
-"""Whatever a new file may raise on its import, or while its loss is computed."""
+from methods.listing import ANY_ERROR, told
 
 
 def list_methods() -> None:
@@ -41,34 +37,26 @@ def check(method: str) -> None:
     """Runs the contract's checks on one method and says that it keeps the contract.
 
     Raises:
-        SystemExit: with one line, where the id is unknown, its file cannot be loaded, or a rule is broken.
+        SystemExit: with one line, where the id is unknown or its file cannot be loaded; with one for every rule that is
+            broken.
     """
     try:
         registry.file(method)
     except ValueError as error:
         sys.exit(f"error: {error}")
     try:
-        methods.load(method)
-        from methods.testing import check_contract
+        from methods.testing import faults
 
-        check_contract(method)
-    except AssertionError as error:
-        sys.exit(f"error: {error}" if str(error) else _told(method, error))
+        found = faults(method)
     except ANY_ERROR as error:
         sys.exit(_told(method, error))
+    if found:
+        sys.exit("\n".join(f"error: {fault}" for fault in found))
     print(f"{method} keeps the contract")
 
 
 def _told(method: str, error: BaseException) -> str:
-    """One line: the method's file, what was raised, and the line of that file which raised it."""
-    path = registry.file(method)
-    frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1] if frames else None
-    where = path.relative_to(registry.ROOT) if path.is_relative_to(registry.ROOT) else path
-    message = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
-    if message.startswith(str(where)):  # the registry names the file itself
-        return f"error: {message}"
-    return f"error: {where}{f':{line}' if line else ''}: {type(error).__name__}: {message}"
+    return f"error: {told(error, registry.file(method))}"
 
 
 def main() -> None:

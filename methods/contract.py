@@ -198,10 +198,11 @@ class Method(nn.Module):
     uses_edges: ClassVar[bool] = False
     """Whether `Batch.edge_index` is read."""
     depends_on_rows: ClassVar[bool] = False
-    """Whether the default terms change when every row of the batch is doubled, as contrastive terms (more negatives)
-    do; all other terms are means, whose weight need not be tuned again for another graph's size."""
+    """Whether default terms change when every row is doubled, as contrastive ones do; all others are means."""
     depends_on_order: ClassVar[bool] = False
     """Whether a draw decides which rows meet, so that a term changes with their order."""
+    samples: ClassVar[str] = ""
+    """"nodes" or "edges" where a step draws some: order moves a term, not its mean. `max_samples` says the same."""
     uses_epoch: ClassVar[bool] = False
     """Whether a term may change with `Batch.epoch` alone."""
     objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)

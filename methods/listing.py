@@ -1,8 +1,17 @@
-"""What can be named in a configuration is found by listing a folder: one file each, whose name is the id."""
+"""What can be named in a configuration is found by listing folders: one file each, whose name is the id."""
 
 from __future__ import annotations
 
+import importlib
+import sys
+import traceback
 from pathlib import Path
+from types import ModuleType
+
+from methods import plugins
+
+ANY_ERROR = (Exception, SystemExit)
+"""Whatever a new file may raise on its import, or while its code runs."""
 
 
 def modules(folder: Path) -> dict[str, Path]:
@@ -12,3 +21,55 @@ def modules(folder: Path) -> dict[str, Path]:
     """
     found = sorted(folder.glob("*.py"))
     return {path.stem: path for path in found if path.stem.isidentifier() and path.stem != "__init__"}
+
+
+def everywhere(own: Path, package: str) -> dict[str, Path]:
+    """The same of a package's own folder and of the plug-ins' beside it.
+
+    Raises:
+        ValueError: two files have one name.
+    """
+    found: dict[str, Path] = {}
+    for folder in (own, *plugins.folders(package)):
+        for name, path in modules(folder).items():
+            if name in found:
+                raise ValueError(f"two files have the name '{name}': {shown(found[name])} and {shown(path)}")
+            found[name] = path
+    return dict(sorted(found.items()))
+
+
+def load(path: Path, package: str) -> ModuleType:
+    """The module of a file that lies in a package's folder, or in a plug-in's.
+
+    Raises:
+        ValueError: one line with the file and its own line, for whatever its import raises.
+    """
+    name = f"{package}.{path.stem}"
+    parent = importlib.import_module(package)
+    if others := plugins.folders(package):
+        parent.__path__ = [next(iter(parent.__path__)), *map(str, others)]
+        importlib.invalidate_caches()
+    known = sys.modules.get(name)
+    if known is not None and Path(str(known.__file__)).resolve() != path.resolve():
+        del sys.modules[name]  # of another folder, which was in use before
+    try:
+        return importlib.import_module(name)
+    except ANY_ERROR as error:
+        raise ValueError(told(error, path)) from error
+
+
+def shown(path: Path) -> Path:
+    """A path as seen from the repository, where it lies in there."""
+    return path.relative_to(plugins.ROOT) if path.is_relative_to(plugins.ROOT) else path
+
+
+def told(error: BaseException, path: Path) -> str:
+    """One line: a file, the last of its lines that led to an error, and what was raised."""
+    where = str(shown(path))
+    message = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    if message.startswith(where):  # has been told before
+        return message
+    frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    own = isinstance(error, SyntaxError) and error.filename in (None, str(path))
+    line = getattr(error, "lineno", None) if own else frames[-1] if frames else None
+    return f"{where}{f':{line}' if line else ''}: {type(error).__name__}: {message}"

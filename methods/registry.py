@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from methods.listing import modules as modules_of
+from methods import listing, plugins
 
 if TYPE_CHECKING:
     from methods.contract import Method, Shape
@@ -18,20 +17,32 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abkd", "baselines")
+OWN = "baselines"
+"""The package that plug-ins' methods belong to."""
 COMPOSE = "+"
 REFERENCES = Path(__file__).with_name("references.bib")
 
 
-@cache
 def _files() -> dict[str, Path]:
+    return _found(plugins.active())
+
+
+@plugins.kept
+def _found(active: tuple[Path, ...]) -> dict[str, Path]:
+    """Of the repository and of the plug-ins in use, which are the argument."""
     files: dict[str, Path] = {}
-    for package in PACKAGES:
-        for stem, path in modules_of(ROOT / package).items():
+    for folder in (*(ROOT / package for package in PACKAGES), *plugins.folders(OWN)):
+        for stem, path in listing.modules(folder).items():
             name = stem.replace("_", "-")
             if name in files:
-                raise ValueError(f"two files define the method '{name}': {files[name]} and {path}")
+                both = f"{listing.shown(files[name])} and {listing.shown(path)}"
+                raise ValueError(f"two files define the method '{name}': {both}")
             files[name] = path
     return files
+
+
+def _package(path: Path) -> str:
+    return plugins.package_of(path) or path.parent.name
 
 
 def available() -> list[str]:
@@ -56,7 +67,7 @@ def parts(method: str) -> list[str]:
 
 def modules(method: str) -> list[str]:
     """Names of the modules that define a method, one for each part."""
-    return [f"{path.parent.name}.{path.stem}" for path in (_files()[name] for name in parts(method))]
+    return [f"{_package(path)}.{path.stem}" for path in (_files()[name] for name in parts(method))]
 
 
 def file(method: str) -> Path:
@@ -75,20 +86,20 @@ def load(method: str) -> type[Method]:
     """The class of one (not composed) method.
 
     Raises:
-        ValueError: the id is not known, its file defines no class or several, or its class fixes what is no
-            hyperparameter.
+        ValueError: the id is not known, its file cannot be imported or defines no class or several, or its class
+            fixes what is no hyperparameter.
     """
     from methods.contract import Method
 
     path = file(method)
-    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
+    module = listing.load(path, _package(path))
     classes = [
         value
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Method) and value.__module__ == module.__name__
     ]
     if len(classes) != 1:
-        raise ValueError(f"{path.relative_to(ROOT)} must define exactly one Method, found {len(classes)}")
+        raise ValueError(f"{listing.shown(path)} must define exactly one Method, found {len(classes)}")
     (cls,) = classes
     for key in cls.fixed:
         if key not in _keywords(cls):

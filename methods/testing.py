@@ -7,133 +7,23 @@ batch = make_batch(labels=[0, 1, 1], edge_index=[[0, 1], [1, 2]])
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from methods import registry, spaces
-from methods.contract import UNLABELED, Batch, Method, Shape, Signals
-from methods.registry import REFERENCES
-from methods.vocabulary import Kind, Objective
+from methods.cases import cases, make_batch, make_signals
+from methods.contract import Method, Shape
+from methods.description import check_class, check_description
+from methods.listing import ANY_ERROR, told
+from methods.rules import RULES, Trial, outline
+from methods.vocabulary import Kind
 
-TOLERANCE = 1e-8
-"""Relative, in float64."""
+__all__ = ["check_contract", "faults", "make_batch", "make_signals"]
 
-
-def make_batch(
-    labels: Any,
-    edge_index: Any = None,
-    objective: Objective = Objective.MULTICLASS,
-    graph: Any = None,
-    seed: int = 0,
-) -> Batch:
-    """A Batch from lists, arrays or tensors.
-
-    Args:
-        labels: [n] classes, or [g, tasks] values (NaN where unmeasured) for the other objectives.
-        edge_index: [2, E], row 0 the source j and row 1 the target i of every edge j -> i; None for no edges.
-        objective: how logits are read.
-        graph: [n] graph of every node, in graph-level tasks.
-        seed: of the batch's generator.
-    """
-    dtype = torch.int64 if objective == Objective.MULTICLASS else torch.get_default_dtype()
-    edges = torch.empty(2, 0, dtype=torch.int64) if edge_index is None else _tensor(edge_index, torch.int64)
-    return Batch(
-        labels=_tensor(labels, dtype),
-        edge_index=edges,
-        generator=torch.Generator().manual_seed(seed),
-        objective=objective,
-        graph=None if graph is None else _tensor(graph, torch.int64),
-    )
-
-
-def _tensor(values: Any, dtype: torch.dtype) -> Tensor:
-    return torch.as_tensor(np.asarray(values) if not isinstance(values, Tensor) else values).to(dtype)
-
-
-def make_signals(
-    n: int,
-    shape: Shape,
-    seed: int = 0,
-    requires_grad: bool = False,
-    *,
-    graphs: int | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> Signals:
-    """Random signals: standard normal logits [n or graphs, out] and hidden layers [n, d_l]."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(rows: int, columns: int) -> Tensor:
-        return torch.randn(rows, columns, generator=generator, dtype=dtype).requires_grad_(requires_grad)
-
-    hidden = tuple(draw(n, columns) for columns in shape.hidden)
-    return Signals(draw(n if graphs is None else graphs, shape.out), hidden)
-
-
-@dataclass(frozen=True)
-class _Case:
-    """A task small enough to look at: what a method is called with."""
-
-    kind: Kind
-    objective: Objective
-    labels: Tensor
-    edge_index: Tensor
-    graph: Tensor | None
-
-    @property
-    def num_edges(self) -> int:
-        return self.edge_index.shape[1]
-
-    @property
-    def rows(self) -> int:
-        return len(self.labels) if self.graph is None else len(self.graph)
-
-    def batch(self, seed: int = 0) -> Batch:
-        return make_batch(self.labels, self.edge_index, self.objective, self.graph, seed)
-
-    def signals(self, shape: Shape, seed: int) -> Signals:
-        graphs = None if self.graph is None else len(self.labels)
-        return make_signals(self.rows, shape, seed, True, graphs=graphs, dtype=torch.float64)
-
-    def permuted(self, order: Tensor) -> _Case:
-        """Row k of the result is row order[k]; graphs keep their numbers."""
-        place = torch.empty_like(order)
-        place[order] = torch.arange(len(order))
-        if self.graph is None:
-            return _Case(self.kind, self.objective, self.labels[order], place[self.edge_index], None)
-        return _Case(self.kind, self.objective, self.labels, place[self.edge_index], self.graph[order])
-
-    def doubled(self) -> _Case:
-        labels = torch.cat([self.labels, self.labels])
-        edges = torch.cat([self.edge_index, self.edge_index + self.rows], 1)
-        graph = None if self.graph is None else torch.cat([self.graph, self.graph + len(self.labels)])
-        return _Case(self.kind, self.objective, labels, edges, graph)
-
-
-def _cases(classes: int, rows: int = 24) -> Iterator[_Case]:
-    generator = torch.Generator().manual_seed(7)
-    source, target = torch.randint(rows, (2, 4 * rows), generator=generator)
-    labels = torch.randint(classes, (rows,), generator=generator)
-    labels[::5] = UNLABELED
-    for kind in (Kind.NODE, Kind.HETEROGENEOUS):
-        yield _Case(kind, Objective.MULTICLASS, labels, torch.stack([source, target]), None)
-    graph = torch.arange(rows) // 4
-    inside = graph[source] == graph[target]
-    values = torch.randn(rows // 4, classes, generator=generator, dtype=torch.float64)
-    measured = torch.where(values > 1, torch.nan, values)
-    ring = torch.stack([torch.arange(rows), graph * 4 + (torch.arange(rows) + 1) % 4])
-    edges = torch.cat([torch.stack([source, target])[:, inside], ring], 1)
-    yield _Case(
-        Kind.GRAPH, Objective.BINARY, torch.where(measured.isnan(), measured, (measured > 0).double()), edges, graph
-    )
-    yield _Case(Kind.GRAPH, Objective.REGRESSION, measured, edges, graph)
-    yield _Case(Kind.GRAPH, Objective.MULTICLASS, labels[: rows // 4], edges, graph)
+TEACHER, STUDENT = Shape((6, 7), 5), Shape((4, 3), 5)
+ROWS_OF_GRAPHS = (
+    "logits have one row per graph there, hidden states one per node: use `batch.pool`, or leave them out of `kinds`"
+)
 
 
 def check_contract(method_id: str, **hyperparameters: Any) -> None:
@@ -144,144 +34,76 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
     (unless `uses_epoch`); the same generator seed gives the same value and no other random state is touched; past steps
     live on in parameters and buffers alone; one Batch serves many steps; dead students get finite gradients; wrong
     shapes are refused; the class is described and cited, and its `skip` answers; its search space names
-    hyperparameters, holds their defaults, and all of it can be built.
+    hyperparameters, holds their defaults, and all of it can be built. Where a step draws nodes or edges (`samples`, or
+    fewer `max_samples` than rows), order does not matter to the mean over draws, and the number is changed without.
 
     Raises:
-        AssertionError: naming the method and what it breaks.
+        AssertionError: all that it breaks, one line each, which begins with the method's id or its file.
     """
-    teacher, student = Shape((6, 7), 5), Shape((4, 3), 5)
+    found = faults(method_id, **hyperparameters)
+    assert not found, "\n".join(found)
+
+
+def faults(method_id: str, **hyperparameters: Any) -> list[str]:
+    """What a method breaks of the contract, one line each; the lines of a rule name the tasks on which it is broken.
+
+    Raises:
+        ValueError: the id is not known, or its file cannot be loaded.
+    """
     cls = registry.load(method_id)
-    _check_description(method_id, cls)
-    spaces.check(
-        method_id,
-        registry.searched(cls),
-        registry.settable(cls),
-        lambda value: registry.create(method_id, teacher=teacher, student=student, **value),
-    )
-    for case in _cases(student.out):
-        reason = cls.skip(case, teacher, student)
-        assert reason is None or (isinstance(reason, str) and reason), f"{method_id}: skip must give a reason or None"
-        if reason is None:
-            _check_case(
-                f"{method_id} on {case.kind}/{case.objective}", method_id, case, teacher, student, hyperparameters
-            )
-    if cls.uses_hidden:
-        bare = Shape((), 5)
-        assert cls.skip(next(_cases(5)), bare, bare), f"{method_id}: uses_hidden, but skip accepts networks without"
+    found = [f"{method_id}: {text}" for text in check_description(cls)]
+    if unusable := [f"{method_id}: {text}" for text in check_class(cls, TEACHER, STUDENT)]:
+        return found + unusable  # what cannot be built or called cannot be tried
+    found += [f"{method_id}: {text}" for text in _of_class(method_id, cls)]
+    on: dict[str, list[str]] = {}
+    for case in cases(STUDENT.out):
+        trial = Trial(method_id, case, TEACHER, STUDENT, hyperparameters)
+        for text in _of_case(trial, cls):
+            on.setdefault(text, []).append(f"{case.kind}/{case.objective}")
+    return found + [f"{text}{_hint(text, names)} [{', '.join(names)}]" for text, names in on.items()]
 
 
-def _check_description(method_id: str, cls: type[Method]) -> None:
-    for name in ("title", "citation"):
-        assert getattr(cls, name, ""), f"{method_id}: no {name}"
-    assert 1980 < getattr(cls, "year", 0) < 2100, f"{method_id}: no year"
-    known = REFERENCES.read_text() + cls.bibtex
-    keys = re.findall(r"@\w+\{([^,\s]+),", known)
-    assert cls.citation in keys, f"{method_id}: '{cls.citation}' is neither in {REFERENCES.name} nor in `bibtex`"
-    assert cls.__doc__, f"{method_id}: no docstring"
+def _hint(text: str, names: list[str]) -> str:
+    """What a method of nodes meets first where it is tried on whole graphs."""
+    graphs = all(name.startswith(Kind.GRAPH) for name in names)
+    return f" ({ROWS_OF_GRAPHS})" if graphs and "RuntimeError: " in text else ""
 
 
-def _check_case(
-    where: str, method_id: str, case: _Case, teacher: Shape, student: Shape, hyperparameters: dict[str, Any]
-) -> None:
-    def build() -> Method:
-        torch.manual_seed(0)
-        method = registry.create(method_id, teacher=teacher, student=student, **hyperparameters)
-        return method.double()
-
-    def value(case: _Case, s: Signals, t: Signals, epoch: int = 1) -> dict[str, float]:
-        batch = case.batch()
-        batch.epoch = batch.epochs = epoch
-        return {name: term.item() for name, term in build()(s, t, batch).items()}
-
-    s, t = case.signals(student, 1), case.signals(teacher, 2)
-    method, batch, before = build(), case.batch(), _global_randomness()
-    terms = method(s, t, batch)
-    assert _global_randomness() == before, f"{where}: a global random state moved; draw from batch.generator"
-    assert isinstance(terms, dict), f"{where}: terms must be a dict"
-    for name, term in terms.items():
-        assert term.dim() == 0 and bool(term.isfinite()), f"{where}: term '{name}' is not a finite scalar"
-    if not terms:
-        assert not list(method.parameters()), f"{where}: heads without a term"
-        return
-
-    _check_gradients(where, method, batch, s, t, terms)
-    _check_state(where, method, build(), case, s, t)
-    first = value(case, s, t)
-    assert first == value(case, s, t), f"{where}: the same seed gives another value"
-
-    if not method.depends_on_order:
-        order = torch.randperm(case.rows, generator=torch.Generator().manual_seed(3))
-        there = value(case.permuted(order), _rows(s, order, case), _rows(t, order, case))
-        _assert_close(f"{where}: depends on the order of nodes (declare depends_on_order)", first, there)
-    if not method.uses_edges:
-        bare = _Case(case.kind, case.objective, case.labels, case.edge_index[:, :0], case.graph)
-        _assert_close(f"{where}: reads edges (declare uses_edges)", first, value(bare, s, t))
-    if not method.depends_on_rows:
-        twice = torch.arange(2 * case.rows) % case.rows
-        there = value(case.doubled(), _rows(s, twice, case, 2), _rows(t, twice, case, 2))
-        _assert_close(f"{where}: depends on the number of nodes (declare depends_on_rows)", first, there)
-    if not method.uses_epoch:
-        _assert_close(f"{where}: changes with the epoch (declare uses_epoch)", first, value(case, s, t, epoch=50))
-
-    dead = Signals(s.logits, tuple(torch.zeros_like(h, requires_grad=True) for h in s.hidden))
-    total = sum(build()(dead, t, case.batch()).values())
-    assert isinstance(total, Tensor)
-    if total.requires_grad:
-        total.backward()
-    for tensor in (total, dead.logits.grad, *(h.grad for h in dead.hidden)):
-        assert tensor is None or bool(tensor.isfinite().all()), f"{where}: a student of zeros breaks it"
-
-    wrong = case.signals(student, 1)
-    wrong = Signals(wrong.logits[:1], tuple(h[:1] for h in wrong.hidden))
+def _of_class(method_id: str, cls: type[Method]) -> Iterator[str]:
+    """What is wrong of the search space and of `skip`."""
     try:
-        build()(wrong, t, case.batch())
-    except ValueError as error:
-        assert method_id in str(error), f"{where}: the refusal of wrong shapes does not name the method"
-    else:
-        raise AssertionError(f"{where}: one student row against many of the teacher was not refused")
-
-
-def _check_gradients(
-    where: str, method: Method, batch: Batch, s: Signals, t: Signals, terms: dict[str, Tensor]
-) -> None:
-    """Teacher untouched, heads move, and a second step on the same Batch works (nothing memoised holds a graph)."""
-    old = {name: parameter.detach().clone() for name, parameter in method.named_parameters()}
-    optimizer = torch.optim.SGD(method.parameters(), lr=1e-3) if old else None
-    for step in range(2):
-        total: Any = sum((terms if step == 0 else method(s, t, batch)).values())
-        total.backward()
-        if optimizer:
-            optimizer.step()
-    assert all(x.grad is None for x in (t.logits, *t.hidden)), f"{where}: the teacher receives a gradient"
-    reached = [x.grad for x in (s.logits, *s.hidden) if x.grad is not None]
-    assert reached, f"{where}: the student receives no gradient"
-    assert all(bool(g.isfinite().all()) for g in reached), f"{where}: a gradient of the student is not finite"
-    for name, parameter in method.named_parameters():
-        assert not torch.equal(old[name], parameter), f"{where}: the head '{name}' does not move"
-    for x in (s.logits, *s.hidden):
-        x.grad = None
-
-
-def _check_state(where: str, method: Method, heir: Method, case: _Case, s: Signals, t: Signals) -> None:
-    """A new method with the old one's state goes on as the old one does, as after an interrupted training."""
-    heir.load_state_dict(method.state_dict())
-    old, new = ({name: term.item() for name, term in one(s, t, case.batch()).items()} for one in (method, heir))
-    assert old == new, f"{where}: past steps change a term by more than parameters and buffers (register_buffer)"
-
-
-def _global_randomness() -> tuple[bytes, str, object]:
-    return torch.get_rng_state().numpy().tobytes(), repr(np.random.get_state(legacy=False)), random.getstate()
-
-
-def _rows(signals: Signals, rows: Tensor, case: _Case, copies: int = 1) -> Signals:
-    """Signals of the given node rows; logits of graph-level tasks keep their order, repeated `copies` times."""
-    hidden = tuple(h.detach()[rows] for h in signals.hidden)
-    logits = signals.logits.detach()
-    return Signals(logits[rows] if case.graph is None else logits.repeat(copies, 1), hidden)
-
-
-def _assert_close(message: str, expected: dict[str, float], found: dict[str, float]) -> None:
-    for name, value in expected.items():
-        assert abs(found[name] - value) <= TOLERANCE * max(abs(value), 1.0), (
-            f"{message}: {name} {value} -> {found[name]}"
+        spaces.check(
+            method_id,
+            registry.searched(cls),
+            registry.settable(cls),
+            lambda value: registry.create(method_id, teacher=TEACHER, student=STUDENT, **value),
         )
+    except AssertionError as error:
+        yield str(error).removeprefix(f"{method_id}: ")
+    except ANY_ERROR as error:
+        yield f"search_space: {told(error, registry.file(method_id))}"
+    bare = Shape((), STUDENT.out)
+    if cls.uses_hidden and not cls.skip(next(cases(STUDENT.out)), bare, bare):
+        yield "uses_hidden, but skip accepts networks without a hidden layer"
+
+
+def _of_case(trial: Trial, cls: type[Method]) -> Iterator[str]:
+    """What is broken on one task. Of a method whose terms cannot be used, nothing else is asked."""
+    reason = cls.skip(trial.case, trial.teacher, trial.student)
+    if reason is not None:
+        if not (isinstance(reason, str) and reason):
+            yield f"{trial.method_id}: skip must give a reason or None"
+        return
+    broken = list(_told(trial, outline))
+    yield from broken
+    if not broken and trial.terms():
+        for rule in RULES:
+            yield from _told(trial, rule)
+
+
+def _told(trial: Trial, rule: Any) -> Iterator[str]:
+    try:
+        for text in rule(trial):
+            yield f"{trial.method_id}: {text}"
+    except ANY_ERROR as error:
+        yield told(error, registry.file(trial.method_id))

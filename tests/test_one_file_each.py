@@ -1,7 +1,11 @@
-"""A method, a dataset, a network and a figure are one new file each: from four files to the page, no other edit."""
+"""A method, a dataset, a network and a figure are one new file each: from four files to the page, no other edit.
+
+Two of them lie outside of the repository.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +19,7 @@ from tests.workflow.test_catalog import FAMILY
 
 pytestmark = pytest.mark.slow
 
-METHOD = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[0]
+METHOD = re.findall(r"```python\n(.*?)```", (ROOT / "docs/add-a-method.md").read_text(), flags=re.S)[0]
 NETWORK = '''"""Multi-layer perceptron with a skip connection from the features to the logits."""
 
 from __future__ import annotations
@@ -70,10 +74,11 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
 '''
 CONFIG = {
     "title": "One file each",
+    "plugins": ["../lab"],
     "seeds": 2,
     "training": {"epochs": 4},
     "models": {"gcn-3x32": {"model": "gcn", "layers": 3, "width": 32}, "skip": {"model": "skip_mlp"}},
-    "methods": {"supervised": None, "kd": None, "logit-regression": {"beta": 2.0}},
+    "methods": {"supervised": None, "kd": None, "smooth-hints": {"beta": 2.0}},
     "experiments": [
         {"dataset": "ring-40", "teachers": ["gcn-3x32"], "students": [{"model": "skip", "widths": [4]}]},
     ],
@@ -84,13 +89,14 @@ CONFIG = {
 def extended(checkout: Path):  # noqa: F811
     """The checkout with the four files, which are gone afterwards."""
     files = {
-        "baselines/logit_regression.py": METHOD,
-        "workflow/datasets/ring.py": FAMILY,
+        "lab/methods/smooth_hints.py": METHOD,
+        "lab/datasets/ring.py": FAMILY,
         "workflow/models/architectures/skip_mlp.py": NETWORK,
         "reports/figures/rows.py": FIGURE,
         "config/ring.yaml": yaml.safe_dump(CONFIG, sort_keys=False),
     }
     for name, text in files.items():
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(text)
     yield checkout
     for name in files:
@@ -103,9 +109,11 @@ def test_from_four_files_to_the_page(extended):
     results = extended / "results" / "ring"
     runs = pd.read_parquet(results / "runs.parquet")
     assert (runs["status"] == "ok").all(), runs[["method", "status", "reason"]]
+    assert runs["commit"].str.contains(" lab@").all()  # of the dataset
+    assert list(json.loads((results / "provenance.json").read_text())["plugins"]) == ["lab"]
     assert set(runs["method"]) == {"teacher", *CONFIG["methods"]}
     assert set(runs["student"]) == {"gcn-3x32", "skipx4"}
     page = (results / "index.html").read_text()
-    for words in ("Logit regression", "ba2014deep", "Ring", "skipx4", "Rows of this run", "Number of rows."):
+    for words in ("Smooth hints", "me2026smooth", "Ring", "skipx4", "Rows of this run", "Number of rows."):
         assert words in page
     assert (results / "figures" / "rows.svg").exists()

@@ -1,92 +1,119 @@
-"""What the README and CONTRIBUTING.md show works as it stands there."""
+"""What the README, CONTRIBUTING.md and docs/add-a-method.md show works as it stands there."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
+import methods
+from methods import plugins
+from methods.cases import cases
+from methods.contract import Shape
+from methods.testing import faults
 from tests.shipped import shipped
+from workflow.config import complete
+from workflow.yaml_files import whole
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-METHOD, OUTSIDE = (
-    re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), flags=re.S)[0]
-    for name in ("README.md", "CONTRIBUTING.md")
-)
+TUTORIAL = (ROOT / "docs" / "add-a-method.md").read_text()
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+def block(text: str, language: str) -> str:
+    """The first piece of code in a page."""
+    found: str = re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)[0]
+    return found
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the code with the README's method in its one file."""
-    folder = tmp_path_factory.mktemp("readme")
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("abkd", "baselines", "config", "methods", "reports", "tests", "workflow"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    for name in ("README.md", "CONTRIBUTING.md"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "baselines" / "logit_regression.py").write_text(METHOD)
-    return folder
+METHOD = block(TUTORIAL, "python")
 
 
-def test_the_example_is_a_method_in_one_file(checkout):
-    listed = run(checkout, "-m", "methods")
-    assert re.search(r"^logit-regression +Logit regression \(2014, ba2014deep\) +beta=1.0$", listed.stdout, flags=re.M)
-    checked = run(checkout, "-m", "methods", "check", "logit-regression")
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts the tutorial's file, perhaps changed, where the tutorial has it, and takes its folder into use."""
+    monkeypatch.setenv(plugins.VARIABLE, "[]")
+
+    def write(text: str = METHOD) -> Path:
+        (tmp_path / "lab" / "methods").mkdir(parents=True)
+        (tmp_path / "lab" / "methods" / "smooth_hints.py").write_text(text)
+        plugins.use(["lab"], tmp_path)
+        return tmp_path / "lab"
+
+    return write
 
 
-def test_a_broken_method_does_not_keep_the_contract(checkout):
-    """A head that takes no part in the loss must be noticed."""
-    text = METHOD.replace("self.beta = beta", "self.beta = beta\n        self.head = nn.Linear(2, 2)")
-    assert text != METHOD
-    (checkout / "baselines" / "broken.py").write_text(text)
-    try:
-        checked = run(checkout, "-m", "methods", "check", "broken")
-    finally:
-        (checkout / "baselines" / "broken.py").unlink()
-    assert checked.returncode != 0
-    assert checked.stderr.startswith("error: broken")
-    assert "Traceback" not in checked.stderr
+def test_the_tutorials_method_keeps_the_contract(written) -> None:
+    written()
+    assert faults("smooth-hints") == []
 
 
-def test_the_example_can_be_planned(checkout):
-    text = (checkout / "config" / "smoke.yaml").read_text()
-    config = checkout / "config" / "mine.yaml"
-    config.write_text(text.replace("methods:\n", "methods:\n  logit-regression: {beta: 2}\n", 1))
-    code = (
-        "from workflow.config import load; from workflow.plan import build;"
-        "plan = build(load('config/mine.yaml'), 'config/mine.yaml');"
-        "print([s.hyperparameters for k, s in plan.cells.items() if k.endswith('/logit-regression')][0])"
-    )
-    assert run(checkout, "-c", code).stdout.strip() == "{'beta': 2}"
+def test_the_tutorials_method_is_its_equation(written) -> None:
+    written()
+    teacher, student = Shape((6, 7), 5), Shape((4, 3), 5)
+    method = methods.create("smooth-hints", teacher=teacher, student=student, beta=3.0, warm_up=10).double()
+    case = next(cases(5))
+    s, t, batch = case.signals(student, 1), case.signals(teacher, 2), case.batch()
+    batch.epoch = 4
+    total = 0.0
+    for i in range(case.rows):
+        around = [i, *(int(j) for j, to in case.edge_index.T if to == i)]
+        mean = sum(t.hidden[-1][j] for j in around) / len(around)
+        total += (method.project(s.hidden[-1][i]) - mean).square().sum().item() / 7
+    assert method(s, t, batch)["hints"].item() == pytest.approx(3.0 * 4 / 10 * total / case.rows)
 
 
-def test_a_loss_can_be_used_from_outside(checkout):
-    prelude = (
-        "import torch\nlabels = torch.tensor([0, 1, 2]); edge_index = torch.tensor([[0, 1], [1, 2]])\n"
-        "student_logits, teacher_logits = torch.randn(3, 10), torch.randn(3, 10)\n"
-        "student_hidden, teacher_hidden = torch.randn(3, 8), torch.randn(3, 64)\n"
-    )
-    answer = run(checkout, "-c", prelude + OUTSIDE + "\nprint(list(terms))")
-    assert answer.stdout.strip() == "['kd']", answer.stderr
+FAULTS = {
+    "forgets `uses_epoch`": ("    uses_epoch = True\n", ""),
+    "sums where it should take a mean": (
+        "mse_loss(self.project(h_student), smooth)",
+        "mse_loss(self.project(h_student), smooth, reduction='sum')",
+    ),
+    "forgets to detach the teacher": ("neighbourhood_mean(h_teacher", "neighbourhood_mean(teacher.last"),
+    "has a head that is not used": (
+        "mse_loss(self.project(h_student), smooth)",
+        "mse_loss(h_student.sum(1), smooth.sum(1))",
+    ),
+    "compares states of two widths": ("self.project(h_student), smooth", "h_student, smooth"),
+}
 
 
-def test_every_shipped_method_is_in_the_readme():
-    import methods
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_check_says_what_the_tutorial_promises(fault: str, written) -> None:
+    (promised,) = re.findall(rf"^\| {re.escape(fault)} \| `(.*)` \|$", TUTORIAL, flags=re.M)
+    old, instead = FAULTS[fault]
+    assert old in METHOD
+    written(METHOD.replace(old, instead))
+    start = promised.split(" [")[0].split("...")[0].strip()
+    assert any(start in line for line in faults("smooth-hints")), faults("smooth-hints")
 
+
+def test_the_tutorials_configuration_is_whole(written) -> None:
+    lab = written()
+    where = ROOT / "config" / "smooth.yaml"
+    stated = yaml.safe_load(block(TUTORIAL, "yaml").replace("../../lab", str(lab)))
+    config = complete(whole(stated, where), str(where))
+    assert config.experiments[-1].methods == dict.fromkeys(["supervised", "kd", "fitnet", "smooth-hints"])
+    assert config.method("smooth-hints").hyperparameters == {"beta": 2.0}
+
+
+def test_a_loss_can_be_used_from_outside() -> None:
+    known = {
+        "labels": torch.tensor([0, 1, 2]),
+        "edge_index": torch.tensor([[0, 1], [1, 2]]),
+        **{f"{who}_logits": torch.randn(3, 10) for who in ("student", "teacher")},
+        **{f"{who}_hidden": torch.randn(3, width) for who, width in (("student", 8), ("teacher", 64))},
+    }
+    exec(block((ROOT / "CONTRIBUTING.md").read_text(), "python"), known)
+    assert list(known["terms"]) == ["kd"]
+
+
+def test_every_shipped_method_is_in_the_readme() -> None:
     table = README.split("## Methods")[1].split("### Add")[0]
     rows = re.findall(r"^\| (`.*?) \|.*?\| (`.*?) \|", table, flags=re.M)
     names = [name for cells in rows for cell in cells for name in re.findall(r"`([a-z0-9*-]+)`", cell)]
@@ -96,12 +123,6 @@ def test_every_shipped_method_is_in_the_readme():
         assert any(re.fullmatch(name.replace("*", ".*"), method) for name in names), method
 
 
-def test_a_private_method_is_not_asked_for_an_entry(checkout):
-    """The README's example lies in the copy's `baselines/` and in no table."""
-    code = (
-        "import methods; from tests.shipped import shipped; print(*sorted(set(methods.available()) - set(shipped())))"
-    )
-    assert run(checkout, "-c", code).stdout.split() == ["logit-regression"]
-    code = "from tests import test_readme; test_readme.test_every_shipped_method_is_in_the_readme(); print('passed')"
-    answer = run(checkout, "-c", code)
-    assert answer.stdout.strip() == "passed", answer.stderr
+def test_a_private_method_is_not_asked_for_an_entry(written) -> None:
+    written()
+    assert set(methods.available()) - set(shipped()) == {"smooth-hints"}

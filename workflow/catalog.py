@@ -7,20 +7,24 @@ Snakefile imports this module.
 
 from __future__ import annotations
 
-import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from methods.listing import modules
+from methods import plugins
+from methods.listing import everywhere, load, shown
 from methods.vocabulary import Kind, Objective
 from workflow import variants
 from workflow.errors import UserError
 from workflow.task import Task
 
 FOLDER = Path(__file__).resolve().parent / "datasets"
+PACKAGE = "workflow.datasets"
+ID = r"[a-z0-9][a-z0-9.-]{0,60}"
+"""Of a dataset: it stands in paths and in rules."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,60 @@ class Facts:
     memory_mb: int = 4096
 
 
-@cache
 def _owners() -> dict[str, tuple[str, Facts]]:
-    return {
-        name: (loader, facts)
-        for loader in modules(FOLDER)
-        for name, facts in importlib.import_module(f"workflow.datasets.{loader}").NAMES.items()
-    }
+    return _found(plugins.active())[0]
+
+
+def broken() -> list[str]:
+    """One line for every file of datasets that cannot be used; the others can be."""
+    return _found(plugins.active())[1]
+
+
+@plugins.kept
+def _found(active: tuple[Path, ...]) -> tuple[dict[str, tuple[str, Facts]], list[str]]:
+    """Dataset -> its file and facts, of the repository and of the plug-ins in use, which are the argument."""
+    found: dict[str, tuple[str, Facts]] = {}
+    faults = []
+    ordered = sorted(files().items(), key=lambda item: item[1].parent != FOLDER)  # a plug-in takes no id of ours
+    for stem, path in ordered:
+        try:
+            for name, facts in names(path).items():
+                if name in found:
+                    raise ValueError(f"{shown(path)}: NAMES: {name}: is a dataset of {found[name][0]}.py already")
+                found[name] = (stem, facts)
+        except ValueError as error:
+            faults.append(str(error))
+    return found, faults
+
+
+def names(path: Path) -> dict[str, Facts]:
+    """The facts of all datasets that a file defines.
+
+    Raises:
+        ValueError: one line that names the file, where it cannot be imported or states no facts.
+    """
+    module = load(path, PACKAGE)
+    found = getattr(module, "NAMES", None)
+    if not isinstance(found, dict) or not callable(getattr(module, "build", None)):
+        raise ValueError(f"{shown(path)}: must have NAMES, a mapping of ids to Facts, and build(name, settings)")
+    for name, facts in found.items():
+        if not isinstance(name, str) or not re.fullmatch(ID, name):
+            raise ValueError(f"{shown(path)}: NAMES: {name!r}: an id has small letters, digits, . and -, at most 61")
+        if not isinstance(facts, Facts):
+            raise ValueError(f"{shown(path)}: NAMES: {name}: must be Facts, not {type(facts).__name__}")
+    return found
+
+
+def files() -> dict[str, Path]:
+    """Name -> file of every family, of `datasets/` and of plug-ins. Raises UserError where two files have one name."""
+    try:
+        return everywhere(FOLDER, PACKAGE)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _module(loader: str) -> ModuleType:
+    return load(files()[loader], PACKAGE)
 
 
 def available() -> list[str]:
@@ -63,19 +114,19 @@ def available() -> list[str]:
 
 
 def loader(name: str) -> str:
-    """Name of the file in `workflow/datasets/` that builds a dataset or a variant of it."""
+    """Name of the file in `workflow/datasets/`, or of a plug-in, that builds a dataset or a variant of it."""
     return _owners()[variants.parse(name)[0]][0]
 
 
 def settings(name: str) -> tuple[str, ...]:
     """Keys of a config's `data` section that this dataset's loader reads."""
-    found: tuple[str, ...] = getattr(importlib.import_module(f"workflow.datasets.{loader(name)}"), "SETTINGS", ())
+    found: tuple[str, ...] = getattr(_module(loader(name)), "SETTINGS", ())
     return found
 
 
 def state(name: str) -> str:
     """What a dataset rests on beside its loader's code and settings, as a digest; "" for nothing."""
-    module = importlib.import_module(f"workflow.datasets.{loader(name)}")
+    module = _module(loader(name))
     return str(module.state(variants.parse(name)[0])) if hasattr(module, "state") else ""
 
 
@@ -84,7 +135,8 @@ def facts(name: str) -> Facts:
     owners = _owners()
     dataset, variant = variants.parse(name)
     if dataset not in owners:
-        raise UserError(f"unknown dataset '{dataset}'; allowed: {', '.join(sorted(owners))}")
+        left_out = "".join(f"; left out: {line}" for line in broken())
+        raise UserError(f"unknown dataset '{dataset}'; allowed: {', '.join(sorted(owners))}{left_out}")
     found = owners[dataset][1]
     variant.check(found.kind, found.objective)
     return replace(found, title=variant.title(found.title))
@@ -108,8 +160,10 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     """
     wanted = facts(name)
     dataset, variant = variants.parse(name)
-    loader = importlib.import_module(f"workflow.datasets.{_owners()[dataset][0]}")
-    task: Task = loader.build(dataset, settings).finish()
+    made = _module(_owners()[dataset][0]).build(dataset, settings)
+    if not isinstance(made, Task):
+        raise UserError(f"{name}: build must return a Task, not {type(made).__name__}")
+    task = made.finish()
     found = (task.kind, task.objective, task.metric, task.outputs, columns(task), task.info)
     known = (wanted.kind, wanted.objective, wanted.metric, wanted.outputs, wanted.features, wanted.info)
     for there, should in zip(found, known, strict=True):

@@ -1,7 +1,8 @@
 """The console script `abkd-bench`: what one does beside `snakemake`.
 
     abkd-bench methods                 lists the methods with their hyperparameters
-    abkd-bench check ID                runs the contract's checks on one method
+    abkd-bench new KIND NAME           writes the file of a method, network or dataset of your own
+    abkd-bench check NAME              says what is wrong with a method, network or dataset, or with a file of one
     abkd-bench import-data FILE --name ID  makes a dataset of your own data
     abkd-bench retry config/NAME.yaml  trains again what failed, is missing or stale
     abkd-bench collect config/NAME.yaml  makes the page of what there is of an unfinished run
@@ -23,19 +24,18 @@ import sys
 from pathlib import Path
 
 from workflow.errors import UserError, command
-from workflow.steps import estimate, import_data, retry, verify
+from workflow.steps import check, estimate, import_data, new, retry, verify
 
 
 def _methods(arguments: argparse.Namespace) -> None:
+    from methods import plugins
     from methods.__main__ import list_methods
 
+    try:
+        plugins.use(arguments.folders, Path())
+    except ValueError as error:
+        raise UserError(str(error)) from error
     list_methods()
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    from methods.__main__ import check
-
-    check(arguments.id)
 
 
 def _report(arguments: argparse.Namespace) -> None:
@@ -109,8 +109,11 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(call=call)
         return made
 
-    add("methods", _methods, "list the methods")
-    add("check", _check, "run the contract's checks on one method").add_argument("id", help="the method's id")
+    add("methods", _methods, "list the methods").add_argument(
+        "folders", nargs="*", metavar="FOLDER", help="folders of your own, whose methods are listed with them"
+    )
+    new.add_arguments(add("new", new.call, "write the file of a method, network or dataset of your own"))
+    check.add_arguments(add("check", check.call, "say what is wrong with methods, networks or datasets"))
     import_data.add_arguments(add("import-data", import_data.call, "make a dataset of your own data"))
     retry.add_arguments(add("retry", retry.call, "train again what failed, is missing or stale"))
     add("collect", _collect, "make the page of what there is of an unfinished run").add_argument(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 import methods
+from methods import plugins
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models.listing import available as available_models
@@ -83,9 +84,24 @@ def _checked(raw: object, where: str) -> Configuration:
         config = Configuration.model_validate(raw)
     except ValidationError as error:
         raise UserError(f"{where}: {_in_one_line(error.errors()[0])}") from error
+    _use_plugins(config, where)
     _check_names(config, where)
     _check_tuning(config, where)
     return config
+
+
+def _use_plugins(config: Configuration, where: str) -> None:
+    """Raises UserError: there is no such folder, or it takes an id that is taken."""
+    try:
+        plugins.use(config.plugins, Path(where).parent)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
+    try:
+        methods.available()
+        available_models()
+        catalog.files()
+    except (ValueError, UserError) as error:
+        raise UserError(f"{where}: plugins: {error}") from error
 
 
 def _in_one_line(error: ErrorDetails) -> str:
@@ -173,7 +189,10 @@ def _check_names(config: Configuration, where: str) -> None:
         _all_known(names, known, f"{where}: report.select.{key}s", key)
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
-        _known(experiment.dataset, catalog.available(), f"{here}.dataset", "dataset")
+        try:
+            _known(experiment.dataset, catalog.available(), f"{here}.dataset", "dataset")
+        except UserError as error:
+            raise UserError("; left out: ".join([str(error), *catalog.broken()])) from error
         try:
             catalog.facts(experiment.task)
         except UserError as error:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import importlib.metadata
 from functools import cache
+from pathlib import Path
 
-from workflow import sources
+import methods
+from methods import plugins
+from workflow import catalog, sources
 from workflow.files import digest
 from workflow.specs import CellSpec, Strict, TeacherSpec
 
@@ -48,3 +51,14 @@ def code(spec: TeacherSpec | CellSpec) -> str:
     """Digest of the code that trains a teacher or a cell."""
     trained = sources.digest("training", str(spec.model["model"]))
     return trained + sources.of_method(spec.method_id) if isinstance(spec, CellSpec) else trained
+
+
+def plugged(spec: TeacherSpec | CellSpec) -> list[Path]:
+    """The files of plug-ins that a training rests on."""
+    if not plugins.active():
+        return []
+    found = sources.followed("training", str(spec.model["model"]))
+    found += sources.followed("data", catalog.loader(spec.dataset))
+    if isinstance(spec, CellSpec):
+        found += sources.followed("method", *methods.modules(spec.method_id))
+    return [file for file in found if any(file.is_relative_to(folder) for folder in plugins.active())]

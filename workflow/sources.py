@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import methods
+from methods import plugins
 from methods.listing import modules
 from workflow.files import code_digest
 
@@ -103,7 +104,6 @@ RESTS_ON = {
 }
 
 
-@cache
 def digest(work: str, *names: str) -> str:
     """Digest of the files that a kind of work rests on.
 
@@ -111,10 +111,19 @@ def digest(work: str, *names: str) -> str:
         work: a key of RESTS_ON.
         names: of the networks, dataset family or method modules that take part.
     """
+    return _digest(work, names, plugins.active())
+
+
+@cache
+def _digest(work: str, names: tuple[str, ...], active: tuple[Path, ...]) -> str:
+    return code_digest([*sorted(followed(work, *names)), *(ROOT / place for place in RESTS_ON[work].files)])
+
+
+def followed(work: str, *names: str) -> list[Path]:
+    """The files that a kind of work rests on by its imports."""
     sources = RESTS_ON[work]
     begin = [root.format(name) for root in sources.modules for name in (names if "{}" in root else ("",))]
-    followed = files(tuple(begin), sources.within)
-    return code_digest([*sorted(followed), *(ROOT / place for place in sources.files)])
+    return files(begin, sources.within)
 
 
 def of_method(identity: str) -> str:
@@ -123,39 +132,63 @@ def of_method(identity: str) -> str:
 
 
 def files(begin: Iterable[str], within: tuple[str, ...]) -> list[Path]:
-    """The files of some modules and of all that they import below these packages or modules."""
+    """The files of some modules and of all that they import below these packages or modules, or in a plug-in."""
     found: dict[str, Path] = {}
     waiting = list(begin)
+    within = (*within, *(folder.name for folder in plugins.active()))
     while waiting:
         name = waiting.pop()
         if name.endswith(".*"):
             package = name.removesuffix(".*")
-            waiting += [f"{package}.{stem}" for stem in modules(ROOT.joinpath(*package.split(".")))]
+            folders = (ROOT.joinpath(*package.split(".")), *plugins.folders(package))
+            waiting += [f"{package}.{stem}" for folder in folders for stem in modules(folder)]
             continue
         path = _file(name)
         below = any(name == place or name.startswith(f"{place}.") for place in within)
         if name in found or not below or path is None:
             continue
         found[name] = path
-        waiting += _imports(path)
+        waiting += _imports(path, plugins.package_of(path))
     return list(found.values())
 
 
 def _file(name: str) -> Path | None:
     """The file of a module or package; what is neither has none."""
-    place = ROOT.joinpath(*name.split("."))
-    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+    places = [ROOT.joinpath(*name.split("."))]
+    for package, folder in plugins.places():
+        if name.startswith(f"{package}."):
+            places.append(folder.joinpath(*name.removeprefix(f"{package}.").split(".")))
+    # What an installed package holds beside the files that can be named.
+    first, *rest = name.split(".")
+    places += [plugin.joinpath(*rest) for plugin in plugins.active() if plugin.name == first and rest]
+    candidates = (path for place in places for path in (place.with_suffix(".py"), place / "__init__.py"))
+    return next((path for path in candidates if path.is_file()), None)
 
 
 @cache
-def _imports(path: Path) -> list[str]:
-    """Modules that a file names in its imports, wherever they stand; what is no module is told by having no file."""
+def _imports(path: Path, plugged: str | None) -> list[str]:
+    """Modules that a file names in its imports, wherever they stand; what is no module is told by having no file.
+
+    Args:
+        plugged: the package that the file belongs to, where it lies in a plug-in.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):  # it cannot be imported, which is told where somebody wants it
+        return []
+    here = (*plugged.split("."), path.name) if plugged else _place(path)
     names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            package = here[: -node.level] if node.level else ()
             module = ".".join([*package, *([node.module] if node.module else [])])
             names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return names
+
+
+def _place(path: Path) -> tuple[str, ...]:
+    """Of a file of the repository, or of an installed package that is a plug-in."""
+    root = next((plugin.parent for plugin in plugins.active() if path.is_relative_to(plugin)), ROOT)
+    return path.relative_to(root).parts

@@ -26,10 +26,12 @@ PROGRAM = "__use_yte__"
 """The key that makes Snakemake run the Python expressions in a file."""
 INCLUDE = "include"
 """The key that names the file which a configuration extends."""
-ADDED = "experiments"
-"""The list that grows; every other one is replaced."""
+ADDED = ("experiments", "plugins")
+"""The lists that grow; every other one is replaced."""
 FILES = ("tuned",)
 """Keys that name a file, as seen from the folder of the configuration that states them."""
+FOLDERS = "plugins"
+"""The key that names folders in the same way, or packages."""
 
 
 class BoundedLoader(yaml.SafeLoader):
@@ -125,8 +127,19 @@ def whole(raw: object, where: Path | str, below: tuple[Path, ...] = ()) -> objec
     if not isinstance(base, dict):
         raise UserError(f"{where}: {INCLUDE}: {other}: must be a mapping of keys")
     # As seen from this file's folder.
-    moved = {key: os.path.relpath(other.parent / base[key], here.parent) for key in FILES if _names(base.get(key))}
+    moved: dict[str, Any] = {
+        key: os.path.relpath(other.parent / base[key], here.parent) for key in FILES if _names(base.get(key))
+    }
+    if isinstance(base.get(FOLDERS), list):
+        moved[FOLDERS] = [_moved(name, other.parent, here.parent) for name in base[FOLDERS]]
     return {key: value for key, value in extended({**base, **moved}, raw).items() if key != INCLUDE}
+
+
+def _moved(name: object, there: Path, here: Path) -> object:
+    """A folder as seen from another one; what is no folder is the name of a package."""
+    if not _names(name) or not (there / str(name)).is_dir():
+        return name
+    return os.path.relpath(there / str(name), here)
 
 
 def _names(value: object) -> bool:
@@ -140,7 +153,7 @@ def extended(base: Mapping[str, Any], own: Mapping[str, Any], *, top: bool = Tru
         before = found.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping):
             found[key] = extended(before, value, top=False)
-        elif top and key == ADDED and isinstance(before, list) and isinstance(value, list):
+        elif top and key in ADDED and isinstance(before, list) and isinstance(value, list):
             found[key] = [*before, *value]
         else:
             found[key] = value

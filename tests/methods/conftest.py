@@ -8,24 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from methods import registry
-from methods.listing import modules
+from methods import plugins
 from methods.sparse import Pattern, compressed
 
 
 @pytest.fixture
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str | bytes], str]:
-    """Writes a file into a folder of methods beside those of the repository; gives the id of its method."""
-    folder = tmp_path / f"added_{tmp_path.name}"  # a name of its own: modules are kept by their names
+    """Writes a file into a plug-in's folder of methods; gives the id of its method."""
+    folder = tmp_path / "methods"
     folder.mkdir()
-    shipped = dict(registry._files())
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "ROOT", tmp_path)
+    monkeypatch.setenv(plugins.VARIABLE, "[]")
 
     def write(name: str, text: str | bytes) -> str:
         (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        files = {stem.replace("_", "-"): path for stem, path in modules(folder).items()}
-        monkeypatch.setattr(registry, "_files", lambda: dict(sorted({**shipped, **files}.items())))
+        plugins.use([str(tmp_path)], tmp_path)
         return Path(name).stem
 
     return write

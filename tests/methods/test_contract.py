@@ -26,6 +26,7 @@ VARIANTS = [
     ("at", {"reduction": "sum"}),
     *(("lsp", {"kernel": k}) for k in ("poly", "l2", "rbf")),
     *(("gsp", {"kernel": k}) for k in ("poly", "l2", "rbf")),
+    *((m, {"max_samples": 8}) for m in ("gsp", "gcrd", "rkd", "semckd")),  # of 24 rows
     ("abkd", {"dim": 2}),
     ("stride", {"structure": "gsp"}),
 ]

@@ -110,7 +110,7 @@ def test_a_variant_of_what_is_not_there_is_refused(added: Callable[..., str]) ->
 
 
 def test_a_file_without_a_method_is_refused(added: Callable[..., str]) -> None:
-    with pytest.raises(ValueError, match=r"^added_[^/]*/mine.py must define exactly one Method, found 0"):
+    with pytest.raises(ValueError, match=r"^\S*/methods/mine.py must define exactly one Method, found 0"):
         registry.load(added("mine.py", "from abkd.abkd import AttentionBasedKD\n"))
 
 

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.checkouts import CODE, ROOT, jobs, snakemake
+from tests.checkouts import CODE, ROOT
 from workflow.task import Task
 
 FAMILY = '''"""`ring-N`: a ring of N nodes, labelled by its halves."""
@@ -38,15 +37,6 @@ def build(name: str, settings: dict[str, Any]) -> Task:
     arrays = {"features": features, "labels": labels, "pointers": pointers, "sources": sources, **split}
     return Task(name, Kind.NODE, Objective.MULTICLASS, "accuracy", 2, arrays, {"symmetric": True})
 '''
-CONFIG = {
-    "title": "Rings",
-    "seeds": 3,
-    "models": {"gcn-3x64": {"model": "gcn", "layers": 3, "width": 64}, "gcn-2": {"model": "gcn", "layers": 2}},
-    "methods": {"supervised": None, "kd": None},
-    "experiments": [
-        {"dataset": "ring-40", "teachers": ["gcn-3x64"], "students": [{"model": "gcn-2", "widths": [8]}]},
-    ],
-}
 
 
 def test_the_catalogue_needs_no_heavy_import() -> None:
@@ -58,7 +48,7 @@ def test_the_catalogue_needs_no_heavy_import() -> None:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the code with one more file in `workflow/datasets/`, and a configuration that names its dataset."""
+    """A copy of the code with one more file in `workflow/datasets/`."""
     folder = tmp_path_factory.mktemp("extended")
     for name in CODE:
         if (ROOT / name).is_dir():
@@ -66,7 +56,6 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copy(ROOT / name, folder / name)
     (folder / "workflow" / "datasets" / "ring.py").write_text(FAMILY)
-    (folder / "config" / "ring.yaml").write_text(yaml.safe_dump(CONFIG))
     return folder
 
 
@@ -87,8 +76,3 @@ def test_a_new_family_is_prepared(extended: Path) -> None:
     python(extended, "-m", "workflow.steps.prepare", "ring-40", "task")
     task = Task.load(extended / "task")
     assert task.name == "ring-40" and len(task.labels) == 40 and task.num_edges == 80
-
-
-def test_a_configuration_names_a_new_family(extended: Path) -> None:
-    found = jobs(snakemake(extended, "-n", "--configfile", "config/ring.yaml"))
-    assert found["prepare"] == 1 and found["distill"] == 2

@@ -49,7 +49,8 @@ def test_no_numbers_come_from_a_file_that_is_not_watched(work):
     assert {path.relative_to(ROOT).as_posix() for path in others} <= {
         "workflow/arrays.py",  # checks that change nothing
         *(f"workflow/{name}.py" for name in ("errors", "files", "config", "sources", "specs", "catalog", "__init__")),
-        *(f"methods/{name}.py" for name in ("listing", "vocabulary", "registry", "composition", "spaces", "__init__")),
+        *(f"methods/{name}.py" for name in ("listing", "plugins", "vocabulary", "registry", "composition", "spaces")),
+        "methods/__init__.py",
         *(f"workflow/{name}.py" for name in ("identity", "environment")),  # names of folders; how a job is started
         "methods/contract.py",  # what a method and its signals are
         *(f"reports/{name}.py" for name in ("rows", "files", "printing", "terminal", "__init__")),
@@ -79,7 +80,7 @@ def test_a_tuned_value_rests_on_the_loss_alone():
     found = files_of("loss", "abkd.stride")
     assert {"abkd/stride.py", "abkd/abkd.py", "abkd/parts/structure.py", "methods/pairing.py"} <= found
     others = files_of("method", "abkd.stride") - found
-    computes_nothing = ("__init__", "composition", "contract", "listing", "registry", "spaces", "vocabulary")
+    computes_nothing = ("__init__", "composition", "contract", "listing", "plugins", "registry", "spaces", "vocabulary")
     assert others <= {f"methods/{name}.py" for name in computes_nothing}
 
 

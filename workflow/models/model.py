@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from methods.contract import Shape, Signals
+from methods.listing import load as load_module
+from methods.listing import shown
 from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.errors import UserError
-from workflow.models.listing import available
+from workflow.models import listing
 from workflow.specs import Network
 
 
@@ -120,18 +122,32 @@ class Model(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
 
-@cache
 def load(model: str) -> type[Model]:
-    """The class of a network id. Raises UserError for an unknown one."""
-    if model not in available():
-        raise UserError(f"unknown model '{model}'; allowed: {', '.join(available())}")
-    module = importlib.import_module(f"workflow.models.architectures.{model}")
-    (found,) = (
+    """The class of a network id.
+
+    Raises:
+        UserError: there is none, or its file cannot be imported or defines no class or several.
+    """
+    files = listing.files()
+    if model not in files:
+        raise UserError(f"unknown model '{model}'; allowed: {', '.join(files)}")
+    return _class(files[model])
+
+
+@cache
+def _class(path: Path) -> type[Model]:
+    try:
+        module = load_module(path, listing.PACKAGE)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    found = [
         value
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Model) and value.__module__ == module.__name__
-    )
-    return found
+    ]
+    if len(found) != 1:
+        raise UserError(f"{shown(path)} must define exactly one Model, found {len(found)}")
+    return found[0]
 
 
 def create(spec: Network, facts: Facts) -> Model:
@@ -144,7 +160,7 @@ def create(spec: Network, facts: Facts) -> Model:
         UserError: unknown model, unknown option, a value that the model refuses, or a kind of task it cannot serve.
     """
     options = {key: value for key, value in spec.items() if key != "model"}
-    cls = load(spec["model"])
+    cls = load(str(spec["model"]))
     if facts.kind not in cls.kinds:
         raise UserError(f"model '{spec['model']}' serves {', '.join(sorted(cls.kinds))} tasks, not {facts.kind} tasks")
     parameters = inspect.signature(cls.__init__).parameters.values()

@@ -28,27 +28,19 @@ class SeedsPerJob(Strict):
     distill: int = Field(10, ge=1, description="... of a cell")
 
 
+def _root(files: str) -> Any:
+    """A key that names a folder of raw files."""
+    text = f"an existing folder of {files}, never written to; without it they are downloaded to `data/raw`"
+    return Field(None, min_length=1, description=text)
+
+
 class Data(Strict):
     """Where raw files lie."""
 
-    ogb_root: str | None = Field(
-        None,
-        min_length=1,
-        description="an existing folder of official OGB raw files, never written to; "
-        "without it they are downloaded to `data/raw`",
-    )
-    planetoid_root: str | None = Field(
-        None,
-        min_length=1,
-        description="an existing folder of Planetoid raw files, never written to; "
-        "without it they are downloaded to `data/raw`",
-    )
-    gnn_benchmark_root: str | None = Field(
-        None,
-        min_length=1,
-        description="an existing folder of the Amazon and Coauthor raw files, never written to; "
-        "without it they are downloaded to `data/raw`",
-    )
+    ogb_root: str | None = _root("official OGB raw files")
+    planetoid_root: str | None = _root("Planetoid raw files")
+    gnn_benchmark_root: str | None = _root("the Amazon and Coauthor raw files")
+    tu_root: str | None = _root("raw files of TU collections")
 
 
 class ConfiguredNetwork(Strict):
@@ -203,6 +195,11 @@ class Configuration(Strict):
 
     include: str | None = Field(
         None, description="a configuration that this one extends, as seen from its folder; its experiments come first"
+    )
+    plugins: list[str] = Field(
+        [],
+        description="folders with `methods/`, `networks/` or `datasets/` of your own, as seen from the configuration's "
+        "folder, or names under which installed packages offer such folders",
     )
     title: str = Field(description="heading of the result page")
     seeds: int = Field(ge=1, le=10_000, description="number of paired seeds; p-values are printed from 10 on")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from methods import plugins
 from reports.files import anonymous
 from reports.rows import (
     ATTENTION_COLUMNS,
@@ -23,7 +24,7 @@ from reports.rows import (
 )
 from workflow.config import complete
 from workflow.errors import UserError, command
-from workflow.files import read_json, replacing, write_json
+from workflow.files import code_digest, read_json, replacing, write_json
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
 from workflow.training.records import History
@@ -144,6 +145,7 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
         "devices": sorted(trained["device"].unique()),
         "threads_per_training": sorted(int(n) for n in trained["threads"].unique()),
         "machine": {"system": platform.system(), "processor": processor(), "cores": os.cpu_count()},
+        "plugins": {folder.name: code_digest(sorted(folder.rglob("*.py"))) for folder in plugins.active()},
         "fingerprints": {dataset: fingerprint for dataset, fingerprint in ledger.fingerprints.items() if fingerprint},
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from reports.rows import FIDELITY, Row, Status
+from workflow.identity import plugged
 from workflow.specs import CellSpec, TeacherSpec
 from workflow.task import SPLITS, Task
 from workflow.training.provenance import commit, versions
@@ -71,6 +72,6 @@ class Outcome:
             peak_memory_mb=self.peak_memory_mb,
             device=device,
             threads=threads,
-            commit=commit(),
+            commit=commit(plugged(spec)),
             versions=versions(),
         )

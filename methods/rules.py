@@ -1,0 +1,260 @@
+"""The rules of the contract, each tried on one small task.
+
+A rule yields a sentence for everything that breaks it; what a method's own code raises passes through.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from methods import registry
+from methods.cases import Case, rows_of
+from methods.contract import Method, Shape, Signals
+
+TOLERANCE = 1e-8
+"""Relative, in float64."""
+DRAWS = 40
+"""Over which the terms of a method that samples are averaged."""
+DEVIATIONS = 5.0
+"""Standard errors by which two means over draws may differ: by chance they do once in a million rules."""
+SAMPLES = ("nodes", "edges")
+"""What a method may declare that it draws."""
+LIMIT = "max_samples"
+"""The hyperparameter by which a method draws rows where the batch has more."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A method on one small task."""
+
+    method_id: str
+    case: Case
+    teacher: Shape
+    student: Shape
+    hyperparameters: dict[str, Any]
+
+    def build(self, **changes: Any) -> Method:
+        """The method at its start, in float64."""
+        torch.manual_seed(0)
+        made = registry.create(
+            self.method_id, teacher=self.teacher, student=self.student, **{**self.hyperparameters, **changes}
+        )
+        return made.double()
+
+    def signals(self) -> tuple[Signals, Signals]:
+        """Of student and teacher, leaves that want gradients."""
+        return self.case.signals(self.student, 1), self.case.signals(self.teacher, 2)
+
+    def terms(self) -> dict[str, Tensor]:
+        """Of the first step."""
+        found: dict[str, Tensor] = self.build()(*self.signals(), self.case.batch())
+        return found
+
+    def values(
+        self, case: Case, s: Signals, t: Signals, *, epoch: int = 1, seed: int = 0, **changes: Any
+    ) -> dict[str, float]:
+        """The terms of a first step, as numbers."""
+        batch = case.batch(seed)
+        batch.epoch = batch.epochs = epoch
+        return {name: term.item() for name, term in self.build(**changes)(s, t, batch).items()}
+
+    @property
+    def samples(self) -> bool:
+        """Whether a step of this task draws some of the rows or edges."""
+        limit = {**registry.defaults(self.method_id), **self.hyperparameters}.get(LIMIT)
+        return registry.load(self.method_id).samples in SAMPLES or (isinstance(limit, int) and limit < self.case.rows)
+
+
+Rule = Callable[[Trial], Iterator[str]]
+
+
+def outline(trial: Trial) -> Iterator[str]:
+    """Terms are finite scalars with a gradient, and nothing else draws from global randomness."""
+    method, (s, t), before = trial.build(), trial.signals(), global_randomness()
+    terms: Any = method(s, t, trial.case.batch())
+    if global_randomness() != before:
+        yield "a global random state moved; draw from batch.generator"
+    if not isinstance(terms, dict):
+        yield f"forward must return a dict of terms by name, not {type(terms).__name__}"
+        return
+    if not terms and list(method.parameters()):
+        yield "heads without a term"
+    for name, term in terms.items():
+        if not isinstance(term, Tensor):
+            yield f"term '{name}' is not a finite scalar: a {type(term).__name__}, where a tensor is needed"
+        elif term.dim() > 0:
+            yield f"term '{name}' is not a finite scalar: its shape is {list(term.shape)}, so take its mean"
+        elif not bool(term.isfinite()):
+            yield f"term '{name}' is not a finite scalar: it is {term.item()}"
+    tensors = [term for term in terms.values() if isinstance(term, Tensor)]
+    if len(tensors) == len(terms) > 0 and not any(term.requires_grad for term in tensors):
+        yield "the student receives no gradient: every term is a constant"
+
+
+def gradients(trial: Trial) -> Iterator[str]:
+    """The teacher is untouched, heads move, and a second step on the same Batch works."""
+    method, (s, t), batch = trial.build(), trial.signals(), trial.case.batch()
+    old = {name: parameter.detach().clone() for name, parameter in method.named_parameters()}
+    optimizer = torch.optim.SGD(method.parameters(), lr=1e-3) if old else None
+    for step in range(2):
+        total: Any = sum(method(s, t, batch).values())
+        try:
+            total.backward()
+        except RuntimeError as error:
+            if step and "second time" in str(error):
+                yield "what batch.memo keeps must rest on the teacher and the edges alone, and carry no gradient"
+                break
+            raise
+        if optimizer:
+            optimizer.step()
+    if any(x.grad is not None for x in (t.logits, *t.hidden)):
+        yield "the teacher receives a gradient; detach what comes from it"
+    reached = [x.grad for x in (s.logits, *s.hidden) if x.grad is not None]
+    if not reached:
+        yield "the student receives no gradient"
+    if not all(bool(g.isfinite().all()) for g in reached):
+        yield "a gradient of the student is not finite"
+    for name, parameter in method.named_parameters():
+        if torch.equal(old[name], parameter):
+            yield f"the head '{name}' does not move"
+
+
+def state(trial: Trial) -> Iterator[str]:
+    """A new method with the old one's state goes on as the old one does, as after an interrupted training."""
+    method, heir, (s, t) = trial.build(), trial.build(), trial.signals()
+    batch = trial.case.batch()
+    for _ in range(2):
+        method(s, t, batch)
+    heir.load_state_dict(method.state_dict())
+    old, new = ({name: term.item() for name, term in one(s, t, trial.case.batch()).items()} for one in (method, heir))
+    if old != new:
+        yield "past steps change a term by more than parameters and buffers (register_buffer)"
+
+
+def repeats(trial: Trial) -> Iterator[str]:
+    """The generator's seed decides."""
+    s, t = trial.signals()
+    first = trial.values(trial.case, s, t)
+    if first != trial.values(trial.case, s, t):
+        yield "the same seed gives another value"
+    declared = registry.load(trial.method_id).samples
+    if declared and all(first == trial.values(trial.case, s, t, seed=seed) for seed in range(1, 6)):
+        yield f"declares samples = {declared!r}, but no seed of batch.generator changes a term"
+
+
+def order(trial: Trial) -> Iterator[str]:
+    """Rows may stand in any order; where a step draws some, in the mean over draws."""
+    if registry.load(trial.method_id).depends_on_order:
+        return
+    s, t = trial.signals()
+    permutation = torch.randperm(trial.case.rows, generator=torch.Generator().manual_seed(3))
+    there = trial.case.permuted(permutation)
+    moved = rows_of(s, permutation, trial.case), rows_of(t, permutation, trial.case)
+    compare = _in_distribution if trial.samples else _exactly
+    yield from compare(trial, there, moved, "depends on the order of nodes (declare depends_on_order)")
+
+
+def number(trial: Trial) -> Iterator[str]:
+    """Every row may come twice; where a hyperparameter bounds what is drawn, without drawing."""
+    cls = registry.load(trial.method_id)
+    if cls.depends_on_rows:
+        return
+    s, t = trial.signals()
+    twice = torch.arange(2 * trial.case.rows) % trial.case.rows
+    moved = rows_of(s, twice, trial.case, 2), rows_of(t, twice, trial.case, 2)
+    message = "depends on the number of nodes (declare depends_on_rows)"
+    if LIMIT in registry.settable(cls):
+        yield from _exactly(trial, trial.case.doubled(), moved, message, **{LIMIT: 4 * trial.case.rows})
+    else:
+        compare = _in_distribution if trial.samples else _exactly
+        yield from compare(trial, trial.case.doubled(), moved, message)
+
+
+def edges(trial: Trial) -> Iterator[str]:
+    """Edges are read where that is declared."""
+    case = trial.case
+    if not registry.load(trial.method_id).uses_edges:
+        bare = Case(case.kind, case.objective, case.labels, case.edge_index[:, :0], case.graph)
+        yield from _exactly(trial, bare, trial.signals(), "reads edges (declare uses_edges)")
+
+
+def epoch(trial: Trial) -> Iterator[str]:
+    """The epoch matters where that is declared."""
+    if not registry.load(trial.method_id).uses_epoch:
+        s, t = trial.signals()
+        first, later = trial.values(trial.case, s, t), trial.values(trial.case, s, t, epoch=50)
+        yield from _differences(first, later, "changes with the epoch (declare uses_epoch)")
+
+
+def dead(trial: Trial) -> Iterator[str]:
+    """A student of zeros gets finite terms and gradients."""
+    s, t = trial.signals()
+    zeros = Signals(s.logits, tuple(torch.zeros_like(h, requires_grad=True) for h in s.hidden))
+    total: Any = sum(trial.build()(zeros, t, trial.case.batch()).values())
+    if total.requires_grad:
+        total.backward()
+    if any(
+        x is not None and not bool(x.isfinite().all()) for x in (total, *(h.grad for h in (s.logits, *zeros.hidden)))
+    ):
+        yield "a student of zeros breaks it: a term or gradient is not finite"
+
+
+def refusal(trial: Trial) -> Iterator[str]:
+    """Shapes that do not fit are told with the method's name."""
+    s, t = trial.signals()
+    wrong = Signals(s.logits[:1], tuple(h[:1] for h in s.hidden))
+    method = trial.build()
+    helpers = "`last_of`, `layers_of` and `logits_of` of methods.pairing do it"
+    try:
+        method(wrong, t, trial.case.batch())
+    except ValueError as error:
+        if trial.method_id not in str(error):
+            yield f"the refusal of wrong shapes does not name the method; {helpers}"
+    except (RuntimeError, IndexError) as error:
+        kind = type(error).__name__
+        yield f"one student row against many of the teacher ends in a {kind}, not in a ValueError; {helpers}"
+    else:
+        yield f"one student row against many of the teacher was not refused; {helpers}"
+
+
+RULES: tuple[Rule, ...] = (gradients, state, repeats, order, number, edges, epoch, dead, refusal)
+"""What is tried where the terms are sound."""
+
+
+def _exactly(trial: Trial, there: Case, moved: tuple[Signals, Signals], message: str, **changes: Any) -> Iterator[str]:
+    """A sentence where a term has another value on another task."""
+    first = trial.values(trial.case, *trial.signals(), **changes)
+    yield from _differences(first, trial.values(there, *moved, **changes), message)
+
+
+def _differences(first: dict[str, float], other: dict[str, float], message: str) -> Iterator[str]:
+    for name, value in first.items():
+        found = other.get(name, float("nan"))
+        if not abs(found - value) <= TOLERANCE * max(abs(value), 1.0):
+            yield f"{message}: {name} {value:.6g} -> {found:.6g}"
+            return
+
+
+def _in_distribution(trial: Trial, there: Case, moved: tuple[Signals, Signals], message: str) -> Iterator[str]:
+    """A sentence where the mean of a term over independent draws is another one on another task."""
+    s, t = trial.signals()
+    here = [trial.values(trial.case, s, t, seed=seed) for seed in range(DRAWS)]
+    other = [trial.values(there, *moved, seed=seed) for seed in range(DRAWS, 2 * DRAWS)]
+    for name in here[0]:
+        a, b = (np.array([values[name] for values in each]) for each in (here, other))
+        allowed = DEVIATIONS * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / DRAWS) + TOLERANCE * max(abs(a.mean()), 1.0)
+        if not abs(a.mean() - b.mean()) <= allowed:
+            yield f"{message}: {name} has the mean {a.mean():.6g} -> {b.mean():.6g} over {DRAWS} draws"
+            return
+
+
+def global_randomness() -> tuple[bytes, str, object]:
+    """The states of torch's, numpy's and Python's own streams."""
+    return torch.get_rng_state().numpy().tobytes(), repr(np.random.get_state(legacy=False)), random.getstate()

@@ -1,0 +1,80 @@
+"""Every fault of a method's file is a plain sentence, and all are told at once."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.workflow.checking.conftest import Checked
+
+TERM = '"hidden": self.beta * nn.functional.mse_loss(self.project(h_student), h_teacher)'
+INIT = "super().__init__(teacher, student)\n"
+FAULTS = {
+    "a syntax error": (("import annotations", "import"), r"\S*/methods/mine.py:\d+: SyntaxError: .*"),
+    "a float": ((TERM, '"hidden": 0.5'), r"mine: term 'hidden' is not a finite scalar: a float, where a tensor .*"),
+    "a vector": (
+        (TERM, '"hidden": h_student.sum(1)'),
+        r"mine: term 'hidden' .*its shape is \[24\], so take its mean.*",
+    ),
+    "a constant": ((TERM, '"hidden": h_teacher.mean()'), r"mine: the student receives no gradient: every term is a .*"),
+    "no dict": (("return {" + TERM + "}", "return h_student.mean()"), r"mine: forward must return a dict .* Tensor.*"),
+    "a head that widths do not fit": (
+        ("self.project(h_student), h_teacher", "h_student, h_teacher"),
+        r"\S*/methods/mine.py:\d+: RuntimeError: The size of tensor a .*",
+    ),
+    "no super().__init__": (
+        (INIT, "pass\n"),
+        r"mine: __init__ must begin with super\(\).__init__\(teacher, student\)",
+    ),
+    "a positional hyperparameter": (("*, beta", "beta"), r"mine: __init__: 'beta' must stand behind `\*,`: .*"),
+    "no default": (("beta: float = 1.0", "beta: float"), r"mine: __init__: the hyperparameter 'beta' must have a .*"),
+    "another forward": (("teacher: Signals, batch", "batch"), r"mine: forward must take \(self, student, teacher, .*"),
+    "another default": (("float = 1.0", "float = 99.0"), r"mine: .*99.0.*"),
+    "unknown sampling": (('title = "', 'samples = "rows"\n    title = "'), r"mine: samples = 'rows'; allowed: .*"),
+    "sampling that draws nothing": (
+        ('title = "', 'samples = "nodes"\n    title = "'),
+        r"mine: declares samples = 'nodes', but no seed .* \[node/multiclass, .*\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_one_sentence(fault: str, checked: Checked) -> None:
+    change, told = FAULTS[fault]
+    found = checked("method", change)
+    assert any(re.fullmatch(told, line) for line in found), found
+    assert not any("\n" in line for line in found)
+
+
+def test_all_faults_are_told_at_once(checked: Checked) -> None:
+    found = checked(
+        "method",
+        ('title = "Mine"', 'title = ""'),
+        (
+            "h_student, h_teacher = last_of(self, student, teacher, batch)",
+            "h_student, h_teacher = student.last, teacher.last",
+        ),
+        (TERM, '"hidden": (self.project(h_student) - h_teacher).square().sum() * batch.epoch'),
+    )
+    for words in ("no title", "teacher receives a gradient", "number of nodes", "uses_epoch", "was not refused"):
+        assert any(words in line for line in found), words
+
+
+DRAWN = """chosen = torch.randperm(len(h_student), generator=batch.generator)[:6]
+        return {"hidden": (self.project(h_student) - h_teacher)[chosen].square().mean()}"""
+SAMPLED = (("return {" + TERM + "}", DRAWN), ("from torch import", "import torch\nfrom torch import"))
+
+
+def test_a_method_that_draws_rows_declares_it(checked: Checked) -> None:
+    assert any("order of nodes" in line for line in checked("method", *SAMPLED))
+
+
+def test_order_does_not_matter_to_the_mean_over_draws(checked: Checked) -> None:
+    assert checked("method", *SAMPLED, ('title = "', 'samples = "nodes"\n    title = "')) == []
+
+
+def test_order_still_matters_where_draws_prefer_some_rows(checked: Checked) -> None:
+    changes = [(old, new.replace("len(h_student)", "8")) for old, new in SAMPLED]
+    (line,) = checked("method", *changes, ('title = "', 'samples = "nodes"\n    depends_on_rows = True\n    title = "'))
+    assert "order of nodes" in line and "over 40 draws" in line

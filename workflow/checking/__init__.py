@@ -1,0 +1,1 @@
+"""What `abkd-bench check` tries on networks and datasets; methods have `methods.testing`."""
