@@ -16,6 +16,7 @@ from methods.registry import (
     search_space,
     skip,
     taught,
+    teacher_extras,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "search_space",
     "skip",
     "taught",
+    "teacher_extras",
 ]

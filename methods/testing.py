@@ -10,14 +10,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from methods import registry, spaces
+from methods import registry, rehearsal, spaces
 from methods.contract import UNLABELED, Batch, Method, Shape, Signals
 from methods.registry import REFERENCES
 from methods.vocabulary import Kind, Objective
@@ -44,13 +44,15 @@ def make_batch(
     """
     dtype = torch.int64 if objective == Objective.MULTICLASS else torch.get_default_dtype()
     edges = torch.empty(2, 0, dtype=torch.int64) if edge_index is None else _tensor(edge_index, torch.int64)
-    return Batch(
+    batch = Batch(
         labels=_tensor(labels, dtype),
         edge_index=edges,
         generator=torch.Generator().manual_seed(seed),
         objective=objective,
         graph=None if graph is None else _tensor(graph, torch.int64),
     )
+    batch.find_ids, batch.find_row_ids = (lambda: torch.arange(len(batch.labels))), (lambda: torch.arange(batch.rows))
+    return batch
 
 
 def _tensor(values: Any, dtype: torch.dtype) -> Tensor:
@@ -85,6 +87,7 @@ class _Case:
     labels: Tensor
     edge_index: Tensor
     graph: Tensor | None
+    row_ids: Tensor | None = None
 
     @property
     def num_edges(self) -> int:
@@ -95,7 +98,11 @@ class _Case:
         return len(self.labels) if self.graph is None else len(self.graph)
 
     def batch(self, seed: int = 0) -> Batch:
-        return make_batch(self.labels, self.edge_index, self.objective, self.graph, seed)
+        batch = make_batch(self.labels, self.edge_index, self.objective, self.graph, seed)
+        if (ids := self.row_ids) is not None:
+            batch.find_row_ids = lambda: ids
+            batch.find_ids = batch.find_row_ids if self.graph is None else batch.find_ids
+        return batch
 
     def signals(self, shape: Shape, seed: int) -> Signals:
         graphs = None if self.graph is None else len(self.labels)
@@ -106,8 +113,8 @@ class _Case:
         place = torch.empty_like(order)
         place[order] = torch.arange(len(order))
         if self.graph is None:
-            return _Case(self.kind, self.objective, self.labels[order], place[self.edge_index], None)
-        return _Case(self.kind, self.objective, self.labels, place[self.edge_index], self.graph[order])
+            return _Case(self.kind, self.objective, self.labels[order], place[self.edge_index], None, order)
+        return _Case(self.kind, self.objective, self.labels, place[self.edge_index], self.graph[order], order)
 
     def doubled(self) -> _Case:
         labels = torch.cat([self.labels, self.labels])
@@ -141,10 +148,10 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
 
     Terms are finite scalars that never reach the teacher; every head moves; the order of nodes does not matter (unless
     `depends_on_order`), nor their number (unless `depends_on_rows`), nor edges (unless `uses_edges`), nor the epoch
-    (unless `uses_epoch`); the same generator seed gives the same value and no other random state is touched; past steps
-    live on in parameters and buffers alone; one Batch serves many steps; dead students get finite gradients; wrong
-    shapes are refused; the class is described and cited, and its `skip` answers; its search space names
-    hyperparameters, holds their defaults, and all of it can be built.
+    (unless `uses_epoch`), nor ids of rows (unless `uses_ids`); what the class declares it does; the same generator seed
+    gives the same value and no other random state is touched; past steps live on in parameters and buffers alone; one
+    Batch serves many steps; dead students get finite gradients; wrong shapes are refused; the class is described and
+    cited, and its `skip` answers; its search space names hyperparameters, holds their defaults, and can all be built.
 
     Raises:
         AssertionError: naming the method and what it breaks.
@@ -183,15 +190,15 @@ def _check_description(method_id: str, cls: type[Method]) -> None:
 def _check_case(
     where: str, method_id: str, case: _Case, teacher: Shape, student: Shape, hyperparameters: dict[str, Any]
 ) -> None:
-    def build() -> Method:
+    def build(of: _Case = case) -> Method:
         torch.manual_seed(0)
         method = registry.create(method_id, teacher=teacher, student=student, **hyperparameters)
-        return method.double()
+        return rehearsal.begun(method, len(of.labels), of.rows).double()
 
     def value(case: _Case, s: Signals, t: Signals, epoch: int = 1) -> dict[str, float]:
         batch = case.batch()
         batch.epoch = batch.epochs = epoch
-        return {name: term.item() for name, term in build()(s, t, batch).items()}
+        return {name: term.item() for name, term in build(case)(s, t, batch).items()}
 
     s, t = case.signals(student, 1), case.signals(teacher, 2)
     method, batch, before = build(), case.batch(), _global_randomness()
@@ -222,19 +229,24 @@ def _check_case(
         _assert_close(f"{where}: depends on the number of nodes (declare depends_on_rows)", first, there)
     if not method.uses_epoch:
         _assert_close(f"{where}: changes with the epoch (declare uses_epoch)", first, value(case, s, t, epoch=50))
+    if not method.uses_ids:
+        renumbered = replace(case, row_ids=torch.arange(case.rows).roll(1))
+        _assert_close(f"{where}: reads ids of rows (declare uses_ids)", first, value(renumbered, s, t))
+    rehearsal.check_declared(where, build, case.batch, s, t)
 
     dead = Signals(s.logits, tuple(torch.zeros_like(h, requires_grad=True) for h in s.hidden))
-    total = sum(build()(dead, t, case.batch()).values())
-    assert isinstance(total, Tensor)
+    total: Any = sum(build()(dead, t, case.batch()).values())
     if total.requires_grad:
         total.backward()
     for tensor in (total, dead.logits.grad, *(h.grad for h in dead.hidden)):
         assert tensor is None or bool(tensor.isfinite().all()), f"{where}: a student of zeros breaks it"
 
-    wrong = case.signals(student, 1)
-    wrong = Signals(wrong.logits[:1], tuple(h[:1] for h in wrong.hidden))
+    _check_refusal(where, method_id, build(), case, Signals(s.logits[:1], tuple(h[:1] for h in s.hidden)), t)
+
+
+def _check_refusal(where: str, method_id: str, method: Method, case: _Case, wrong: Signals, t: Signals) -> None:
     try:
-        build()(wrong, t, case.batch())
+        method(wrong, t, case.batch())
     except ValueError as error:
         assert method_id in str(error), f"{where}: the refusal of wrong shapes does not name the method"
     else:

@@ -11,6 +11,7 @@ import torch
 
 import methods
 from methods.contract import Signals
+from methods.rehearsal import begun
 from reports.rows import Role
 from tests import checkouts
 from tests.benchmarks import data
@@ -51,7 +52,8 @@ def training(task: Task, spec: dict[str, Any], method_id: str | None, teacher: S
         model = create(spec, data.facts_of(task)).to(DEVICE)
     if method_id and teacher:
         with streams.globally("heads"):
-            method = methods.create(method_id, teacher=teacher.shape, student=model.shape).to(DEVICE)
+            method = methods.create(method_id, teacher=teacher.shape, student=model.shape)
+            begun(method, feed.taught).to(DEVICE)
     outcome = fit(model, feed, streams, TrainingSettings(epochs=3), method, teacher if method else None)
     return {"outcome": outcome, "model": model.state_dict(), "heads": {}, "streams": streams.state()}
 

@@ -9,6 +9,7 @@ import torch
 
 import methods
 from methods.contract import Signals
+from methods.rehearsal import begun
 from tests.conftest import TINY
 from tests.workflow.training.conftest import CPU, SETTINGS, STUDENT, cell, settings
 from workflow.models.model import create
@@ -30,6 +31,7 @@ def test_every_method_trains_and_every_head_moves(method, tiny_task):
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12).relu(), torch.randn(60, 12).relu()))
     with streams.globally("heads"):
         built = methods.create(method, teacher=knowledge.shape, student=model.shape)
+        begun(built, feed.taught)
     before = {name: p.detach().clone() for name, p in built.named_parameters() if p.requires_grad}
     outcome = fit(model, feed, streams, settings(epochs=2), built, knowledge)
     assert outcome.status == "ok", outcome.reason

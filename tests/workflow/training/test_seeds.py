@@ -10,6 +10,7 @@ import torch
 
 import methods
 from methods.contract import Signals
+from methods.rehearsal import begun
 from tests.conftest import TINY
 from tests.workflow.training.conftest import CPU, STUDENT
 from workflow.models.model import Dropout, create
@@ -54,7 +55,7 @@ def test_same_first_weights_and_dropout_for_every_method(tiny_task):
         with streams.globally("network"):
             network = create(STUDENT, TINY)
         with streams.globally("heads"):
-            built = methods.create(method, teacher=knowledge.shape, student=network.shape)
+            built = begun(methods.create(method, teacher=knowledge.shape, student=network.shape), 60)
         steps = next(choose.create(tiny_task, CPU, "train").steps(streams, knowledge))
         dropout = Dropout(streams.generator("dropout"))
         logits = network(steps[0].inputs, dropout).logits

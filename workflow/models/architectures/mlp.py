@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from workflow.catalog import Facts
 from workflow.models.graph import Graph
@@ -22,6 +22,10 @@ class MLP(Layerwise):
     ) -> None:
         super().__init__(facts.features, facts.outputs, layers=layers, width=width, dropout=dropout, norm=norm)
         self.convolutions = Layers(ConstantLinear(a, b) for a, b in pairwise(self.widths))
+
+    @property
+    def classifier(self) -> nn.Linear | None:
+        return self.convolutions[-1] if self.shape.hidden else None
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]

@@ -72,6 +72,10 @@ class SIGN(Model):
                 nn.init.xavier_uniform_(module.weight, gain=nn.init.calculate_gain("relu"))
                 nn.init.zeros_(module.bias)
 
+    @property
+    def classifier(self) -> nn.Linear:
+        return self.after[-1]
+
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
         """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         hidden: list[Tensor] = []
