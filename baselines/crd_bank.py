@@ -100,10 +100,10 @@ class MemoryContrast(Method):
         draws = torch.rand(count, generator=batch.generator, device=batch.generator.device)
         drawn = self.members.index_select(0, (draws * len(self.members)).long().clamp(max=len(self.members) - 1))
         memories = self.of_teacher, self.of_student
-        total = sum(
-            self._contrast(side, anchors / self.tau2, memory.index_select(0, ids), memory.index_select(0, drawn))
-            for side, (anchors, memory) in enumerate(zip(sides, memories, strict=True))
-        )
+        total = h_student.new_zeros(())
+        for side, (anchors, memory) in enumerate(zip(sides, memories, strict=True)):
+            own, others = memory.index_select(0, ids), memory.index_select(0, drawn)
+            total = total + self._contrast(side, anchors / self.tau2, own, others)
         for memory, anchors in zip(memories[::-1], sides, strict=True):
             moved = self.momentum * memory.index_select(0, ids) + (1 - self.momentum) * anchors.detach()
             memory.index_copy_(0, ids, unit_rows(moved))

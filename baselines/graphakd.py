@@ -57,15 +57,11 @@ class AdversarialEmbeddings(AdversarialLogits):
         fake = reversed_gradient(self.map(h_student))
         terms["local"] = self.embedding * (self._of_edges(h_teacher, 1, batch) + self._of_edges(fake, -1, batch))
         real_graph, fake_graph = (torch.sigmoid(_means(h, batch)) for h in (h_teacher, fake))
-        terms["global"] = self.embedding * sum(
-            softplus(-sign * self._of_graphs(h, graph)).mean()
-            for h, graph, sign in (
-                (h_teacher, real_graph, 1),
-                (fake, real_graph, -1),
-                (fake, fake_graph, 1),
-                (h_teacher, fake_graph, -1),
-            )
-        )
+        right = ((h_teacher, real_graph), (fake, fake_graph))
+        wrong = ((fake, real_graph), (h_teacher, fake_graph))
+        doubts = [softplus(-self._of_graphs(*pair)).mean() for pair in right]
+        doubts += [softplus(self._of_graphs(*pair)).mean() for pair in wrong]
+        terms["global"] = self.embedding * torch.stack(doubts).sum()
         return terms
 
     def _of_edges(self, h: Tensor, sign: int, batch: Batch) -> Tensor:

@@ -49,21 +49,21 @@ def begun(method: Method, ids: Tensor | int, rows: int | None = None) -> Method:
 
 
 class ToyStudent:
-    """A linear network on features [m, f], whose signals are those of `Method.view`."""
+    """A network of one layer on features [n, f] of a batch's rows, whose signals are what `Method.view` asks for."""
 
-    def __init__(self, rows: int, shape: Shape, graph: Tensor | None = None, seed: int = 0) -> None:
+    def __init__(self, batch: Batch, shape: Shape, seed: int = 0) -> None:
         generator = torch.Generator().manual_seed(seed)
 
         def draw(*size: int) -> Tensor:
             return torch.randn(size, generator=generator, dtype=torch.float64)
 
-        self.features = [draw(rows, 6)]
+        self.features = [draw(batch.rows, 6)]
         self.weights = [draw(6, width).requires_grad_() for width in shape.layers]
-        self.graph = graph
+        self.pool = batch.pool
 
     def __call__(self, features: Sequence[Tensor]) -> Signals:
         *hidden, logits = (features[0] @ weight for weight in self.weights)
-        return Signals(logits, tuple(h.tanh() for h in hidden))
+        return Signals(self.pool(logits), tuple(h.tanh() for h in hidden))
 
 
 def check_declared(where: str, build: Callable[[], Method], batch: Callable[[], Batch], s: Signals, t: Signals) -> None:
@@ -103,7 +103,7 @@ def check_view(where: str, build: Callable[[], Method], batch: Callable[[], Batc
     Raises:
         AssertionError: naming what is broken.
     """
-    values, toy = [], ToyStudent(batch().rows, student)
+    values, toy = [], ToyStudent(batch(), student)
     for _ in range(2):
         first, before = build()(toy(toy.features), t, batch()), torch.get_rng_state()
         terms = build().view(toy.features, toy, t, batch())
