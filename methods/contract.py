@@ -128,7 +128,7 @@ class Batch:
     def _found(self, find: Callable[[], Tensor] | None) -> Tensor:
         if find is None:
             raise ValueError("the rows of this batch have no ids")
-        return find().to(self.labels.device)
+        return find()
 
     @property
     def neighbours(self) -> tuple[Tensor, Tensor]:

@@ -148,7 +148,7 @@ class HeteroFeed:
         known = teacher if nodes is None else teacher.at(moved(nodes, teacher.logits.device))
         constant = not self.sampled or (self.target, self.target) not in map(ends, self.patterns)
         batch = Batch(moved(visible, self.device), self._among(patterns, rows), generator, constant=constant)
-        batch.find_ids = lambda: torch.arange(len(self.visible)) if nodes is None else nodes
+        batch.find_ids = lambda: moved(torch.arange(len(self.visible)) if nodes is None else nodes, self.device)
         return Step(graph, labeled, labels, known.to(self.device), batch)
 
     def _among(self, patterns: Patterns, rows: Tensor | None) -> Tensor:

@@ -82,8 +82,8 @@ class FullGraph:
             rows = self.distilled
             chosen = self.order[: self.seen.nodes] if rows is None else self.order[rows]
             known = teacher.at(chosen).to(self.device)
-            sampling = streams.generator("sampling")
-            batch = Batch(*self._among(rows), generator=sampling, constant=True, find_ids=lambda: chosen)
+            batch = Batch(*self._among(rows), generator=streams.generator("sampling"), constant=True)
+            batch.find_ids = lambda: chosen.to(self.device)
             step = Step(self.seen.at(rows), train if rows is None else None, labels, known, batch)
         while True:
             yield [step]
