@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import networkx
+import networkx  # which torch requires
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open

@@ -101,7 +101,7 @@ def taught(tmp_path, task):
 
 
 def test_from_teacher_to_student(taught):
-    for method in ("kd", "gcrd", "lsp"):
+    for method in ("kd", "gcrd+mugsi+srrl", "lsp"):
         first, repeated = (rows(train(specs(method)[1], taught, method + again, [0, 1])) for again in ("", "-again"))
         assert [row["status"] for row in first] == ["ok", "ok"], first
         for row, same in zip(first, repeated, strict=True):
