@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import networkx  # which torch requires
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
@@ -105,6 +104,8 @@ def _classifier(taught: Taught) -> Tensor:
 
 def _clusters(taught: Taught) -> Tensor:
     """Louvain's communities of every graph, at networkx's own resolution of 1 and with its draws from seed 0."""
+    import networkx  # which torch requires; here, because it takes a third of a second of a job's start
+
     task: Task = taught.feed.task
     if task.kind != Kind.GRAPH:
         raise NotApplicableError("communities are of graph-level tasks")
