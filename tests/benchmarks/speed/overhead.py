@@ -19,9 +19,7 @@ BASE = "supervised"
 COMPOSED = ["kd+abkd"]
 STUDENT = {"model": "gcn", "layers": 2, "width": 256}
 TEACHER_WIDTHS = (256, 256)
-WHY = {
-    "nosmog": "asks the student six times more, five times with gradients down to features that are constant elsewhere"
-}
+WHY: dict[str, str] = {}
 """Of a method that does not reach what is wanted."""
 ABOUT = (
     "An epoch (training and evaluation) of a GCN 2x256 under every method with its published defaults, on a generated "
