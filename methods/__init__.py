@@ -16,6 +16,7 @@ from methods.registry import (
     search_space,
     skip,
     taught,
+    teacher_extras,
     uses_edges,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "search_space",
     "skip",
     "taught",
+    "teacher_extras",
     "uses_edges",
 ]

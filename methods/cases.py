@@ -32,13 +32,15 @@ def make_batch(
     """
     dtype = torch.int64 if objective == Objective.MULTICLASS else torch.get_default_dtype()
     edges = torch.empty(2, 0, dtype=torch.int64) if edge_index is None else _tensor(edge_index, torch.int64)
-    return Batch(
+    batch = Batch(
         labels=_tensor(labels, dtype),
         edge_index=edges,
         generator=torch.Generator().manual_seed(seed),
         objective=objective,
         graph=None if graph is None else _tensor(graph, torch.int64),
     )
+    batch.find_ids, batch.find_row_ids = (lambda: torch.arange(len(batch.labels))), (lambda: torch.arange(batch.rows))
+    return batch
 
 
 def _tensor(values: Any, dtype: torch.dtype) -> Tensor:
@@ -69,7 +71,7 @@ class Case:
     """A task small enough to look at: what a method is called with.
 
     Attributes:
-        labels, edge_index, graph: as in `Batch`.
+        labels, edge_index, graph, row_ids: as in `Batch`; rows are numbered through where they have no ids.
     """
 
     kind: Kind
@@ -77,6 +79,7 @@ class Case:
     labels: Tensor
     edge_index: Tensor
     graph: Tensor | None
+    row_ids: Tensor | None = None
 
     @property
     def num_edges(self) -> int:
@@ -87,7 +90,11 @@ class Case:
         return len(self.labels) if self.graph is None else len(self.graph)
 
     def batch(self, seed: int = 0) -> Batch:
-        return make_batch(self.labels, self.edge_index, self.objective, self.graph, seed)
+        batch = make_batch(self.labels, self.edge_index, self.objective, self.graph, seed)
+        if (ids := self.row_ids) is not None:
+            batch.find_row_ids = lambda: ids
+            batch.find_ids = batch.find_row_ids if self.graph is None else batch.find_ids
+        return batch
 
     def signals(self, shape: Shape, seed: int) -> Signals:
         graphs = None if self.graph is None else len(self.labels)
@@ -98,8 +105,8 @@ class Case:
         place = torch.empty_like(order)
         place[order] = torch.arange(len(order))
         if self.graph is None:
-            return Case(self.kind, self.objective, self.labels[order], place[self.edge_index], None)
-        return Case(self.kind, self.objective, self.labels, place[self.edge_index], self.graph[order])
+            return Case(self.kind, self.objective, self.labels[order], place[self.edge_index], None, order)
+        return Case(self.kind, self.objective, self.labels, place[self.edge_index], self.graph[order], order)
 
     def doubled(self) -> Case:
         labels = torch.cat([self.labels, self.labels])

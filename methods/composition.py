@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
 from methods.contract import Batch, Method, Shape, Signals
+from methods.vocabulary import Extra
 
 
 class Composition(Method):
@@ -21,12 +22,34 @@ class Composition(Method):
         self.members = nn.ModuleDict(members)
         for member in members.values():
             self.ce_weight *= member.ce_weight
+        self.uses_ids = any(member.uses_ids for member in members.values())
+        self.uses_view = any(member.uses_view for member in members.values())
+        self.teacher_extras = tuple(sorted({extra for member in members.values() for extra in member.teacher_extras}))
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         return {
             f"{name}.{term}": value
             for name, member in self.members.items()
             for term, value in member(student, teacher, batch).items()
+        }
+
+    def begin(self, ids: Tensor, extras: Mapping[Extra, Tensor]) -> None:
+        for member in self.members.values():
+            assert isinstance(member, Method)
+            member.begin(ids, {name: extras[name] for name in member.teacher_extras})
+
+    def view(
+        self,
+        features: Sequence[Tensor],
+        answer: Callable[[Sequence[Tensor]], Signals],
+        teacher: Signals,
+        batch: Batch,
+    ) -> dict[str, Tensor]:
+        return {
+            f"{name}.{term}": value
+            for name, member in self.members.items()
+            if member.uses_view
+            for term, value in member.view(features, answer, teacher, batch).items()  # type: ignore[operator]
         }
 
     def trace(self) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from methods.spaces import Values
 from methods.sparse import compressed
-from methods.vocabulary import Kind, Objective
+from methods.vocabulary import Extra, Kind, Objective
 
 Cached = TypeVar("Cached")
 
@@ -100,6 +100,7 @@ class Batch:
         constant: whether every step has these edges, so that what they lack is lacking in all of the training.
         epoch, epochs: which epoch this is, counted from 1, and of how many at most; for weights that change over a
             training (`Method.uses_epoch`).
+        find_ids, find_row_ids: make `ids` and `row_ids`, where a method asks for them; None where rows have none.
     """
 
     labels: Tensor
@@ -110,7 +111,24 @@ class Batch:
     constant: bool = False
     epoch: int = 1
     epochs: int = 1
+    find_ids: Callable[[], Tensor] | None = field(default=None, repr=False)
+    find_row_ids: Callable[[], Tensor] | None = field(default=None, repr=False)
     _memo: WeakKeyDictionary[object, dict[str, Any]] = field(default_factory=WeakKeyDictionary, repr=False)
+
+    @cached_property
+    def ids(self) -> Tensor:
+        """[n or g] int64 numbers of the units of prediction in the task, the same at every step (`Method.uses_ids`)."""
+        return self._found(self.find_ids)
+
+    @cached_property
+    def row_ids(self) -> Tensor:
+        """[n] int64 numbers of the hidden rows in the task (`Method.uses_ids`); `ids` where a row is its own unit."""
+        return self.ids if self.graph is None else self._found(self.find_row_ids)
+
+    def _found(self, find: Callable[[], Tensor] | None) -> Tensor:
+        if find is None:
+            raise ValueError("the rows of this batch have no ids")
+        return find()
 
     @property
     def neighbours(self) -> tuple[Tensor, Tensor]:
@@ -205,6 +223,14 @@ class Method(nn.Module):
     """"nodes" or "edges" where a step draws some: order moves a term, not its mean. `max_samples` says the same."""
     uses_epoch: ClassVar[bool] = False
     """Whether a term may change with `Batch.epoch` alone."""
+    uses_ids: bool = False
+    """Whether `Batch.ids` or `Batch.row_ids` are read, as by a memory of all rows."""
+    uses_view: bool = False
+    """Whether `view` gives terms."""
+    reverses: bool = False
+    """Whether the student climbs a term that the heads descend (`methods.reversal`)."""
+    teacher_extras: tuple[Extra, ...] = ()
+    """What `begin` is given beside the signals; made once for a teacher and kept beside its knowledge."""
     objectives: ClassVar[frozenset[Objective]] = frozenset(Objective)
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
 
@@ -230,6 +256,31 @@ class Method(nn.Module):
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         """The distillation terms, each a scalar that is already weighted; {} means plain supervised training."""
         raise TypeError(f"{type(self).__name__} does not define its loss terms")
+
+    def begin(self, ids: Tensor, extras: Mapping[Extra, Tensor]) -> None:
+        """Called once before the first step, on the host; what is kept of it must be a buffer.
+
+        Args:
+            ids: [D] int64, ascending: all `Batch.ids` that steps will bring.
+            extras: those of `teacher_extras`.
+        """
+
+    def view(
+        self,
+        features: Sequence[Tensor],
+        answer: Callable[[Sequence[Tensor]], Signals],
+        teacher: Signals,
+        batch: Batch,
+    ) -> dict[str, Tensor]:
+        """More terms, of the student on other features than its own: noisy, hidden or attacked (`uses_view`).
+
+        Args:
+            features: the student's real-valued input, one [m, f] for each type of node that has any.
+            answer: the student's signals on the rows of the batch with these features in place of its own,
+                differentiable in them; dropout and batch norm are those of a training step.
+            teacher, batch: as in `forward`.
+        """
+        raise TypeError(f"{type(self).__name__} does not define its terms of a second view")
 
     @classmethod
     def skip(cls, task: TaskFacts, teacher: Shape, student: Shape) -> str | None:

@@ -14,6 +14,7 @@ from methods import listing, plugins
 if TYPE_CHECKING:
     from methods.contract import Method, Shape
     from methods.spaces import Values
+    from methods.vocabulary import Extra
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abkd", "baselines")
@@ -173,6 +174,11 @@ def entries(bibtex: str) -> dict[str, str]:
 def taught(method: str) -> bool:
     """Whether some part of a method learns from the teacher."""
     return any(load(name).uses_teacher for name in parts(method))
+
+
+def teacher_extras(method: str) -> list[Extra]:
+    """What a method, or any part of it, asks of the teacher beside its signals."""
+    return sorted({extra for name in parts(method) for extra in load(name).teacher_extras})
 
 
 def uses_edges(method: str) -> bool:

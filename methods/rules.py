@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from methods import registry
+from methods import registry, rehearsal
 from methods.cases import Case, rows_of
 from methods.contract import Method, Shape, Signals
 
@@ -40,13 +40,14 @@ class Trial:
     student: Shape
     hyperparameters: dict[str, Any]
 
-    def build(self, **changes: Any) -> Method:
-        """The method at its start, in float64."""
+    def build(self, case: Case | None = None, **changes: Any) -> Method:
+        """The method at its start, in float64; begun on another task than this one where that is given."""
+        case = case or self.case
         torch.manual_seed(0)
         made = registry.create(
             self.method_id, teacher=self.teacher, student=self.student, **{**self.hyperparameters, **changes}
         )
-        return made.double()
+        return rehearsal.begun(made, len(case.labels), case.rows).double()
 
     def signals(self) -> tuple[Signals, Signals]:
         """Of student and teacher, leaves that want gradients."""
@@ -63,7 +64,7 @@ class Trial:
         """The terms of a first step, as numbers."""
         batch = case.batch(seed)
         batch.epoch = batch.epochs = epoch
-        return {name: term.item() for name, term in self.build(**changes)(s, t, batch).items()}
+        return {name: term.item() for name, term in self.build(case, **changes)(s, t, batch).items()}
 
     @property
     def samples(self) -> bool:
@@ -193,6 +194,21 @@ def epoch(trial: Trial) -> Iterator[str]:
         yield from _differences(first, later, "changes with the epoch (declare uses_epoch)")
 
 
+def ids(trial: Trial) -> Iterator[str]:
+    """Numbers of rows matter where that is declared."""
+    if not registry.load(trial.method_id).uses_ids:
+        renumbered = replace(trial.case, row_ids=torch.arange(trial.case.rows).roll(1))
+        yield from _exactly(trial, renumbered, trial.signals(), "reads ids of rows (declare uses_ids)")
+
+
+def declared(trial: Trial) -> Iterator[str]:
+    """What a class declares beyond its terms it does, and it declares all that it does."""
+    try:
+        rehearsal.check_declared("", trial.build, trial.case.batch, *trial.signals())
+    except AssertionError as problem:
+        yield str(problem).removeprefix(": ")
+
+
 def dead(trial: Trial) -> Iterator[str]:
     """A student of zeros gets finite terms and gradients."""
     s, t = trial.signals()
@@ -224,7 +240,7 @@ def refusal(trial: Trial) -> Iterator[str]:
         yield f"one student row against many of the teacher was not refused; {helpers}"
 
 
-RULES: tuple[Rule, ...] = (gradients, state, repeats, order, number, edges, epoch, dead, refusal)
+RULES: tuple[Rule, ...] = (gradients, state, repeats, order, number, edges, epoch, ids, declared, dead, refusal)
 """What is tried where the terms are sound."""
 
 

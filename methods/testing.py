@@ -31,7 +31,8 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
 
     Terms are finite scalars that never reach the teacher; every head moves; the order of nodes does not matter (unless
     `depends_on_order`), nor their number (unless `depends_on_rows`), nor edges (unless `uses_edges`), nor the epoch
-    (unless `uses_epoch`); the same generator seed gives the same value and no other random state is touched; past steps
+    (unless `uses_epoch`), nor ids of rows (unless `uses_ids`); what the class declares it does; the same generator seed
+    gives the same value and no other random state is touched; past steps
     live on in parameters and buffers alone; one Batch serves many steps; dead students get finite gradients; wrong
     shapes are refused; the class is described and cited, and its `skip` answers; its search space names
     hyperparameters, holds their defaults, and all of it can be built. Where a step draws nodes or edges (`samples`, or

@@ -19,3 +19,14 @@ class Objective(StrEnum):
     MULTICLASS = "multiclass"
     BINARY = "binary"
     REGRESSION = "regression"
+
+
+class Extra(StrEnum):
+    """What a method may ask of a teacher beside its signals; computed by workflow/training/extras.py."""
+
+    NOISE_ENTROPY = "noise_entropy"
+    """[N] absolute change of the entropy of every unit's prediction under standard normal noise on the features."""
+    CLASSIFIER = "classifier"
+    """[C, d + 1] weights of the linear map from the last hidden layer (pooled) to the logits, the bias last."""
+    CLUSTERS = "clusters"
+    """[nodes] int64 community of every node within its graph, counted from 0 (Louvain); graph-level tasks."""

@@ -10,6 +10,7 @@ import torch
 
 import methods
 from methods.contract import Method, NotApplicableError, Signals
+from methods.rehearsal import begun
 from tests.accelerator import CUDA, Pretend, Seen
 from tests.workflow.training.trainings import KINDS
 from workflow.models.listing import available
@@ -53,6 +54,8 @@ class Trainer:
             model = create(network or known.network, known.facts).to(CUDA)
         self.feed = choose.create(task, CUDA, "all", settings)
         made, knowledge = self._method(kind, method, streams, model)
+        if made and knowledge:
+            begun(made, self.feed.taught, len(knowledge.hidden[0])).to(CUDA)
         parameters = [*model.parameters(), *(made.parameters() if made else ())]
         self.run = loop._Run(model, made, loop.optimizers.create(parameters, settings), streams)
         self.epochs = enumerate(self.feed.steps(streams, knowledge), start=1)

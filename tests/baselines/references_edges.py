@@ -81,9 +81,10 @@ def fitted_exponent(doubt: Array, agrees: list[bool]) -> float:
     return min(grid, key=lambda q: sum((1 - x**q - y) ** 2 for x, y in wanted.items()))
 
 
-def krd(alpha: float, tau: float, draws: bool) -> Reference:
+def krd(alpha: float, tau: float, draws: bool, noise: bool = False) -> Reference:
     def loss(method: nn.Module, v: View) -> dict[str, float]:
-        pairs, doubt = edges_of(v, True), entropies(v.z_teacher)
+        pairs, doubt = edges_of(v, True), weight(method, "change") if noise else entropies(v.z_teacher)
+        assert doubt.max() == 1
         agrees = [a.argmax() == b.argmax() for a, b in zip(v.z_student, v.z_teacher, strict=True)]
         if draws:
             q = fitted_exponent(doubt, agrees)
@@ -145,6 +146,11 @@ def nosmog(method: nn.Module, v: View) -> dict[str, float]:
     return {"gram": float(((student @ student.T - wanted) ** 2).sum() / (wanted**2).sum())}
 
 
+def robust(alpha: float) -> Reference:
+    """NOSMOG without its second view, which has a test of its own."""
+    return lambda method, v: {"kd": kd(alpha, 1.0)(method, v)["kd"], **nosmog(method, v)}
+
+
 def gkd(name: str, width: float = 1.0, beta: float = 1.0, delta: float = 0.1) -> Reference:
     def value(a: Array, b: Array) -> float:
         if name == "tanh":
@@ -194,12 +200,17 @@ CASES: dict[str, list[Case]] = {
         case(krd(0.9, 1.0, False), "node"),
         case(krd(0.7, 2.0, True), "node", alpha=0.7, temperature=2.0, momentum=0.0, warm_up=0),
     ],
+    "krd-noise": [
+        case(krd(0.9, 1.0, False, True), "node"),
+        case(krd(0.7, 2.0, True, True), "node", alpha=0.7, temperature=2.0, momentum=0.0, warm_up=0),
+    ],
     "hgmd": [
         held(hgmd_mixup(3.0, 0.4, 1.0, 0.9)),
         held(hgmd_mixup(0.3, 2.0, 2.0, 0.5), hardness=0.3, mixing=2.0, temperature=2.0, alpha=0.5),
     ],
     "hgmd-weight": [held(hgmd_weight)],
     "nosmog-gram": [case(nosmog)],
+    "nosmog": [case(robust(1.0), "node"), case(robust(0.4), "node", alpha=0.4)],
     "gkd": [
         case(gkd("tanh"), "node"),
         case(gkd("tanh"), "node", block=5),

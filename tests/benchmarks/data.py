@@ -22,7 +22,9 @@ EDGES, FEATURES, CLASSES = 1_166_243, 128, 40
 TRAIN_SHARE, VALID_SHARE = 0.54, 0.17
 """Of ogbn-arxiv's nodes, those published until 2017, and in 2018."""
 PUBMED = {"nodes": 19_717, "edges": 44_338, "features": 500, "classes": 3}
-PUBMED_DENSITY = 0.1
+CORA = {"nodes": 2_708, "edges": 5_278, "features": 1_433, "classes": 7}
+DENSITY = {"pubmed": 0.1, "cora": 0.013}
+"""Share of features that are not 0."""
 LATENT, NOISE = 16, 0.5
 CHUNK = 2**16
 
@@ -54,17 +56,25 @@ def arxiv_sized(
 
 def pubmed_sized(nodes: int = PUBMED["nodes"]) -> Task:
     """PubMed's numbers: bags of words for features, 20 training nodes per class, 500 and 1,000 for the rest."""
+    return _planetoid("pubmed", PUBMED, nodes)
+
+
+def cora_sized(nodes: int = CORA["nodes"]) -> Task:
+    """Cora's numbers, likewise."""
+    return _planetoid("cora", CORA, nodes)
+
+
+def _planetoid(name: str, sizes: dict[str, int], nodes: int) -> Task:
     random = np.random.default_rng(0)
-    words = random.random((nodes, PUBMED["features"]), dtype=np.float32)
-    features = np.where(words < PUBMED_DENSITY, words, 0)
-    bounds = [60, min(560, nodes // 2), min(1560, nodes)]
+    words, train = random.random((nodes, sizes["features"]), dtype=np.float32), 20 * sizes["classes"]
+    bounds = [train, min(train + 500, nodes // 2), min(train + 1500, nodes)]
     arrays: dict[str, np.ndarray] = {
-        "features": features,
-        "labels": random.integers(0, PUBMED["classes"], nodes),
-        **_citations(random, nodes, round(PUBMED["edges"] * nodes / PUBMED["nodes"])),
+        "features": np.where(words < DENSITY[name], words, 0),
+        "labels": random.integers(0, sizes["classes"], nodes),
+        **_citations(random, nodes, round(sizes["edges"] * nodes / sizes["nodes"])),
         **_split(np.split(random.permutation(nodes), bounds)[:3]),
     }
-    return Task("pubmed", "node", "multiclass", "accuracy", PUBMED["classes"], arrays, {"symmetric": True})
+    return Task(name, "node", "multiclass", "accuracy", sizes["classes"], arrays, {"symmetric": True})
 
 
 def mag_sized(share: float) -> Task:

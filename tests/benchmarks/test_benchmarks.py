@@ -20,7 +20,7 @@ from workflow.training import device as devices
 
 pytestmark = pytest.mark.no_cover  # being watched for coverage would be measured, too
 NODES = 2000
-SHIPPED = {"cells", "epochs", "growth", "limits", "overhead", "pipeline", "scale", "threads"}
+SHIPPED = {"cells", "deep", "epochs", "growth", "limits", "overhead", "pipeline", "scale", "threads"}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,13 @@ def test_every_method_has_its_overhead(folder):
 
 
 @pytest.mark.slow
+def test_every_method_has_its_cost_at_depth(folder):
+    (table,) = answers(folder)["deep"]["tables"]
+    assert {row["method"] for row in table["rows"]} == set(methods.available())
+    assert all(row["note"] if row["epoch_s"] is None else row["training_s"] > 0 for row in table["rows"])
+
+
+@pytest.mark.slow
 def test_limits_cover_the_losses(folder):
     rows = [row for table in answers(folder)["limits"]["tables"][:2] for row in table["rows"]]
     kernels = ("cosine", "poly", "l2", "rbf")
@@ -92,7 +99,7 @@ def test_parts_are_the_modules_that_run():
 def test_an_unknown_part_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["epoch"])
-    assert "allowed: cells, epochs" in capsys.readouterr().err
+    assert "allowed: cells, deep, epochs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("case", limits.CASES)

@@ -13,6 +13,7 @@ import torch
 
 import methods
 from methods.contract import Method, Signals
+from methods.rehearsal import begun
 from tests.benchmarks.data import facts_of
 from tests.benchmarks.process import SETTLING, alternate, timed
 from workflow.environment import JOB_ENVIRONMENT
@@ -66,7 +67,7 @@ def epochs(
     method: Method | None = None
     if method_id and teacher:
         method = methods.create(method_id, teacher=teacher.shape, student=model.shape, **(hyperparameters or {}))
-        method.to(device)
+        begun(method, feed.taught, len(teacher.last)).to(device)
     optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
     streams = Streams(0, "student", device)
     dropout = Dropout(streams.generator("dropout"))

@@ -45,6 +45,8 @@ def batch_on(batch: Batch, device: torch.device, seed: int = 0) -> Batch:
         edge_index=batch.edge_index.to(device),
         graph=None if batch.graph is None else batch.graph.to(device),
         generator=torch.Generator(device).manual_seed(seed),
+        find_ids=lambda: batch.ids.to(device),
+        find_row_ids=lambda: batch.row_ids.to(device),
     )
 
 

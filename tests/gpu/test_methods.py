@@ -10,6 +10,7 @@ from torch import Tensor
 
 import methods
 from methods.contract import Batch, Method, Shape, Signals
+from methods.rehearsal import begun
 from methods.testing import _Case, _cases
 from tests.gpu.numbers import DEVICE, HOST, TOLERANCE, assert_near, batch_on, distance, nudged, signals_on
 
@@ -26,7 +27,7 @@ def single(case: _Case) -> _Case:
 
 def made(method_id: str, device: torch.device) -> Method:
     torch.manual_seed(0)
-    return methods.create(method_id, teacher=TEACHER, student=STUDENT).to(device)
+    return begun(methods.create(method_id, teacher=TEACHER, student=STUDENT), ROWS).to(device)
 
 
 def inputs(case: _Case, device: torch.device) -> tuple[Signals, Signals]:

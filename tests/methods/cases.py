@@ -8,13 +8,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import methods
 from methods.contract import Batch, Method, Shape, Signals
+from methods.rehearsal import begun
 from methods.testing import make_batch, make_signals
 from methods.vocabulary import Objective
 from tests.abkd import references as of_abkd
-from tests.baselines import references, references_edges, references_layers
+from tests.baselines import references, references_edges, references_extended, references_layers
 from tests.methods.reference import View
 
-CASES = {**references.CASES, **references_edges.CASES, **references_layers.CASES, **of_abkd.CASES}
+BASELINES = (references, references_edges, references_layers, references_extended)
+CASES = {**{name: cases for file in BASELINES for name, cases in file.CASES.items()}, **of_abkd.CASES}
 """Id -> every setting in which the method's loss is compared with its slow reference."""
 
 TEACHER, STUDENT = Shape((6, 5), 4), Shape((4, 3), 4)
@@ -62,7 +64,8 @@ def view(batch: Batch, s: Signals, t: Signals) -> View:
 
 def build(name: str, **hyperparameters: object) -> Method:
     torch.manual_seed(0)
-    return methods.create(name, teacher=TEACHER, student=STUDENT, **hyperparameters).double()
+    made = methods.create(name, teacher=TEACHER, student=STUDENT, **hyperparameters)
+    return begun(made, ROWS).double()
 
 
 def shaken(method: Method) -> Method:

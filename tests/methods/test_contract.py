@@ -7,6 +7,7 @@ import torch
 
 import methods
 from methods.contract import NotApplicableError, Shape
+from methods.rehearsal import begun
 from methods.testing import check_contract, make_batch, make_signals
 from methods.vocabulary import Objective
 
@@ -51,7 +52,7 @@ def test_layers_of_any_number(method: str, layers: tuple[tuple[int, ...], tuple[
 @pytest.mark.parametrize("method", [m for m in methods.available() if not methods.load(m).uses_hidden])
 def test_methods_on_logits_work_without_hidden_layers(method: str) -> None:
     bare = Shape((), 5)
-    made = methods.create(method, teacher=bare, student=bare)
+    made = begun(methods.create(method, teacher=bare, student=bare), 9)
     terms = made(make_signals(9, bare, 1), make_signals(9, bare, 2), make_batch(labels=[0] * 9))
     assert all(term.isfinite() for term in terms.values())
 

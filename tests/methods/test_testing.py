@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 
 from methods.contract import Batch, Method, Shape, Signals
+from methods.reversal import reversed_gradient
 from methods.testing import check_contract
+from methods.vocabulary import Extra
 
 torch.set_num_threads(1)
 
@@ -41,6 +45,8 @@ class Broken(Method):
             return {"x": error.sum()}
         if self.fault == "vector":
             return {"x": error.mean(1)}
+        if self.fault == "ids":
+            error = error * (1 + batch.ids[:, None] % 2)
         if self.fault == "memo":
             kept = batch.memo(self, "head", lambda: self.head(h).mean())
             return {"x": error.mean() + kept}
@@ -49,8 +55,66 @@ class Broken(Method):
         return {"x": error.mean()}
 
 
+class Asking(Broken):
+    """The same, of what a method may declare."""
+
+    uses_view, reverses, uses_ids = True, True, True
+    teacher_extras = (Extra.CLASSIFIER,)
+
+    def begin(self, ids: torch.Tensor, extras: Mapping[Extra, torch.Tensor]) -> None:
+        self.register_buffer("first", ids[:1])
+        _ = extras[Extra.CLUSTERS if self.fault == "extra" else Extra.CLASSIFIER]
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, torch.Tensor]:
+        if self.fault == "one side":
+            return super().forward(student, teacher, batch)
+        return super().forward(Signals(student.logits, (reversed_gradient(student.last),)), teacher, batch)
+
+    def view(self, features, answer, teacher: Signals, batch: Batch) -> dict[str, torch.Tensor]:  # type: ignore[no-untyped-def]
+        noise = torch.rand(features[0].shape, generator=None if self.fault == "view random" else batch.generator)
+        seen, target = answer([features[0] + noise]).logits, teacher.logits
+        error = (seen - (target if self.fault == "view teacher" else target.detach())).square()
+        return {"x" if self.fault == "view name" else "y": error if self.fault == "view vector" else error.mean()}
+
+
+ASKING = {
+    "extra": "does not declare",
+    "one side": "the student lowers every term",
+    "view teacher": "receives a gradient from view",
+    "view random": "moves a global random state",
+    "view name": "that forward gives, too",
+    "view vector": "'y' is not a finite scalar",
+}
+UNDECLARED = {
+    "begin": ({"uses_ids": False, "teacher_extras": (), "begin": lambda self, ids, extras: None}, "defines begin"),
+    "view": ({"uses_view": False}, "defines view and does not declare uses_view"),
+    "no view": ({"view": Method.view}, "declares uses_view and does not define view"),
+}
+
+
+@pytest.mark.parametrize("fault", ["", *ASKING])
+def test_the_checks_catch_what_is_not_done_as_declared(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = type("Asking", (Asking,), {"fault": fault, "__doc__": "x"})
+    monkeypatch.setattr("methods.registry.load", lambda name: cls)
+    if not fault:
+        check_contract("kd")
+        return
+    with pytest.raises(AssertionError, match=ASKING[fault]):
+        check_contract("kd")
+
+
+@pytest.mark.parametrize("fault", UNDECLARED)
+def test_the_checks_catch_what_is_not_declared(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes, message = UNDECLARED[fault]
+    cls = type("Asking", (Asking,), {"__doc__": "x", **changes})
+    monkeypatch.setattr("methods.registry.load", lambda name: cls)
+    with pytest.raises(AssertionError, match=message):
+        check_contract("kd")
+
+
 FAULTS = {
     "memo": "batch.memo keeps must rest on the teacher",
+    "ids": "declare uses_ids",
     "teacher": "teacher receives a gradient",
     "head": "does not move",
     "random": "global random state moved; draw from batch.generator",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -60,6 +60,18 @@ class Graph:
         """This graph, of which a network answers for these nodes alone; everything else is shared."""
         view = copy.copy(self)
         view.rows = rows
+        return view
+
+    @property
+    def real_features(self) -> tuple[Tensor, ...]:
+        """[n, f] real-valued features."""
+        return (self.x,)
+
+    def with_features(self, features: Sequence[Tensor]) -> Graph:
+        """This graph with other real-valued features, of which nothing is known yet; edges and labels are shared."""
+        view = copy.copy(self)
+        (view.x,) = features
+        view._memo = {}
         return view
 
     @property

@@ -7,7 +7,7 @@ code; a relation is named "SOURCE/NAME/TARGET", as in a Task.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -70,6 +70,18 @@ class HeteroGraph:
         view = copy.copy(self)
         view.last = self._into(rows, patterns, backward=False)
         view.rows = moved(rows, next(iter(self.features.values())).device)
+        return view
+
+    @property
+    def real_features(self) -> tuple[Tensor, ...]:
+        """[n, f] real-valued features of every node type that has any."""
+        return tuple(self.features.values())
+
+    def with_features(self, features: Sequence[Tensor]) -> HeteroGraph:
+        """This graph with other real-valued features, of which nothing is known yet; edges are shared."""
+        view = copy.copy(self)
+        view.features = dict(zip(self.features, features, strict=True))
+        view._memo = {}
         return view
 
     def _into(self, rows: Tensor, patterns: Patterns, backward: bool) -> dict[str, Matrix]:

@@ -108,6 +108,11 @@ class Model(nn.Module):
         """Logits and hidden states of the units whose outputs the graph wants."""
         raise TypeError(f"{type(self).__name__} does not define its forward pass")
 
+    @property
+    def classifier(self) -> nn.Linear | None:
+        """The linear map from the last hidden layer, pooled in graph-level tasks, to the logits; None if it is none."""
+        return None
+
     @torch.no_grad()
     def infer(self, graph: Any) -> Signals:
         """The same without dropout and gradients; a network of large graphs may take it in pieces."""

@@ -9,6 +9,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from methods.contract import NotApplicableError
 from methods.sparse import Matrix, Pattern
 from workflow.models import propagation
 from workflow.models.graph import Graph
@@ -57,7 +58,8 @@ class SampledGraph(Graph):
         super().__init__(x, placed(pattern.indptr), placed(pattern.indices), transpose, labels)
         self.rows = slice(0, ends[wanted])
         self.degrees = degrees
-        self._memo.update(constants or {})
+        self._constants = constants or {}
+        self._memo.update(self._constants)
         self._host = pointers, sources
         self._ends = ends
         self._wanted = wanted
@@ -73,6 +75,12 @@ class SampledGraph(Graph):
         transpose = self._transpose if torch.is_grad_enabled() else None
         degrees, kind = self.degrees[0], self.x.dtype
         return self._wanted_rows("gcn", lambda: propagation.drawn_normalised(self.adjacency, transpose, degrees, kind))
+
+    def with_features(self, features: Sequence[Tensor]) -> Graph:
+        """As of a `Graph`. Raises NotApplicableError where constants rest on features of nodes that are not here."""
+        if self._constants:
+            raise NotApplicableError("propagated features on other inputs would need the whole graph in every step")
+        return super().with_features(features)
 
     def of_layer(self, layer: int, layers: int) -> Graph:
         """The nodes that this layer's wanted outputs rest on, with those as `rows`.

@@ -29,6 +29,7 @@ from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training import fidelity
 from workflow.training.checkpoint import Checkpoint
+from workflow.training.extras import Taught, extras_of
 from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed, Needs
 from workflow.training.knowledge import load_or_remake, load_weights, no_knowledge, save_knowledge, save_tensors
@@ -233,7 +234,7 @@ class Block:
         if skipped := methods.skip(spec.method_id, self.task, self.teacher_shape, model.shape):
             return Outcome(Status.SKIPPED, skipped), None
         knowledge = self._knowledge(seed, known if spec.taught else None)
-        method = self._method(streams, model.shape)
+        method = self._method(streams, model.shape, Taught(self.feed, seed, known, knowledge, self._teacher))
         progress = self._progress(seed, spec.method)
         outcome = fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint)
 
@@ -256,10 +257,12 @@ class Block:
         with streams.globally("network"):
             return create(network, self.facts).to(self.device)
 
-    def _method(self, streams: Streams, student: Shape) -> Method:
+    def _method(self, streams: Streams, student: Shape, taught: Taught) -> Method:
         spec = self._cell
+        extras = extras_of(spec.method_id, self.place.teacher, taught)
         with streams.globally("heads"):
             made = methods.create(spec.method_id, teacher=self.teacher_shape, student=student, **spec.hyperparameters)
+            made.begin(self.feed.taught, extras)
         return made.to(self.device)
 
     def _progress(self, seed: int, method: str) -> Progress:
@@ -272,15 +275,17 @@ class Block:
         else:
             assert self.place.teacher is not None
             teacher = Records(self.place.teacher)
-
-            def remake() -> Signals:
-                model = self._network(self._cell.teacher_model, Streams(seed, "teacher", self.device))
-                load_weights(teacher.weights(seed), model)
-                return self._signals(model)
-
+            path, data = teacher.knowledge(seed), self.task.fingerprint
             with teacher.writer(seed):  # many students may find it gone at once
-                found = load_or_remake(teacher.knowledge(seed), self.task.fingerprint, taught_by.knowledge, remake)
+                found = load_or_remake(path, data, taught_by.knowledge, lambda: self._signals(self._teacher(seed)))
         return found.to(torch.device("cpu"))
+
+    def _teacher(self, seed: int) -> Model:
+        """The teacher of a seed, with its weights."""
+        assert self.place.teacher is not None
+        model = self._network(self._cell.teacher_model, Streams(seed, "teacher", self.device))
+        load_weights(Records(self.place.teacher).weights(seed), model)
+        return model
 
     @torch.no_grad()
     def _signals(self, model: Model) -> Signals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -216,12 +216,26 @@ def _epoch(
         if method and step.teacher is not None and step.batch is not None:
             step.batch.epoch, step.batch.epochs = epoch, epochs
             terms = method(signals, step.teacher, step.batch)
+            if method.uses_view:
+                terms |= _second_view(run, method, step)
             supervised = method.ce_weight * supervised
         loss = sum(terms.values(), start=supervised)
         run.optimizer.zero_grad()
         loss.backward()
         run.optimizer.step()
         run.losses.add(epoch, loss, supervised, terms)
+
+
+def _second_view(run: _Run, method: Method, step: Step) -> dict[str, Tensor]:
+    """The method's terms on other features, with dropout from a stream of its own: the student's masks stay."""
+    assert step.teacher is not None
+    assert step.batch is not None
+    dropout = Dropout(run.streams.generator("view"))
+
+    def answer(features: Sequence[Tensor]) -> Signals:
+        return run.model(step.inputs.with_features(features), dropout)
+
+    return method.view(step.inputs.real_features, answer, step.teacher, step.batch)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ A cell (or a teacher) that is trained by one spec and one code has one folder, n
     trainings/seed~N.checkpoint   while it is trained: what a stopped training goes on from.
     weights/seed~N.safetensors    the network at its best validation epoch.
     knowledge/seed~N.safetensors  teachers only: logits and every hidden layer of all rows.
+    knowledge/seed~N.EXTRA.safetensors  teachers only: what a method asks for beside these.
     seeds~A-B.json                all of these seeds have their record; what Snakemake waits for.
     lock                          one byte per seed, locked by whoever trains it.
 Blocks of seeds share the folder, so that a larger block takes over what a smaller one has trained.
@@ -86,6 +87,10 @@ class Records:
     def knowledge(self, seed: int) -> Path:
         """The file of a teacher's signals."""
         return self.folder / "knowledge" / f"seed~{seed}.safetensors"
+
+    def extra(self, seed: int, name: str) -> Path:
+        """The file of a teacher's extra."""
+        return self.folder / "knowledge" / f"seed~{seed}.{name}.safetensors"
 
     def checkpoint(self, seed: int) -> Path:
         """The file that a stopped training goes on from."""

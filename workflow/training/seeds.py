@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-Stream = Literal["network", "heads", "dropout", "sampling", "batches", "global"]
+Stream = Literal["network", "heads", "dropout", "sampling", "batches", "global", "view", "noise"]
 """network: first weights of the student or teacher; heads: first weights of a method's heads; dropout: the network's
 masks; sampling: a method's draws; batches: order of the data; global: start of the global streams in a training, which
-must not move."""
+must not move; view: the network's masks where a method looks at it twice; noise: on the features of a teacher."""
 
 
 class HiddenRandomnessError(Exception):

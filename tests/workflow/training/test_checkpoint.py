@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 import methods
+from methods.vocabulary import Kind
 from tests.workflow.models.tiny_graph import networks
 from tests.workflow.training.trainings import KINDS, Training, assert_same
 from workflow.specs import TrainingSettings
@@ -69,7 +70,8 @@ def test_every_optimizer_goes_on_bit_for_bit(kind, optimizer, tmp_path):
 
 @pytest.mark.parametrize("method", methods.available())
 def test_every_method_goes_on_bit_for_bit(method, tmp_path):
-    check_resumes(Training("node", method), tmp_path)
+    kind = "node" if Kind.NODE in methods.load(method).kinds else "graph"
+    check_resumes(Training(kind, method), tmp_path)
 
 
 @pytest.mark.parametrize(("kind", "network"), NETWORKS)

@@ -9,8 +9,10 @@ import torch
 
 import methods
 from methods.contract import Signals
+from methods.rehearsal import begun
 from tests.conftest import TINY
 from tests.workflow.training.conftest import CPU, SETTINGS, STUDENT, cell, settings
+from tests.workflow.training.trainings import Training
 from workflow.models.model import create
 from workflow.training import loop
 from workflow.training.feeds import choose
@@ -28,14 +30,24 @@ def test_every_method_trains_and_every_head_moves(method, tiny_task):
         model = create(STUDENT, TINY)
     torch.manual_seed(0)
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 12).relu(), torch.randn(60, 12).relu()))
+    if reason := methods.skip(method, tiny_task, knowledge.shape, model.shape):
+        pytest.skip(reason)
     with streams.globally("heads"):
         built = methods.create(method, teacher=knowledge.shape, student=model.shape)
+        begun(built, feed.taught)
     before = {name: p.detach().clone() for name, p in built.named_parameters() if p.requires_grad}
     outcome = fit(model, feed, streams, settings(epochs=2), built, knowledge)
     assert outcome.status == "ok", outcome.reason
     for name, parameter in built.named_parameters():
         if parameter.requires_grad:
             assert not torch.equal(parameter, before[name]), f"{name} did not move"
+
+
+def test_a_second_view_leaves_the_students_masks_alone():
+    """Its dropout has a stream of its own, so that the student meets the masks that it meets without one."""
+    with_view, without = (Training("node", method).run()["streams"]["torch"] for method in ("nosmog", "nosmog-gram"))
+    assert set(with_view) - set(without) == {"view"}
+    assert torch.equal(with_view["dropout"][1], without["dropout"][1])
 
 
 def test_reported_scores_are_those_of_the_best_validation_epoch(taught, tiny_task):

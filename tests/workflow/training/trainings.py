@@ -10,6 +10,7 @@ import torch
 
 import methods
 from methods.contract import Signals
+from methods.rehearsal import begun
 from tests.conftest import TINY, make_tiny_task
 from tests.workflow import tiny_hetero, tiny_molecules
 from tests.workflow.training.conftest import CPU
@@ -64,9 +65,8 @@ class Training:
             knowledge = kind.knowledge(feed.task)
             options = {"max_samples": 8} if self.method == "gcrd" else {}
             with streams.globally("heads"):
-                method = methods.create(self.method, teacher=knowledge.shape, student=model.shape, **options).to(
-                    self.device
-                )
+                made = methods.create(self.method, teacher=knowledge.shape, student=model.shape, **options)
+                method = begun(made, feed.taught, len(knowledge.hidden[0])).to(self.device)
         outcome = fit(model, feed, streams, self.settings, method, knowledge, progress, checkpoint)
         heads = method.state_dict() if method else {}
         return {"outcome": outcome, "model": model.state_dict(), "heads": heads, "streams": streams.state()}

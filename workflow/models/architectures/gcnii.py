@@ -66,6 +66,10 @@ class GCNII(Model):
         self.output = nn.Linear(width, facts.outputs)
         self.register_buffer("identity", torch.eye(width), persistent=False)
 
+    @property
+    def classifier(self) -> nn.Linear:
+        return self.output
+
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
         """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         x = first(self.input, graph.x, dropout, self.input_dropout, graph).relu()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from workflow.catalog import Facts
 from workflow.models.graph import Graph
@@ -26,6 +26,10 @@ class MLP(Layerwise):
     @property
     def reach(self) -> int:
         return 0
+
+    @property
+    def classifier(self) -> nn.Linear | None:
+        return self.convolutions[-1] if self.shape.hidden else None
 
     def convolve(self, layer: int, x: Tensor, graph: Graph, dropout: Dropout) -> Tensor:
         linear = self.convolutions[layer]

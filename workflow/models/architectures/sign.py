@@ -81,6 +81,10 @@ class SIGN(Model):
     def powers(self) -> int:
         return len(self.hops[0]) - 1
 
+    @property
+    def classifier(self) -> nn.Linear:
+        return self.after[-1]
+
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
         """Signals of the wanted nodes: hidden states after the activation and before dropout."""
         hidden: list[Tensor] = []

@@ -36,11 +36,14 @@ class ConstantLinear(nn.Linear):
     _value: Tensor
 
     def constant(self, x: Tensor) -> Tensor:
-        """X W' + b: [n, in] -> [n, out]; kept until the weights change. Gradients reach the weights, never x.
+        """X W' + b: [n, in] -> [n, out]; kept until the weights change. Gradients reach the weights, and x if it asks.
 
         Args:
-            x: the same tensor object as long as its values are the same.
+            x: the same tensor object as long as its values are the same; one that asks for a gradient is no constant.
         """
+        if x.requires_grad:
+            mapped: Tensor = self(x)
+            return mapped
         if not self._known(x):
             weights = self._own()
             with torch.no_grad():

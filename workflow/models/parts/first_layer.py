@@ -17,8 +17,8 @@ at up to 64 columns on one CPU core, and still 1.5 times at 256."""
 
 
 def entries_of(x: Tensor) -> tuple[Pattern, Tensor] | None:
-    """The nonzero entries of [n, f] and their values; None where x is too dense for them to pay."""
-    if int(x.count_nonzero()) > SPARSE_BELOW * x.numel():
+    """The nonzero entries of [n, f] and their values; None where x is too dense to pay, or asks for a gradient."""
+    if x.requires_grad or int(x.count_nonzero()) > SPARSE_BELOW * x.numel():
         return None
     found = x.to_sparse_csr()
     return Pattern(found.crow_indices(), found.col_indices(), x.shape[1]).narrow(), found.values()

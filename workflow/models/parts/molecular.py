@@ -172,6 +172,10 @@ class Molecular(Model):
         self.pool = mean_nodes if pooling == "mean" else sum_nodes
         self.head = nn.Linear(width, facts.outputs)
 
+    @property
+    def classifier(self) -> nn.Linear | None:
+        return self.head if self.pool is mean_nodes else None
+
     def forward(self, graph: Molecules, dropout: Dropout) -> Signals:
         """Signals of a batch: logits [G, tasks] of its graphs, hidden states [N, width] of its nodes."""
         x = self.encoder(graph.atoms)

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from methods.contract import UNLABELED, Batch, Signals
+from methods.contract import UNLABELED, Batch, NotApplicableError, Signals
 from workflow.models.model import Model
 from workflow.models.molecules import Collection
 from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.gathered import gathered, halved
-from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
+from workflow.training.feeds.step import NO_DROPOUT, Change, Step, to_device
 from workflow.training.seeds import Streams
 
 HOST = torch.device("cpu")
@@ -85,6 +85,8 @@ class GraphBatches:
             return Step(inputs, rows, labels)
         visible = moved(self.visible[ids], self.device)
         batch = Batch(visible, inputs.edge_index, sampling, self.task.objective, inputs.graph)
+        batch.find_ids = lambda: moved(ids, self.device)
+        batch.find_row_ids = lambda: moved(self.collection.rows(ids), self.device)
         return Step(inputs, rows, labels, self._taught(teacher, ids), batch)
 
     def _taught(self, teacher: Signals, ids: Tensor) -> Signals:
@@ -102,12 +104,19 @@ class GraphBatches:
         batches = map(self.collection.batch, self.split[part].split(ANSWERED_AT_ONCE))
         return torch.cat([model(batch.to(self.device), NO_DROPOUT).logits for batch in batches])
 
-    def knowledge(self, model: Model) -> Signals:
+    @property
+    def taught(self) -> Tensor:
+        """[D] ids of the graphs that carry distillation terms."""
+        return torch.cat([self.split["train"], self.rest]).sort().values
+
+    def knowledge(self, model: Model, change: Change | None = None) -> Signals:
         """The signals of all graphs and their nodes on the host, dropout off.
 
         Hidden states are float16, which halves the 6 GB of a 5 x 300 network on ogbg-molhiv; its rounding (5e-4 of a
         value) is far below the spread between teachers. Logits keep their precision.
         """
+        if change:
+            raise NotApplicableError("features of atoms are categories, which cannot be changed a little")
         logits = torch.empty(len(self.collection), model.shape.out)
         hidden = [torch.empty(self.collection.nodes, width, dtype=torch.float16) for width in model.shape.hidden]
         first = 0

@@ -18,7 +18,7 @@ from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.saint import RandomWalks, induced
-from workflow.training.feeds.step import Step, to_device
+from workflow.training.feeds.step import Change, Step, to_device
 from workflow.training.seeds import Streams
 
 HOST = torch.device("cpu")
@@ -148,6 +148,7 @@ class HeteroFeed:
         known = teacher if nodes is None else teacher.at(moved(nodes, teacher.logits.device))
         constant = not self.sampled or (self.target, self.target) not in map(ends, self.patterns)
         batch = Batch(moved(visible, self.device), self._among(patterns, rows), generator, constant=constant)
+        batch.find_ids = lambda: moved(torch.arange(len(self.visible)) if nodes is None else nodes, self.device)
         return Step(graph, labeled, labels, known.to(self.device), batch)
 
     def _among(self, patterns: Patterns, rows: Tensor | None) -> Tensor:
@@ -174,9 +175,15 @@ class HeteroFeed:
             self.answering[part] = self.graph.at(self.split[part], self.patterns)
         return model.infer(self.answering[part]).logits
 
-    def knowledge(self, model: Model) -> Signals:
+    @property
+    def taught(self) -> Tensor:
+        """[D] ids of the nodes that carry distillation terms."""
+        return torch.arange(len(self.visible)) if self.distill_all else self.split["train"].sort().values
+
+    def knowledge(self, model: Model, change: Change | None = None) -> Signals:
         """The signals of all nodes of the target type, dropout off."""
-        return model.infer(self.graph)
+        graph = self.graph.with_features([change(x) for x in self.graph.real_features]) if change else self.graph
+        return model.infer(graph)
 
     def forget(self) -> None:
         """Nothing that depends on the features is kept between two predictions."""

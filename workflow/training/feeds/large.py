@@ -5,6 +5,7 @@ Memory grows by the nodes of a block and their in-neighbours; whole layers lie i
 
 from __future__ import annotations
 
+import copy
 import mmap
 from collections.abc import Iterator
 
@@ -22,7 +23,7 @@ from workflow.task import Task
 from workflow.training import scratch
 from workflow.training.feeds.gathered import halved
 from workflow.training.feeds.sampling import ALL, Neighbours, Sample
-from workflow.training.feeds.step import NO_DROPOUT
+from workflow.training.feeds.step import NO_DROPOUT, Change
 
 EDGES_AT_ONCE = 2**20
 """Edges into a block's nodes, but for a single node that has more."""
@@ -70,11 +71,17 @@ class LargeGraph:
         pointers, sources = self.edges
         targets = np.repeat(np.arange(self.nodes, dtype=sources.dtype), np.diff(pointers))
         kept = ~(gone[sources] | gone[targets])
-        view = LargeGraph.__new__(LargeGraph)
-        view.__dict__.update(self.__dict__)
+        view = copy.copy(self)
         view.edges = (_pointers(targets[kept], self.nodes), sources[kept])
         view._out_pointers = _pointers(sources[kept], self.nodes)
         view.neighbours = Neighbours(*view.edges)
+        view._propagated = []
+        return view
+
+    def changed(self, change: Change) -> LargeGraph:
+        """The graph with other features, which lie in memory."""
+        view = copy.copy(self)
+        view.features = change(self.features)
         view._propagated = []
         return view
 

@@ -20,7 +20,7 @@ from workflow.task import Task
 from workflow.training.feeds.gathered import gathered
 from workflow.training.feeds.large import LargeGraph, mapped
 from workflow.training.feeds.prefetch import prefetched
-from workflow.training.feeds.step import Needs, Step
+from workflow.training.feeds.step import Change, Needs, Step
 from workflow.training.seeds import Streams
 from workflow.variants import INDUCTIVE
 
@@ -106,6 +106,7 @@ class NeighbourBatches:
         nodes = torch.from_numpy(sample.nodes[:rows])
         visible = moved(self.seen.visible(sample.nodes[:rows]), self.device)
         batch = Batch(visible, self._among(sample.pointers, sample.sources, rows), sampling)
+        batch.find_ids = lambda: nodes.to(self.device)
         return Step(graph, chosen, labels, gathered(teacher, nodes, nodes, self.device), batch)
 
     def _among(self, pointers: np.ndarray, sources: np.ndarray, rows: int) -> Tensor:
@@ -139,9 +140,15 @@ class NeighbourBatches:
             logits[mapped(test)] = self.whole.logits(model, test)
         return logits.to(self.device)
 
-    def knowledge(self, model: Model) -> Signals:
+    @property
+    def taught(self) -> Tensor:
+        """[D] ids of the nodes that may carry distillation terms: with those that a first hop may draw."""
+        unlabeled = self._others() if self.edges else self.rest
+        return mapped(np.sort(np.concatenate([self.train, unlabeled])))
+
+    def knowledge(self, model: Model, change: Change | None = None) -> Signals:
         """The signals of all nodes on the host, hidden states in float16; in inductive tasks NaN on test nodes."""
-        found = self.seen.signals(model)
+        found = (self.seen.changed(change) if change else self.seen).signals(model)
         if self.inductive:
             unknown = mapped(self.nodes("test"))
             for values in (found.logits, *found.hidden):

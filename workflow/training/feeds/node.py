@@ -14,7 +14,7 @@ from workflow.models.graph import Graph
 from workflow.models.model import Model
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
-from workflow.training.feeds.step import NO_DROPOUT, Step, to_device
+from workflow.training.feeds.step import NO_DROPOUT, Change, Step, to_device
 from workflow.training.seeds import Streams
 from workflow.variants import INDUCTIVE
 
@@ -83,6 +83,7 @@ class FullGraph:
             chosen = self.order[: self.seen.nodes] if rows is None else self.order[rows]
             known = teacher.at(chosen).to(self.device)
             batch = Batch(*self._among(rows), generator=streams.generator("sampling"), constant=True)
+            batch.find_ids = lambda: chosen.to(self.device)
             step = Step(self.seen.at(rows), train if rows is None else None, labels, known, batch)
         while True:
             yield [step]
@@ -106,9 +107,15 @@ class FullGraph:
         graph = self.graph if part in (None, "test") else self.seen
         return model(graph.at(self.split[part] if part else None), NO_DROPOUT).logits
 
-    def knowledge(self, model: Model) -> Signals:
+    @property
+    def taught(self) -> Tensor:
+        """[D] ids of the nodes that carry distillation terms."""
+        return (self.order[: self.seen.nodes] if self.distilled is None else self.order[self.distilled]).sort().values
+
+    def knowledge(self, model: Model, change: Change | None = None) -> Signals:
         """The signals of all nodes in the task's order, dropout off; in inductive tasks NaN on test nodes."""
-        found = model(self.seen, NO_DROPOUT).detached()
+        seen = self.seen.with_features([change(self.seen.x)]) if change else self.seen
+        found = model(seen, NO_DROPOUT).detached()
         if self.inductive:
             unknown = self.graph.nodes - self.seen.nodes
             logits, *hidden = (

@@ -6,7 +6,7 @@ stand in files of their own; `choose.create` takes the right one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from workflow.task import Task
 from workflow.training.seeds import Streams
 
 NO_DROPOUT = Dropout(None)
+Change = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,19 @@ class Feed(Protocol):
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, C] logits without dropout: of a part of the split, in the order of `units`; None for all units."""
 
-    def knowledge(self, model: Model) -> Signals:
-        """The signals of all units without dropout, in the task's order."""
+    @property
+    def taught(self) -> Tensor:
+        """[D] int64 ids in the task, ascending and on the host, of the units that carry distillation terms."""
+
+    def knowledge(self, model: Model, change: Change | None = None) -> Signals:
+        """The signals of all units without dropout, in the task's order.
+
+        Args:
+            change: of every matrix of real-valued features; None for none.
+
+        Raises:
+            NotApplicableError: features are categories, and a change is wanted.
+        """
 
     def forget(self) -> None:
         """Drops what was computed of the features alone, so that a latency counts all of an answer."""

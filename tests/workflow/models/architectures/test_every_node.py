@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.conftest import TINY, make_tiny_task
-from tests.workflow.models.tiny_graph import FACTS, NODES, STILL, build, has, moving, networks
+from tests.workflow.models.tiny_graph import FACTS, NODES, STILL, build, graph_of, has, moving, networks
 from workflow.catalog import Facts
 from workflow.models import sizes
 from workflow.models.model import create
@@ -40,6 +40,26 @@ def test_wanted_rows_are_those_of_all(model, width, layers, graph):
             with torch.no_grad():
                 torch.testing.assert_close(evaluated(graph.at(rows), STILL).logits, every.logits)
     assert graph.rows is None
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_other_features_are_another_input(model, graph, edges):
+    """As on a graph that never knew others; their gradient is that of finite differences, and the first graph stays."""
+    torch.manual_seed(0)
+    network = build(model, layers=2, width=5).double().eval()
+    other, direction = (torch.randn_like(graph.x) for _ in range(2))
+    with torch.no_grad():
+        before = network(graph, STILL).logits.clone()
+        right = network(graph_of(other.clone(), edges, graph.labels), STILL).logits
+        torch.testing.assert_close(network(graph.with_features([other]), STILL).logits, right)
+        torch.testing.assert_close(network(graph, STILL).logits, before, rtol=0, atol=0)
+        step = 1e-6
+        ahead, behind = (
+            network(graph.with_features([other + s * direction]), STILL).logits.square().sum() for s in (step, -step)
+        )
+    leaf = other.clone().requires_grad_()
+    (found,) = torch.autograd.grad(network(graph.with_features([leaf]), STILL).logits.square().sum(), leaf)
+    assert (found * direction).sum().item() == pytest.approx(((ahead - behind) / (2 * step)).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS)
