@@ -95,8 +95,10 @@ class Block:
     @cached_property
     def feed(self) -> Feed:
         """The task on the device."""
-        distill_on = self.spec.distill_on if isinstance(self.spec, CellSpec) else "all"
-        return choose.create(self.task, self.device, distill_on, self._feeding(), self._needs())
+        size, distill_on, edges = sizes.measure(self.spec.model, self.facts), "all", False
+        if isinstance(self.spec, CellSpec):
+            distill_on, edges = self.spec.distill_on, methods.uses_edges(self.spec.method_id)
+        return choose.create(self.task, self.device, distill_on, self._feeding(), Needs(size.reach, size.powers, edges))
 
     @cached_property
     def teacher_shape(self) -> Shape:
@@ -108,12 +110,6 @@ class Block:
         training = self.spec.training
         layers = len(sizes.measure(self.spec.model, self.facts).shape.layers)
         return training.model_copy(update={"walk_length": training.walk_length or layers})
-
-    def _needs(self) -> Needs:
-        """What a drawn graph must show the network and the method."""
-        size = sizes.measure(self.spec.model, self.facts)
-        edges = isinstance(self.spec, CellSpec) and methods.uses_edges(self.spec.method_id)
-        return Needs(size.reach, size.powers, edges)
 
     @property
     def _cell(self) -> CellSpec:
