@@ -53,6 +53,11 @@ class Section:
     drawings: list[Drawing]
 
 
+def names() -> list[str]:
+    """Names of the figure files."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+
+
 def draw(findings: Findings, folder: Path) -> list[Section]:
     """Draws what the findings carry and removes files of an earlier build that no longer belong.
 
@@ -67,8 +72,7 @@ def draw(findings: Findings, folder: Path) -> list[Section]:
 def started(findings: Findings, folder: Path) -> Iterator[Iterator[Section]]:
     """As `draw`, by other processes where it is much: the caller goes on, and waits when it asks for a section."""
     folder.mkdir(parents=True, exist_ok=True)  # promised even where there is nothing to draw
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
-    figures = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    figures = [importlib.import_module(f"{__name__}.{name}") for name in names()]
     work = [(figure, partial(_drawn, figure, own, folder)) for figure in figures for own in _parts(figure, findings)]
     with _apart([each for _, each in work]) as done:
         yield _sections(((figure, found) for (figure, _), found in zip(work, done, strict=True)), folder)

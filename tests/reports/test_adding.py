@@ -16,6 +16,8 @@ from reports.settings import Settings
 from tests.reports import samples
 from tests.reports.samples import BASE, OTHER
 
+pytestmark = pytest.mark.usefixtures("one_figure")
+
 PLACE = {"dataset": "ace-sim", "teacher": "gcn-3x256", "student": "gcn-2x16"}
 ELSEWHERE = BASE[::-1] + 0.03 + OTHER
 

@@ -13,6 +13,8 @@ from reports import build, merging
 from reports.rows import CELL
 from tests.reports import samples
 
+pytestmark = pytest.mark.usefixtures("one_figure")
+
 METHODS = ("supervised", "kd", "gcrd", "abkd")
 
 

@@ -18,6 +18,8 @@ from tests.reports import samples
 from tests.reports.samples import BASE, OTHER
 from tests.reports.test_build import checked
 
+pytestmark = pytest.mark.usefixtures("vectors_alone")
+
 METHODS = ("supervised", "kd", "gcrd", "abkd")
 DATASETS = {"ace-sim": "accuracy", "esol": "rmse"}
 REASON = "no row; see logs/cells/gcrd.log"

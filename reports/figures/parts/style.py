@@ -16,6 +16,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.transforms import Bbox
 from scipy.optimize import isotonic_regression
 
 from reports.chosen import FigureStyle
@@ -236,6 +237,14 @@ def finish(figure: Figure, folder: Path, slug: str, title: str, caption: str, al
             bbox_inches=box,
             metadata={"Date": None, "Creator": None, "Title": title, "Description": alt},
         )
+    copies(figure, folder, slug, title, box)
+    svg = vector.read_text(encoding="utf-8")
+    points = float(svg.partition('width="')[2].partition("pt")[0])
+    return Drawing(slug, title, caption, alt, svg, round(points * 96 / 72))
+
+
+def copies(figure: Figure, folder: Path, slug: str, title: str, box: Bbox) -> None:
+    """Writes what the page does not show: the PDF and the PNG."""
     families = [fonts.plain() if family == DEFAULT.font else family for family in mpl.rcParams["font.sans-serif"]]
     with replacing(folder / f"{slug}.pdf") as temporary, mpl.rc_context({"font.sans-serif": families}):
         figure.savefig(
@@ -246,6 +255,3 @@ def finish(figure: Figure, folder: Path, slug: str, title: str, caption: str, al
         )
     with replacing(folder / f"{slug}.png") as temporary:
         figure.savefig(temporary, format="png", bbox_inches=box, dpi=DOTS, metadata={"Software": None, "Title": title})
-    svg = vector.read_text(encoding="utf-8")
-    points = float(svg.partition('width="')[2].partition("pt")[0])
-    return Drawing(slug, title, caption, alt, svg, round(points * 96 / 72))
