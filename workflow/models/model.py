@@ -68,6 +68,9 @@ class Model(nn.Module):
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.NODE})
 
+    reads_first: ClassVar[bool] = False
+    """Whether `layer` reads the output of layer 0 in later layers."""
+
     shape: Shape
 
     # As torch's own `__call__`, with the type of what it gives.
@@ -100,7 +103,7 @@ class Model(nn.Module):
 
         Args:
             x: [n, d] output of the layer before on all nodes of the graph, or its features.
-            first: [n, e] that of layer 0; the features of layer 0 itself.
+            first: [n, e] that of layer 0 where the class reads it (`reads_first`), else x.
         """
         raise TypeError(f"{type(self).__name__} cannot be taken in pieces")
 

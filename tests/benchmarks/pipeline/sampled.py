@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.benchmarks import data, process
-from tests.benchmarks.pipeline.scale import one
+from tests.benchmarks import data, jobs, process
+from tests.benchmarks.pipeline.scale import one, short
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, exponent, judge, say
 from tests.workflow.datasets import ogb_layout
@@ -106,7 +106,7 @@ def train(folder: Path, settings: Settings) -> list[Row]:
     large, small = sizes.measure(TEACHER, facts), sizes.measure(STUDENT, facts)
     teacher = teacher_spec(DATASET, "sage-3x256", TEACHER, TRAINING, large.params)
     rows = [one(teacher, folder, settings)]
-    place = folder / "teacher"
+    place = jobs.folder_of(short(teacher), folder / "teacher", settings.threads)
     for method, hyperparameters in METHODS.items():
         cell = cell_spec(teacher, "sage-2x64", STUDENT, method, small.params, hyperparameters=hyperparameters)
         rows.append(one(cell, folder, settings, place))

@@ -63,10 +63,10 @@ def test_local_structure_without_two_neighbours_is_skipped(taught, tiny_task):
 def test_failing_method_is_a_row_and_the_next_seed_goes_on(taught, monkeypatch):
     real = Block._method
 
-    def broken(self, streams, student):
+    def broken(self, streams, *told):
         if streams.seed == 0:
             raise RuntimeError("no such\nthing")
-        return real(self, streams, student)
+        return real(self, streams, *told)
 
     monkeypatch.setattr(Block, "_method", broken)
     first, second = taught.distill(cell("kd"))
@@ -130,11 +130,11 @@ def test_a_full_disk_is_no_result(taught, monkeypatch, error):
 def test_a_training_that_hangs_is_a_row_and_the_next_seed_goes_on(taught, monkeypatch, hang):
     real = Block._method
 
-    def hangs(self, streams, student):
+    def hangs(self, streams, *told):
         while streams.seed == 0:
             with suppress(Exception):
                 time.sleep(60 if hang == "sleep" else 0)
-        return real(self, streams, student)
+        return real(self, streams, *told)
 
     monkeypatch.setattr(Block, "_method", hangs)
     first, second = taught.distill(cell("kd"), time_limit=1.5)
@@ -146,11 +146,11 @@ def killed(monkeypatch, taught, times: int, method: str = "kd", seeds=(0, 1)):
     """A job whose process is killed so often in its seed 0, each time begun again as `workflow.job` does."""
     real, dead = Block._method, KeyboardInterrupt()  # what no training catches, as a killed process leaves nothing
 
-    def die(self, streams, student):
+    def die(self, streams, *told):
         if streams.seed == 0 and times > len(deaths):
             deaths.append(streams.seed)
             raise dead
-        return real(self, streams, student)
+        return real(self, streams, *told)
 
     deaths: list[int] = []
     monkeypatch.setattr(Block, "_method", die)

@@ -32,6 +32,7 @@ class GCNII(Model):
         norm: "batch" puts batch norm before the ReLU of every convolution; the paper has none.
     """
 
+    reads_first = True
     identity: Tensor
 
     def __init__(

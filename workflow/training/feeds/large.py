@@ -163,13 +163,14 @@ class LargeGraph:
             for block in self._blocks(wanted):
                 sample = self.neighbours.sample(block, [ALL]) if model.propagates(index) else alone(block)
                 graph = self.graph(sample, 0, x)
-                start = graph.x if index == 0 else self._rows(first, mapped(sample.nodes))
+                start = self._rows(first, mapped(sample.nodes)) if index and model.reads_first else graph.x
                 rows = mapped(block)
                 out[rows] = model.layer(index, graph.x, start, graph, NO_DROPOUT).to(HOST)
                 if index < len(hidden):
                     hidden[index][rows] = halved(out[rows])
             x = out
-            first = out if index == 0 else first
+            if index == 0 and model.reads_first:
+                first = out
         return Signals(x, hidden)
 
     def _needed(self, model: Model, nodes: np.ndarray | None) -> list[np.ndarray | None]:
