@@ -87,6 +87,7 @@ def test_comparisons_have_the_columns_of_the_contract(nasty):
     assert header.split(",") == COLUMNS
 
 
+@pytest.mark.usefixtures("vectors_alone")
 def test_the_order_of_rows_changes_no_byte(nasty, tmp_path):
     folder, runs, settings = nasty
     samples.save(tmp_path, runs.sample(frac=1, random_state=3))
@@ -98,6 +99,7 @@ def test_the_order_of_rows_changes_no_byte(nasty, tmp_path):
     build.write(tmp_path, settings)
     outputs = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     made = [path for path in outputs if path.parts[0] in ("tables", "figures", "index.html", "comparisons.csv")]
+    made = [path for path in made if path.suffix not in (".pdf", ".png")]  # drawn of the same figure
     assert len(made) > 20
     for path in made:
         assert (folder / path).read_bytes() == (tmp_path / path).read_bytes(), path

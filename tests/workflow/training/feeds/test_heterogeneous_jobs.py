@@ -63,7 +63,9 @@ def test_every_method_distills_and_the_saved_weights_are_the_row(task, tmp_path,
         torch.testing.assert_close(feed.predict(model, part), found["logits"][ids])
     with safe_open(tmp_path / "teacher" / "knowledge" / "seed~0.safetensors", "pt") as file:
         assert file.metadata()["fingerprint"] == task.fingerprint
-    for method in methods.available():
+    # Of four runs over all methods two would teach nothing that the others do not.
+    some = slice(None) if (training is FULL) == (distill_on == "train") else slice(0, None, 4)
+    for method in methods.available()[some]:
         (row,) = bench.distill(method, distill_on)
         assert row["status"] == "ok" or (row["status"] == "skipped" and row["reason"]), (method, row)
         if row["status"] == "ok":
