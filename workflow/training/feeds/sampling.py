@@ -6,6 +6,7 @@ be mapped from a file: only the rows of the drawn nodes are read.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ class Neighbours:
         self.sources = sources
         # Where each node stands in the sample that is being drawn: 4 bytes a node, which no draw need clear as a whole.
         self._place = np.full(len(pointers) - 1, -1, np.int32)
+        self._drawing = threading.Lock()
 
     def degrees(self, nodes: np.ndarray) -> np.ndarray:
         """[m] int64 in-neighbours of each node."""
@@ -60,6 +62,10 @@ class Neighbours:
             fan_out: most neighbours of a node at each hop; ALL for every one.
             random: not needed where every fan-out is ALL.
         """
+        with self._drawing:  # a thread may draw steps while an evaluation asks for neighbours
+            return self._sample(roots, fan_out, random)
+
+    def _sample(self, roots: np.ndarray, fan_out: Sequence[int | None], random: np.random.Generator | None) -> Sample:
         nodes, counts, columns = [roots], [], []
         known = 0
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
@@ -93,6 +94,18 @@ def test_a_sample_holds_real_edges_no_more_than_wanted_and_nothing_that_the_root
         inner = set(drawn.sources[: drawn.pointers[drawn.ends[0]]].tolist()) | set(range(4))
         assert inner == set(range(drawn.ends[1]))
         assert set(drawn.sources.tolist()) | inner == set(range(drawn.ends[2]))
+
+
+def test_draws_of_two_threads_do_not_mix():
+    pointers, sources, _ = random_csr(400)
+    neighbours = Neighbours(pointers, sources)
+
+    def draw(seed: int) -> list[int]:
+        return neighbours.sample(np.arange(20), [5, 5], np.random.default_rng(seed)).nodes.tolist()
+
+    expected = [draw(seed) for seed in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(draw, range(40))) == expected
 
 
 def test_every_neighbour_is_drawn_alike():
