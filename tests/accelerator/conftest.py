@@ -12,7 +12,9 @@ from workflow import catalog
 
 
 @pytest.fixture
-def gpu() -> Iterator[Pretend]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pretend]:
+    """The pretended GPU is there for one thread alone, so that none draws ahead."""
+    monkeypatch.setattr("workflow.training.feeds.neighbour.prefetched", lambda items: items)
     with Pretend() as pretend:
         yield pretend
 

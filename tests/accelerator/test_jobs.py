@@ -53,9 +53,9 @@ def test_lost_knowledge_is_made_again_on_the_gpu(gpu, tiny_tasks, tmp_path):
     assert Records(tmp_path / "teacher").knowledge(0).exists()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "neighbour"])
 def test_an_evaluation_waits_once(kind, gpu, tiny_tasks, tmp_path, monkeypatch):
-    """And an epoch besides it not at all."""
+    """And an epoch besides it not at all. Layers of a graph that is answered for in parts come to the host."""
     judged, seen = loop._judged, []
 
     def watched(*arguments):

@@ -25,7 +25,7 @@ from workflow.training.losses import Losses
 from workflow.training.seeds import Streams
 
 FULL_GRAPH = ("node", "full")
-MINI_BATCH = ("graph", "saint")
+MINI_BATCH = ("graph", "saint", "neighbour")
 MOST_WAITS = 4
 """Of a mini-batch step: those of local structure, whose pairs of neighbours are counted anew in every batch."""
 WAITING = {"_unique2", "bincount", "nonzero", "_linalg_eigh"}

@@ -37,38 +37,46 @@ def symmetric_normalised(looped: Pattern, symmetric: bool, dtype: torch.dtype) -
     return Matrix(forward, forward if symmetric else build(looped.transposed))
 
 
-def loops_inserted(adjacency: Pattern) -> Pattern:
-    """As `with_loops` in time linear in the edges: a row's loop stands behind its other entries."""
-    rows = adjacency.rows.long()
-    nodes = torch.arange(adjacency.height, device=rows.device)
-    columns = torch.empty(len(rows) + len(nodes), dtype=adjacency.columns.dtype, device=rows.device)
-    columns[torch.arange(len(rows), device=rows.device) + rows] = adjacency.columns
-    columns[adjacency.pointers[1:].long() + nodes] = nodes.to(columns.dtype)
-    every = torch.arange(len(adjacency.pointers), dtype=adjacency.pointers.dtype, device=rows.device)
-    return Pattern(adjacency.pointers + every, columns, adjacency.width)
+def with_loops_inserted(pointers: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[m + 1], [E] -> the same with row i's loop behind its other entries, in time linear in the edges."""
+    rows = np.arange(len(pointers) - 1)
+    columns = np.empty(len(sources) + len(rows), sources.dtype)
+    columns[np.arange(len(sources)) + np.repeat(rows, np.diff(pointers))] = sources
+    columns[pointers[1:] + rows] = rows
+    return pointers + np.arange(len(pointers)), columns
 
 
-def drawn_normalised(adjacency: Pattern, transpose: Pattern | None, degrees: Tensor, dtype: torch.dtype) -> Matrix:
-    """`symmetric_normalised` of a graph whose edges were drawn from a larger one.
+def drawn_mean(drawn: Pattern, turned: Pattern | None, dtype: torch.dtype) -> Matrix:
+    """`mean` [m, n] over the neighbours that were drawn of each of m nodes.
+
+    Args:
+        turned: the transpose; None where no gradient will be asked for.
+    """
+    share = 1 / drawn.counts.to(dtype).clamp(min=1)
+    forward = Entries(drawn, share.index_select(0, drawn.rows))
+    return Matrix(forward, None if turned is None else Entries(turned, share.index_select(0, turned.columns)))
+
+
+def drawn_normalised(looped: Pattern, turned: Pattern | None, degrees: Tensor, dtype: torch.dtype) -> Matrix:
+    """`symmetric_normalised` [m, n] of a graph whose edges were drawn from a larger one.
 
     D is that of the larger graph, and a drawn edge stands for those that were not drawn into its target, too: over the
     draws, a product has the mean that the whole graph gives.
 
     Args:
-        transpose: of the adjacency; None where no gradient will be asked for.
+        looped: the drawn edges into each of m nodes, and its loop.
+        turned: the transpose; None where no gradient will be asked for.
         degrees: [n] in-degrees in the larger graph.
     """
     scale = (degrees + 1).to(dtype).pow(-0.5)
-    stands_for = degrees.to(dtype) / adjacency.counts.clamp(min=1)
+    stands_for = degrees[: looped.height].to(dtype) / (looped.counts - 1).clamp(min=1)
 
-    def build(pattern: Pattern, transposed: bool) -> Entries:
-        looped = loops_inserted(pattern)
-        rows, columns = looped.rows, looped.columns
-        values = scale.index_select(0, rows) * scale.index_select(0, columns)
-        share = stands_for.index_select(0, columns if transposed else rows)
-        return Entries(looped, torch.where(rows == columns, values, values * share))
+    def build(pattern: Pattern, targets: Tensor) -> Entries:
+        values = scale.index_select(0, pattern.rows) * scale.index_select(0, pattern.columns)
+        share = stands_for.index_select(0, targets)
+        return Entries(pattern, torch.where(pattern.rows == pattern.columns, values, values * share))
 
-    return Matrix(build(adjacency, False), None if transpose is None else build(transpose, True))
+    return Matrix(build(looped, looped.rows), None if turned is None else build(turned, turned.columns))
 
 
 def mean(adjacency: Pattern, transpose: Pattern, dtype: torch.dtype) -> Matrix:

@@ -43,19 +43,8 @@ class SampledGraph(Graph):
         degrees: tuple[Tensor, Tensor],
         constants: Mapping[tuple[str, int], Tensor] | None = None,
     ) -> None:
-        device = x.device
-        narrow = np.int32 if max(len(sources), len(x)) < 2**31 else np.int64
-        pattern = csr_array(
-            (np.ones(len(sources), np.int8), sources.astype(narrow), pointers.astype(narrow)), shape=(len(x), len(x))
-        )
-        # The compressed columns of a matrix are the compressed rows of its transpose, in compiled code, without a sort.
-        turned = pattern.tocsc()
-
-        def placed(array: np.ndarray) -> Tensor:
-            return moved(torch.from_numpy(array), device)
-
-        transpose = (placed(turned.indptr), placed(turned.indices))
-        super().__init__(x, placed(pattern.indptr), placed(pattern.indices), transpose, labels)
+        nothing = x.new_empty(0)  # no layer asks for the transpose of all that was drawn
+        super().__init__(x, _placed(pointers, x.device), _placed(sources, x.device), (nothing, nothing), labels)
         self.rows = slice(0, ends[wanted])
         self.degrees = degrees
         self._constants = constants or {}
@@ -65,16 +54,42 @@ class SampledGraph(Graph):
         self._wanted = wanted
 
     @property
-    def looped(self) -> Pattern:
-        """The adjacency with one self-loop per node."""
-        return self.memo_structure("looped", lambda: propagation.loops_inserted(self.adjacency))
+    def gcn(self) -> Matrix:
+        """[wanted, n] what stands for rows of the larger graph's normalised adjacency."""
+        degrees, kind = self.degrees[0], self.x.dtype
+        return self.memo_structure(
+            ("gcn", self._targets), lambda: propagation.drawn_normalised(*self._into(True), degrees, kind)
+        )
 
     @property
-    def gcn(self) -> Matrix:
-        """The wanted rows of what stands for the normalised adjacency of the larger graph."""
-        transpose = self._transpose if torch.is_grad_enabled() else None
-        degrees, kind = self.degrees[0], self.x.dtype
-        return self._wanted_rows("gcn", lambda: propagation.drawn_normalised(self.adjacency, transpose, degrees, kind))
+    def mean(self) -> Matrix:
+        """[wanted, n] the mean over the in-neighbours that were drawn."""
+        return self.memo_structure(
+            ("mean", self._targets), lambda: propagation.drawn_mean(*self._into(False), self.x.dtype)
+        )
+
+    @property
+    def _targets(self) -> int:
+        """How many nodes are wanted."""
+        return self.nodes if self.rows is None else int(self.rows.stop)
+
+    def _into(self, loops: bool) -> tuple[Pattern, Pattern | None]:
+        """[wanted, n] the drawn edges into the wanted nodes, and their transpose if gradients will be asked for.
+
+        Made on the host, which knows all sizes: a GPU is not waited for.
+        """
+        wanted, device = self._targets, self.x.device
+        pointers, sources = self._host
+        pointers, sources = pointers[: wanted + 1], sources[: pointers[wanted]]
+        if loops:
+            pointers, sources = propagation.with_loops_inserted(pointers, sources)
+        drawn = Pattern(_placed(pointers, device), _placed(sources, device), self.nodes)
+        if not torch.is_grad_enabled():
+            return drawn, None
+        # The compressed columns of a matrix are the compressed rows of its transpose, in compiled code, without a sort.
+        ones = np.ones(len(sources), np.int8)
+        turned = csr_array((ones, sources, pointers), shape=(wanted, self.nodes)).tocsc()
+        return drawn, Pattern(_placed(turned.indptr, device), _placed(turned.indices, device), wanted)
 
     def with_features(self, features: Sequence[Tensor]) -> Graph:
         """As of a `Graph`. Raises NotApplicableError where constants rest on features of nodes that are not here."""
@@ -109,3 +124,8 @@ class SampledGraph(Graph):
             None if self.labels is None else self.labels[:nodes],
             (of_in[:nodes], of_out[:nodes]),
         )
+
+
+def _placed(indices: np.ndarray, device: torch.device) -> Tensor:
+    """Indices of what was drawn for one step, which 32 bits can hold."""
+    return moved(torch.from_numpy(indices.astype(np.int32)), device)

@@ -41,7 +41,8 @@ def first(
 
 def dropped(weight: Tensor, x: Tensor, dropout: Dropout, p: float, graph: Graph, key: Hashable = "features") -> Tensor:
     """dropout(x) W': [n, in] -> [n, out]; see `first`."""
-    entries = graph.memo(("entries", key), lambda: entries_of(x))
+    # Counting the zeros of every drawn graph would take longer than they save, and make a GPU wait.
+    entries = None if graph.sampled else graph.memo(("entries", key), lambda: entries_of(x))
     if entries is None:
         return dropout(x, p) @ weight.t()
     # A zero stays zero, so that only the other entries need a mask.

@@ -106,7 +106,7 @@ class NeighbourBatches:
         nodes = torch.from_numpy(sample.nodes[:rows])
         visible = moved(self.seen.visible(sample.nodes[:rows]), self.device)
         batch = Batch(visible, self._among(sample.pointers, sample.sources, rows), sampling)
-        batch.find_ids = lambda: nodes.to(self.device)
+        batch.find_ids = lambda: moved(nodes, self.device)
         return Step(graph, chosen, labels, gathered(teacher, nodes, nodes, self.device), batch)
 
     def _among(self, pointers: np.ndarray, sources: np.ndarray, rows: int) -> Tensor:
@@ -125,20 +125,20 @@ class NeighbourBatches:
         return self._nodes[part]
 
     def units(self, part: str) -> tuple[Tensor, Tensor]:
-        """Rows of `predict` for all nodes that belong to a part of the split, and their labels."""
+        """Rows of `predict` for all nodes that belong to a part of the split, and their labels, on the host."""
         nodes = self.nodes(part)
-        return mapped(nodes).to(self.device), torch.from_numpy(self.labels[nodes]).to(self.device)
+        return mapped(nodes), torch.from_numpy(self.labels[nodes])
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
-        """[k, C] logits of a part of the split, or of all nodes, dropout off."""
+        """[k, C] logits of a part of the split, or of all nodes, dropout off; on the host, where layers are put together."""
         if part is not None:
             graph = self.whole if part == "test" else self.seen
-            return graph.logits(model, self.nodes(part)).to(self.device)
+            return graph.logits(model, self.nodes(part))
         logits = self.seen.logits(model)
         if self.inductive:
             test = self.nodes("test")
             logits[mapped(test)] = self.whole.logits(model, test)
-        return logits.to(self.device)
+        return logits
 
     @property
     def taught(self) -> Tensor:
