@@ -55,7 +55,7 @@ def test_lost_knowledge_is_made_again_on_the_gpu(gpu, tiny_tasks, tmp_path):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "neighbour"])
 def test_an_evaluation_waits_once(kind, gpu, tiny_tasks, tmp_path, monkeypatch):
-    """And an epoch besides it not at all. Layers of a graph that is answered for in parts come to the host."""
+    """And an epoch besides it not at all. A graph answered for in parts comes to the host."""
     judged, seen = loop._judged, []
 
     def watched(*arguments):

@@ -130,7 +130,7 @@ class NeighbourBatches:
         return mapped(nodes), torch.from_numpy(self.labels[nodes])
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
-        """[k, C] logits of a part of the split, or of all nodes, dropout off; on the host, where layers are put together."""
+        """[k, C] logits of a part of the split, or of all nodes, dropout off; on the host."""
         if part is not None:
             graph = self.whole if part == "test" else self.seen
             return graph.logits(model, self.nodes(part))
