@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 import methods
+from methods.cases import Case, cases
 from methods.contract import Batch, Method, Shape, Signals
 from methods.rehearsal import begun
-from methods.testing import _Case, _cases
 from tests.gpu.numbers import DEVICE, HOST, TOLERANCE, assert_near, batch_on, distance, nudged, signals_on
 
 TEACHER, STUDENT = Shape((24, 20), 5), Shape((12, 9), 5)
 ROWS, STEPS, RATE = 240, 20, 0.05
-CASES = {f"{case.kind}-{case.objective}": case for case in _cases(STUDENT.out, ROWS)}
+CASES = {f"{case.kind}-{case.objective}": case for case in cases(STUDENT.out, ROWS)}
 METHODS = methods.available()
 
 
-def single(case: _Case) -> _Case:
+def single(case: Case) -> Case:
     labels = case.labels.float() if case.labels.is_floating_point() else case.labels
     return replace(case, labels=labels)
 
@@ -30,7 +30,7 @@ def made(method_id: str, device: torch.device) -> Method:
     return begun(methods.create(method_id, teacher=TEACHER, student=STUDENT), ROWS).to(device)
 
 
-def inputs(case: _Case, device: torch.device) -> tuple[Signals, Signals]:
+def inputs(case: Case, device: torch.device) -> tuple[Signals, Signals]:
     single_precision = [
         Signals(s.logits.detach().float(), tuple(h.detach().float() for h in s.hidden))
         for s in (case.signals(STUDENT, 1), case.signals(TEACHER, 2))
@@ -44,7 +44,7 @@ def inputs(case: _Case, device: torch.device) -> tuple[Signals, Signals]:
 class Descent:
     """Signals of a student and the heads of a method, which descend together."""
 
-    def __init__(self, method_id: str, case: _Case, device: torch.device, seed: int = 0) -> None:
+    def __init__(self, method_id: str, case: Case, device: torch.device, seed: int = 0) -> None:
         self.method = made(method_id, device)
         self.student, self.teacher = inputs(case, device)
         self.batch: Batch = batch_on(single(case).batch(), device, seed)
@@ -65,7 +65,7 @@ class Descent:
         return [leaf.grad for leaf in self.leaves]
 
 
-def draws(method_id: str, case: _Case) -> bool:
+def draws(method_id: str, case: Case) -> bool:
     """Whether the terms rest on a random stream, which differs between devices."""
     one, other = (Descent(method_id, case, HOST, seed).step() for seed in (0, 1))
     return [x.item() for x in one] != [x.item() for x in other]

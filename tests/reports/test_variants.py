@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,12 +65,12 @@ def test_headings_tell_variants_in_the_declared_order(found):
 def test_cells_of_other_nodes_are_measured_with_their_data(found):
     runs = found.results.runs
     measured = samples.measurements(runs[runs["dataset"] != "cora@all"])
-    results = type(found.results)(**{**found.results.__dict__, "measurements": measured})
+    results = replace(found.results, measurements=measured)
     family = next(family for family in results.families if family.dataset == "cora@all")
     row = costs.measured(results.measurements, prepared(family.dataset), family.student, family.ratio_target)
     plain = measured[(measured["dataset"] == "cora") & (measured["model"] == family.student)]
     assert row["latency_ms_median"] == plain["latency_ms_median"].iloc[0]
-    only = type(results)(**{**results.__dict__, "runs": runs[runs["dataset"] != "cora"]})
+    only = replace(results, runs=runs[runs["dataset"] != "cora"])
     rows = [
         row for row in costs.models(only, found.settings) if row["Dataset"] == "Cora" and "student" in row["Network"]
     ]

@@ -93,7 +93,7 @@ VALUES: list[tuple[str, Any, str]] = [
     ("data", {"ogb_root": ""}, "data.ogb_root: must not be empty"),
     ("data", {"ogb_root": 3}, "data.ogb_root: must be a string, not 3"),
     ("data", {"ogb_root": "a\0b"}, "data.ogb_root: must be text without control characters"),
-    ("data", {"root": "x"}, "data.root: unknown key (did you mean 'ogb_root'?)"),
+    ("data", {"og_root": "x"}, "data.og_root: unknown key (did you mean 'ogb_root'?)"),
     ("data", ["x"], "data: must be a mapping, not ['x']"),
     ("methods/kd", {"alpha": float("inf")}, "methods.kd.alpha: must be a finite number, not inf"),
     ("methods/kd", {"alpha": {1: 2}}, "methods.kd.alpha: a key must be text, not 1"),

@@ -158,6 +158,6 @@ def test_preparation_of_a_variant(tiny_task, monkeypatch):
             assert name == "tiny"
             return tiny_task
 
-    monkeypatch.setattr(catalog.importlib, "import_module", lambda name: Family)
+    monkeypatch.setattr(catalog, "_module", lambda loader: Family)
     assert catalog.build("tiny", {}).fingerprint == tiny_task.fingerprint
     assert len(catalog.build("tiny@4", {}).split("train")) == 12
