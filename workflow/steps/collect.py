@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
     trained = runs[runs["device"] != ""]
     return {
         "config_file": run.where,
-        "config": run.stated.stated,
+        "config": without_places(run.stated.stated),
         "commit": sorted(trained["commit"].unique()),
         "versions": sorted(trained["versions"].unique()),
         "devices": sorted(trained["device"].unique()),
@@ -148,6 +148,16 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
         "plugins": {folder.name: code_digest(sorted(folder.rglob("*.py"))) for folder in plugins.active()},
         "fingerprints": {dataset: fingerprint for dataset, fingerprint in ledger.fingerprints.items() if fingerprint},
     }
+
+
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without the folders of this machine: of an absolute path its last name alone is of use elsewhere."""
+    data = config.get("data") or {}
+    told = {
+        key: f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
+        for key, value in data.items()
+    }
+    return {**config, "data": told} if told else dict(config)
 
 
 def processor() -> str:
