@@ -151,7 +151,7 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without the folders of this machine: of an absolute path its last name alone is of use elsewhere."""
+    """A configuration without the folders of this machine: of an absolute path its last name alone is told."""
     data = config.get("data") or {}
     told = {
         key: f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
