@@ -37,7 +37,6 @@ class AdversarialEmbeddings(AdversarialLogits):
     title = "GraphAKD (reversal)"
     uses_hidden = True
     uses_edges = True
-    reverses = True
     search_space = {**AdversarialLogits.search_space, "embedding": LogRange(0.01, 10)}
 
     def __init__(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.contract import UNLABELED, Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of
+from methods.reversal import reversed_gradient
 from methods.spaces import LogRange
 from methods.vocabulary import Objective
 
@@ -37,6 +36,7 @@ class AdversarialLogits(Method):
     year = 2022
     citation = "he2022compressing"
     objectives = frozenset({Objective.MULTICLASS})
+    reverses = True
     search_space = {"beta": LogRange(0.01, 10), "l1": (0.0, 0.1, 1.0)}
 
     def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0, l1: float = 1.0) -> None:
@@ -48,7 +48,7 @@ class AdversarialLogits(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
-        of_teacher, reversed_student = self._judged(z_teacher), _Reversed.apply(z_student)
+        of_teacher, reversed_student = self._judged(z_teacher), reversed_gradient(z_student)
         doubt = functional.softplus(-of_teacher[:, 0]) + functional.softplus(self._judged(reversed_student)[:, 0])
 
         known = (batch.labels != UNLABELED).to(z_student.dtype)
@@ -67,15 +67,3 @@ class AdversarialLogits(Method):
         """D: [n, C] logits -> [n, 1 + C], whether they are the teacher's, and of which class."""
         verdict: Tensor = self.verdict(torch.relu(z + self.hidden(z)))
         return verdict
-
-
-class _Reversed(torch.autograd.Function):
-    """The same values, and the gradient with its sign turned."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
-        return -upstream[0]

@@ -43,6 +43,7 @@ LOSSES = (
     "methods.gpu",
     "methods.kernels",
     "methods.pairing",
+    "methods.reversal",
     "methods.segments",
     "methods.sparse",
     "methods.streaming",

@@ -34,9 +34,8 @@ HOST = torch.device("cpu")
 
 def mapped(array: np.ndarray) -> Tensor:
     """An array as a tensor without a copy; of a mapped file, pages are read when they are touched."""
-    if isinstance(array, np.memmap) and isinstance(
-        array.base, mmap.mmap
-    ):  # all of it: a part does not know where it is
+    # All of a file: a part does not know where in it it begins.
+    if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
         # Private to the process, so that torch may have it writable; nothing is written.
         name, offset = str(array.filename), array.offset
         array = np.memmap(name, dtype=array.dtype, mode="c", offset=offset, shape=array.shape)
@@ -58,8 +57,7 @@ class LargeGraph:
         self.train = train
         self.powers = powers
         self.edges: tuple[np.ndarray, np.ndarray] = task.arrays["pointers"], task.arrays["sources"]
-        transposed = self.edges[0] if task.info["symmetric"] else task.arrays["transpose/pointers"]
-        self._out_pointers = transposed
+        self._out_pointers = self.edges[0] if task.info["symmetric"] else task.arrays["transpose/pointers"]
         self.nodes = len(self.labels)
         self.neighbours = Neighbours(*self.edges)
         self._propagated: list[Tensor] = []
