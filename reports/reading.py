@@ -15,7 +15,7 @@ from pyarrow import ArrowException
 from pydantic import BaseModel
 
 from reports.printing import one_line
-from reports.rows import ATTENTION_COLUMNS, CURVE_COLUMNS, TERM_COLUMNS, Measurement, Row
+from reports.rows import ATTENTION_COLUMNS, CURVE_COLUMNS, LAYER_COLUMNS, TERM_COLUMNS, Measurement, Row
 
 
 class Kind(NamedTuple):
@@ -55,6 +55,7 @@ _HISTORY = {
 CURVES = {name: _HISTORY[name] for name in CURVE_COLUMNS}
 TERMS = {name: _HISTORY[name] for name in TERM_COLUMNS}
 ATTENTION = {name: _HISTORY[name] for name in ATTENTION_COLUMNS}
+LAYERS = {name: _HISTORY[name] for name in LAYER_COLUMNS}
 
 
 def read_object(path: Path) -> dict[str, Any]:

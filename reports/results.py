@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports import adding, metrics, printing
 from reports.files import anonymous
-from reports.reading import ATTENTION, CURVES, MEASUREMENTS, RUNS, TERMS, Kinds, read_object, read_table, typed
+from reports.reading import ATTENTION, CURVES, LAYERS, MEASUREMENTS, RUNS, TERMS, Kinds, read_object, read_table, typed
 from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status
 from reports.settings import Settings
 
@@ -23,6 +23,7 @@ HISTORIES: dict[str, tuple[Kinds, list[str]]] = {
     "curves.parquet": (CURVES, [*CELL, "epoch"]),
     "terms.parquet": (TERMS, [*CELL, "epoch", "name"]),
     "attention.parquet": (ATTENTION, [*CELL, "name", "epoch", "row", "column"]),
+    "layers.parquet": (LAYERS, [*CELL, "name", "row", "column"]),
 }
 """Tables of what happened in a training, and the columns that name a row."""
 BESIDE = HISTORIES | {"measurements.csv": (MEASUREMENTS, ["dataset", "role", "model"])}
@@ -61,7 +62,8 @@ class Results:
     Attributes:
         runs: RUN_COLUMNS, `usable` (status ok and a test score) and `paired` (False for what was added with seeds of
             its own), sorted by cell and seed.
-        measurements, curves, terms, attention: as written; empty frames with their columns where the file is absent.
+        measurements, curves, terms, attention, layers: as written; empty frames with their columns where the file is
+            absent.
         provenance: free-form.
         families: in display order, without the teachers' own rows.
     """
@@ -73,6 +75,7 @@ class Results:
     attention: pd.DataFrame
     provenance: dict[str, Any]
     families: list[Family]
+    layers: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def metric(self, dataset: str) -> metrics.Metric:
         """The metric of a dataset's test scores."""
@@ -203,6 +206,7 @@ def load(folder: Path, settings: Settings) -> Results:
         attention=read_beside(folder, "attention.parquet"),
         provenance=anonymous(read_object(provenance)) if provenance.exists() else {},
         families=families(runs, settings),
+        layers=read_beside(folder, "layers.parquet"),
     )
 
 

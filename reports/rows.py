@@ -134,3 +134,5 @@ FIDELITY = {
 CURVE_COLUMNS = [*CELL, "epoch", "loss", "valid"]
 TERM_COLUMNS = [*CELL, "epoch", "name", "value"]
 ATTENTION_COLUMNS = [*CELL, "epoch", "name", "row", "column", "value"]
+LAYER_COLUMNS = [*CELL, "name", "row", "column", "value"]
+"""Linear CKA of a teacher's layer (row) and a student's (column), `name` before or after the training."""

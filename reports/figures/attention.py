@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from reports.figures.parts.style import Drawing, canvas, finish, text_size
+from reports.figures.parts.style import Drawing, canvas, colour_scale, finish, numbered_layers, text_size
 from reports.findings import Findings
 from reports.results import Family
 
@@ -21,6 +21,7 @@ FOLDED = True
 SINGLY = True
 NUMBERED = 60  # cells of a map up to which each carries its number
 CELL_WIDTH, CELL_HEIGHT = 0.42, 0.27  # inches
+TALLEST, WIDEST = 2.2, 3.4  # inches of a map: a deep teacher has 64 layers
 LEFT, ABOVE, BELOW = 0.5, 0.35, 0.95  # inches left of the maps, above the first pair, and between pairs
 CAPTION = (
     "Attention of each teacher layer (row) over the student's layers (column), the output layer last, mean "
@@ -77,7 +78,7 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
 def _figure(shown: Maps, title: str, name: str, folder: Path) -> Drawing:
     every = [each for _, *pair in shown for each in pair]
     rows, columns = (max(each.shape[axis] for each in every) for axis in (0, 1))
-    width, height = columns * CELL_WIDTH, rows * CELL_HEIGHT
+    width, height = min(columns * CELL_WIDTH, WIDEST), min(rows * CELL_HEIGHT, TALLEST)
     across, down = max(width, 1.3) + 0.65, height + BELOW
     total = (LEFT + 2 * across + 0.7, ABOVE + down * len(shown))
     top = float(np.nanmax([each.to_numpy().max() for each in every]))
@@ -102,24 +103,19 @@ def _figure(shown: Maps, title: str, name: str, folder: Path) -> Drawing:
                     axes.set_ylabel("Teacher layer")
                 axes.set_xlabel("Student layer")
         bar = figure.add_axes(place(LEFT + 2 * across - 0.3, total[1] - 0.75 - height, 0.1))
-        figure.colorbar(image, cax=bar)
+        colour_scale(bar, image)
         alt = f"Heat maps of layer attention at the start and the end of training, {title}."
         return finish(figure, folder, name, title, CAPTION, alt)
 
 
 def _map(axes: Axes, frame: pd.DataFrame, top: float) -> AxesImage:
     values = frame.to_numpy()
-    image = axes.imshow(values, cmap="Blues", vmin=0.0, vmax=top, aspect="auto", interpolation="nearest")
-    axes.set_xticks(range(values.shape[1]), [_layer(name) for name in frame.columns])
-    axes.set_yticks(range(values.shape[0]), [_layer(name) for name in frame.index])
+    image = axes.imshow(values, cmap="Blues", vmin=0.0, vmax=top, aspect="auto", interpolation="none")
+    axes.set_xticks(*numbered_layers(frame.columns.to_numpy()))
+    axes.set_yticks(*numbered_layers(frame.index.to_numpy()))
     axes.tick_params(length=0)
     if values.size <= NUMBERED:
         for i, j in np.ndindex(values.shape):
             colour = "white" if values[i, j] > 0.6 * top else "black"
             axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=colour, size=text_size() - 1)
     return image
-
-
-def _layer(name: object) -> str:
-    """Layers are counted from 1, as in the equations."""
-    return str(int(name) + 1) if isinstance(name, int | np.integer) else str(name)

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from reports.figures.attention import usable
-from reports.figures.parts.style import BLUE, DARK, GRID, PALE, Drawing, canvas, finish, text_size, width
+from reports.figures.parts.style import BLUE, DARK, GRID, PALE, Drawing, canvas, colour_scale, finish, text_size, width
 from reports.findings import Findings
 
 KIND = "focus"
@@ -116,7 +116,7 @@ def _entropy(axes: Axes, bar: Axes, own: Focus) -> None:
     """A cell per recorded epoch, as wide as the others: they are evenly spaced."""
     layers = len(own.entropy)
     image = axes.imshow(
-        own.entropy, cmap="viridis_r", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest", origin="upper"
+        own.entropy, cmap="viridis_r", vmin=0.0, vmax=1.0, aspect="auto", interpolation="none", origin="upper"
     )
     places = np.unique(np.linspace(0, len(own.epochs) - 1, min(6, len(own.epochs))).round().astype(int))
     axes.set_xticks(places, [str(own.epochs[place]) for place in places])
@@ -126,7 +126,7 @@ def _entropy(axes: Axes, bar: Axes, own: Focus) -> None:
     axes.set_ylabel("Teacher layer")
     axes.set_xlabel("Epoch")
     axes.set_title("Entropy", size=text_size(), weight="normal", pad=3)
-    axes.figure.colorbar(image, cax=bar, ticks=[0, 0.5, 1])
+    colour_scale(bar, image, [0, 0.5, 1])
 
 
 def _diagonal(axes: Axes, own: Focus) -> None:

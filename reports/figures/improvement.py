@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from reports import aggregate
-from reports.figures.parts.style import Drawing, canvas, finish, lines, text_size
+from reports.figures.parts.style import Drawing, canvas, colour_scale, finish, lines, text_size
 from reports.findings import Findings
 
 KIND = "improvement"
@@ -34,7 +34,7 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
         figure = Figure(figsize=(side + 1, side + 1))
         axes = figure.add_axes((0.0, 0.0, side / (side + 1), side / (side + 1)))
         shown = np.where(np.eye(len(labels), dtype=bool), np.nan, values)
-        image = axes.imshow(shown, cmap="PuOr_r", vmin=0.0, vmax=1.0, interpolation="nearest")
+        image = axes.imshow(shown, cmap="PuOr_r", vmin=0.0, vmax=1.0, interpolation="none")
         axes.set_xticks(range(len(labels)), titles, rotation=90)
         axes.set_yticks(range(len(labels)), titles)
         axes.xaxis.tick_top()
@@ -48,7 +48,7 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
         bar = figure.add_axes(
             (side / (side + 1) + 0.15 / (side + 1), 0.0, 0.12 / (side + 1), min(side, 2.0) / (side + 1))
         )
-        figure.colorbar(image, cax=bar)
+        colour_scale(bar, image)
         caption = f"{title}, ties counted half, mean over students; by interquartile mean of the gains, best first."
         beaten = [f"{titles[i]} {values[i].sum() - 0.5:.1f}" for i in range(min(3, len(titles)))]
         alt = f"Matrix of {len(labels)} methods. Sums of the first rows: {', '.join(beaten)}."

@@ -13,7 +13,7 @@ import pandas as pd
 from reports.findings import Findings
 from reports.metrics import metric as metric_of
 from reports.results import Results, families, prepare
-from reports.rows import ATTENTION_COLUMNS, FIDELITY, RUN_COLUMNS, SCORES
+from reports.rows import ATTENTION_COLUMNS, CELL, FIDELITY, LAYER_COLUMNS, RUN_COLUMNS, SCORES
 from reports.settings import Settings
 
 TITLES = {
@@ -252,17 +252,23 @@ def attention(
             weight = np.exp(-sharpness * distance + 0.05 * each["seed"] * np.eye(teacher, student))
             weight /= weight.sum(axis=1, keepdims=True)
             for i, j in np.ndindex(teacher, student):
-                rows.append(
-                    {
-                        **{k: each[k] for k in ("dataset", "teacher", "student", "ratio_target", "method", "seed")},
-                        "epoch": epoch,
-                        "name": "attention",
-                        "row": i,
-                        "column": j,
-                        "value": weight[i, j],
-                    }
-                )
+                entry = {"epoch": epoch, "name": "attention", "row": i, "column": j, "value": weight[i, j]}
+                rows.append({**{name: each[name] for name in CELL}, **entry})
     return pd.DataFrame(rows, columns=ATTENTION_COLUMNS)
+
+
+def layers(
+    runs: pd.DataFrame, teacher: int = 4, student: int = 3, methods: Iterable[str] = ("supervised", "kd", "abkd")
+) -> pd.DataFrame:
+    """CKA that rises towards the diagonal, more for every method than for the one before it."""
+    rows = []
+    for place, method in enumerate(methods):
+        for each in runs[(runs["status"] == "ok") & (runs["method"] == method)][CELL].to_dict("records"):
+            for name, sharpness in (("before", 0.2), ("after", 1.0 + place)):
+                for i, j in np.ndindex(teacher, student):
+                    near = np.exp(-sharpness * abs(i / max(teacher - 1, 1) - j / max(student - 1, 1)))
+                    rows.append({**each, "name": name, "row": i, "column": j, "value": near - 0.01 * each["seed"]})
+    return pd.DataFrame(rows, columns=LAYER_COLUMNS)
 
 
 def save(folder: Path, runs: pd.DataFrame, everything: bool = True) -> Path:
@@ -275,6 +281,7 @@ def save(folder: Path, runs: pd.DataFrame, everything: bool = True) -> Path:
         curves(runs).to_parquet(folder / "curves.parquet", index=False)
         terms(runs).to_parquet(folder / "terms.parquet", index=False)
         attention(runs).to_parquet(folder / "attention.parquet", index=False)
+        layers(runs).to_parquet(folder / "layers.parquet", index=False)
         (folder / "provenance.json").write_text(
             json.dumps(
                 {

@@ -117,6 +117,7 @@ BROKEN = {
     "truncated terms": (truncated("terms.parquet"), "terms.parquet: cannot be read: "),
     "curves twice": (twice("curves.parquet"), "curves.parquet: more than one row for {"),
     "attention of other columns": (twice("attention.parquet"), "attention.parquet: missing columns "),
+    "layers of other columns": (twice("layers.parquet"), "layers.parquet: missing columns "),
 }
 
 

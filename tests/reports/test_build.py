@@ -91,7 +91,7 @@ def test_comparisons_have_the_columns_of_the_contract(nasty):
 def test_the_order_of_rows_changes_no_byte(nasty, tmp_path):
     folder, runs, settings = nasty
     samples.save(tmp_path, runs.sample(frac=1, random_state=3))
-    for name in ("curves.parquet", "terms.parquet", "attention.parquet"):
+    for name in ("curves.parquet", "terms.parquet", "attention.parquet", "layers.parquet"):
         frame = pd.read_parquet(folder / name).sample(frac=1, random_state=4)
         frame.to_parquet(tmp_path / name, index=False)
     measured = pd.read_csv(folder / "measurements.csv").sample(frac=1, random_state=5)

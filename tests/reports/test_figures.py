@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 from reports import build, figures
 from reports.chosen import PALETTE
-from reports.figures import focus, pareto
+from reports.figures import focus, layers, pareto
 from reports.figures.parts.style import BLACK, BLUE, look, looks, spread
 from reports.settings import Settings
 from tests.reports import samples
@@ -67,6 +68,7 @@ def test_sections_stand_in_the_order_that_their_files_state(dropped, tmp_path):
         "improvement",
         "attention",
         "focus",
+        "layers",
         "curves",
         "terms",
         "dropped",
@@ -193,6 +195,34 @@ def test_entropy_and_diagonal_of_attention_by_hand():
     assert focus.focus(weights({(0, 1): even, (0, 4): even})) is None, "it never moves"
     assert focus.focus(weights({(0, 1): sharp})) is None
     assert focus.focus(weights({(0, 1): [[1.0]], (0, 2): [[0.5]]})) is None, "one layer leaves no choice"
+
+
+def test_maps_of_layers_by_hand():
+    """Means over the seeds that have a number; a method that has only one end is not shown."""
+    values = {("kd", 0): (0.2, None), ("kd", 1): (0.4, 0.9), ("at", 0): (0.5, None)}
+    rows = [
+        {"method": method, "seed": seed, "name": name, "row": 0, "column": column, "value": value}
+        for (method, seed), pair in values.items()
+        for name in (("before", "after") if method == "kd" else ("after",))
+        for column, value in enumerate(pair)
+    ]
+    found = layers.maps(pd.DataFrame(rows).astype({"value": float}))
+    assert list(found) == ["kd"]
+    for ends in found["kd"]:
+        assert ends == pytest.approx(np.array([[0.3, 0.9]]))
+
+
+@pytest.mark.parametrize(("teacher", "student"), [(64, 4), (3, 2), (1, 1)])
+def test_maps_of_layers_stay_small_whatever_the_depth(teacher, student, tmp_path):
+    runs = samples.study({"ace-sim": "accuracy"}, ("supervised", "kd", "at", "abkd"), seeds=2, ratios=(40.0,))
+    results = samples.of_runs(runs, Settings.parse(samples.settings()))
+    told = replace(results.results, layers=samples.layers(runs, teacher, student))
+    (drawing,) = layers.draw(replace(results, results=told), tmp_path)
+    assert drawing.width < 800
+    text = drawing.svg
+    assert [f">{title}<" in text for title in ("Supervised", "KD", "ABKD", "AT")] == [True, True, True, False]
+    assert f">{teacher}<" in text, "the last layer is numbered"
+    assert layers.draw(results, tmp_path) == [], "results without layers"
 
 
 def test_labels_are_moved_apart_as_little_as_possible():

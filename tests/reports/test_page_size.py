@@ -78,6 +78,7 @@ def test_a_large_study_makes_a_page_below_five_megabytes(tmp_path):
     folder = samples.save(tmp_path / "results", rows, everything=False)
     samples.measurements(rows).to_csv(folder / "measurements.csv", index=False)
     samples.attention(rows).to_parquet(folder / "attention.parquet", index=False)
+    samples.layers(rows).to_parquet(folder / "layers.parquet", index=False)
     curves.to_parquet(folder / "curves.parquet", index=False)
     terms.to_parquet(folder / "terms.parquet", index=False)
     settings = Settings.parse(samples.settings(METHODS))

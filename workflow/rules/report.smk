@@ -11,6 +11,7 @@ rule collect:
         curves=f"{RESULTS}/curves.parquet",
         terms=f"{RESULTS}/terms.parquet",
         attention=f"{RESULTS}/attention.parquet",
+        layers=f"{RESULTS}/layers.parquet",
         measurements=f"{RESULTS}/measurements.csv",
         provenance=f"{RESULTS}/provenance.json",
     log:

@@ -1,4 +1,4 @@
-"""Gathers all jobs' records into tidy tables: runs, curves, loss terms, attention maps, measurements, provenance."""
+"""Gathers all jobs' records into tidy tables: runs, curves, terms, attention, layers, measurements, provenance."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from reports.rows import (
     ATTENTION_COLUMNS,
     CELL,
     CURVE_COLUMNS,
+    LAYER_COLUMNS,
     MEASUREMENT_COLUMNS,
     RUN_COLUMNS,
     TERM_COLUMNS,
@@ -27,7 +28,7 @@ from workflow.errors import UserError, command
 from workflow.files import code_digest, read_json, replacing, write_json
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
-from workflow.training.records import History
+from workflow.training.records import History, Matrix
 
 Cell = tuple[Any, ...]
 NAMED = 3
@@ -74,6 +75,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
         "curves": pd.DataFrame(curve_rows(histories), columns=CURVE_COLUMNS),
         "terms": pd.DataFrame(term_rows(histories), columns=TERM_COLUMNS),
         "attention": pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS),
+        "layers": pd.DataFrame(layer_rows(histories), columns=LAYER_COLUMNS),
     }
     measured = [
         Measurement.model_validate(row, strict=False)
@@ -123,9 +125,22 @@ def trace_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:
     for cell, history in histories:
         for epoch, tensors in history.trace:
             for name, matrix in tensors.items():
-                for i, values in enumerate(matrix):
-                    for j, value in enumerate(values):
-                        yield (*cell, epoch, name, i, j, value)
+                for entry in _entries(matrix):
+                    yield (*cell, epoch, name, *entry)
+
+
+def layer_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:
+    """One row per pair of layers, before and after a training."""
+    for cell, history in histories:
+        for when, matrix in history.layers.items():
+            for entry in _entries(matrix):
+                yield (*cell, when, *entry)
+
+
+def _entries(matrix: Matrix) -> Iterator[tuple[int, int, float | None]]:
+    for i, values in enumerate(matrix):
+        for j, value in enumerate(values):
+            yield i, j, value
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -27,12 +27,13 @@ from workflow.models.model import Model, create
 from workflow.specs import CellSpec, Network, TeacherSpec, TrainingSettings
 from workflow.task import Task
 from workflow.training import device as devices
-from workflow.training import fidelity
+from workflow.training import fidelity, layers
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.extras import Taught, extras_of
 from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed, Needs
 from workflow.training.knowledge import load_or_remake, load_weights, no_knowledge, save_knowledge, save_tensors
+from workflow.training.layers import Layers
 from workflow.training.limits import TimeLimitError, time_limit
 from workflow.training.loop import fit
 from workflow.training.outcome import Outcome
@@ -216,7 +217,7 @@ class Block:
         model = self._network(self.spec.model, streams)
         progress = self._progress(seed, "teacher")
         outcome = fit(model, self.feed, streams, self.spec.training, progress=progress, checkpoint=checkpoint)
-        self._measure(outcome, model, lambda: None)
+        self._measure(outcome, model, lambda: None, ())
         return outcome, model
 
     def _distill(self, seed: int, taught_by: Record | None, checkpoint: Checkpoint) -> tuple[Outcome, Model | None]:
@@ -231,23 +232,21 @@ class Block:
             return Outcome(Status.SKIPPED, skipped), None
         knowledge = self._knowledge(seed, known if spec.taught else None)
         method = self._method(streams, model.shape, Taught(self.feed, seed, known, knowledge, self._teacher))
-        progress = self._progress(seed, spec.method)
+        progress, first = self._progress(seed, spec.method), layers.of(model, self.feed) if known else ()
         outcome = fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint)
 
         def teacher() -> Signals | None:
             """For the floor, which is compared with it, it is read only now: its training does not rest on it."""
-            if known is None:
-                return None
-            return knowledge if spec.taught else self._knowledge(seed, known)
+            return None if known is None else knowledge if spec.taught else self._knowledge(seed, known)
 
-        self._measure(outcome, model, teacher)
+        self._measure(outcome, model, teacher, first)
         return outcome, model
 
-    def _measure(self, outcome: Outcome, model: Model, teacher: Callable[[], Signals | None]) -> None:
+    def _measure(self, outcome: Outcome, model: Model, teacher: Callable[[], Signals | None], first: Layers) -> None:
         """Completes the outcome of a training; `teacher` gives what the teacher knows, None where there is none."""
         outcome.peak_memory_mb = devices.peak_memory_mb(self.device)
         if outcome.status == Status.OK and "test" in self.task.scored:
-            outcome.fidelity = fidelity.measure(model, self.feed, teacher())
+            outcome.fidelity, outcome.layers = fidelity.measure(model, self.feed, teacher(), first)
 
     def _network(self, network: Network, streams: Streams) -> Model:
         with streams.globally("network"):

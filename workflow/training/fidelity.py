@@ -14,24 +14,29 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid
 
 from methods.contract import Signals
-from methods.vocabulary import Kind, Objective
+from methods.vocabulary import Objective
 from workflow.models.model import Model
-from workflow.task import Task
+from workflow.training import layers
 from workflow.training.feeds.step import Feed
+from workflow.training.layers import CONSTANT, Layers
+from workflow.training.records import Matrix
 
 BINS = 15
 """Of the calibration error, as in Guo et al. 2017."""
 ROWS = 1 << 16
 """Hidden rows that are held in float64 at once."""
-CONSTANT = 1e-20
-"""A representation whose variance is below this share of its squares is constant but for rounding."""
 
 
 @torch.no_grad()
-def measure(model: Model, feed: Feed, teacher: Signals | None) -> dict[str, float | None]:
-    """The columns of a row from `agreement` to `worst_class`.
+def measure(
+    model: Model, feed: Feed, teacher: Signals | None, first: Layers = ()
+) -> tuple[dict[str, float | None], dict[str, Matrix]]:
+    """The columns of a row from `agreement` to `worst_class`, and the CKA of all pairs of layers before and after.
+
+    The latter is empty where there is no teacher to compare with, or a network has no hidden layers.
 
     Args:
+        first: the layers of the network before it was trained, as `layers.of` gives them.
         teacher: signals of all units in the task's order, as `Feed.knowledge` gives them. None where there is no
             teacher to compare with, which a teacher itself has not; nor has a student whose teacher does not answer
             for the test part (rows that are not finite).
@@ -50,24 +55,17 @@ def measure(model: Model, feed: Feed, teacher: Signals | None) -> dict[str, floa
     }
     units = torch.from_numpy(np.sort(task.split("test")))
     if teacher is None or not (of_teacher := _rows(teacher.logits, units)).isfinite().all():
-        return found
+        return found, {}
     signals = feed.knowledge(model)
     own, measured = _rows(signals.logits, units), torch.from_numpy(task.labels[units.numpy()])
     found["agreement"] = agreement(own, of_teacher, measured, task.objective)
     found["kl_to_teacher"] = divergence(own, of_teacher, measured, task.objective)
-    if signals.hidden and teacher.hidden:
-        nodes = hidden_rows(task, units)
-        found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], nodes)
-    return found
-
-
-def hidden_rows(task: Task, units: Tensor) -> Tensor:
-    """Rows of hidden states that belong to units: the units themselves, or the nodes of these graphs."""
-    if task.kind != Kind.GRAPH:
-        return units
-    chosen = np.zeros(len(task.labels), bool)
-    chosen[units.numpy()] = True
-    return torch.from_numpy(np.flatnonzero(np.repeat(chosen, np.diff(task.arrays["node_pointers"]))))
+    if not (signals.hidden and teacher.hidden):
+        return found, {}
+    found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], layers.hidden_rows(task, units))
+    taught = layers.sample(teacher, task)
+    ends = {"before": first, "after": layers.sample(signals, task)}
+    return found, {when: layers.similarity(own, taught) for when, own in ends.items()}
 
 
 def agreement(student: Tensor, teacher: Tensor, labels: Tensor, objective: Objective) -> float | None:

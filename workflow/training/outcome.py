@@ -12,7 +12,7 @@ from workflow.identity import plugged
 from workflow.specs import CellSpec, TeacherSpec
 from workflow.task import SPLITS, Task
 from workflow.training.provenance import commit, versions
-from workflow.training.records import History, finite, listed
+from workflow.training.records import History, Matrix, finite, listed
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Outcome:
         curve: (epoch, mean training loss, validation score) of every evaluation; the mean is over all steps since the
             one before.
         terms: (epoch, the means of the loss's terms by name) of every evaluation, each as weighted.
+        layers: linear CKA of all pairs of layers, teacher x student, "before" the training and "after" it.
         trace: (epoch, the method's small tensors) at the first and last step, and at about `loop.TRACES` steps between.
     """
 
@@ -43,6 +44,7 @@ class Outcome:
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     terms: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     trace: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)
+    layers: dict[str, Matrix] = field(default_factory=dict)
 
     @property
     def history(self) -> History:
@@ -51,6 +53,7 @@ class Outcome:
             curve=tuple((epoch, finite(loss), finite(valid)) for epoch, loss, valid in self.curve),
             terms=tuple((epoch, {name: finite(value) for name, value in terms.items()}) for epoch, terms in self.terms),
             trace=tuple((epoch, {name: listed(value) for name, value in t.items()}) for epoch, t in self.trace),
+            layers=self.layers,
         )
 
     def row(self, spec: TeacherSpec | CellSpec, task: Task, seed: int, device: str, threads: int) -> Row:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from reports.rows import Row, Status
 from workflow.files import code_digest, replacing, write_json, write_text
@@ -45,11 +45,14 @@ class History(Strict):
         curve: (epoch, mean training loss, validation score) of every evaluation.
         terms: (epoch, mean of every term of the loss by name, as weighted) of every evaluation.
         trace: (epoch, the method's small tensors by name).
+        layers: linear CKA of all pairs of layers, teacher x student, "before" and "after" the training; empty where
+            there is no teacher to compare with.
     """
 
     curve: tuple[tuple[int, float | None, float | None], ...] = ()
     terms: tuple[tuple[int, dict[str, float | None]], ...] = ()
     trace: tuple[tuple[int, dict[str, Matrix]], ...] = ()
+    layers: dict[str, Matrix] = Field(default_factory=dict)
 
 
 class Record(Strict):

@@ -15,8 +15,8 @@ FILES = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 NAMES = (1, 4, 6, 16)
 """Records of a font's name table that hold the family's."""
 FAMILY = "DejaVu Sans of abkd-bench"
-BLOCKS = ((0x20, 0x17F), (0x370, 0x3FF), (0x2010, 0x205F), (0x2070, 0x209F), (0x2190, 0x22FF), (0x25A0, 0x25FF))
-"""Latin, Greek, punctuation, superscripts, arrows, operators, shapes. The whole font stands behind for the rest."""
+BLOCKS = ((0x20, 0x7E), (0xA0, 0xFF), (0x391, 0x3C9), (0x2010, 0x2026), (0x2190, 0x2193), (0x2212,), (0x2264, 0x2265))
+"""First and last of the characters that figures are made of. The whole font stands behind for the rest."""
 
 
 @cache
@@ -31,7 +31,7 @@ def plain() -> str:
     for file in FILES:
         font = TTFont(Path(mpl.get_data_path()) / "fonts" / "ttf" / file)
         chosen = subset.Subsetter(options)
-        chosen.populate(unicodes=[code for first, last in BLOCKS for code in range(first, last + 1)])
+        chosen.populate(unicodes=[code for ends in BLOCKS for code in range(ends[0], ends[-1] + 1)])
         chosen.subset(font)
         for record in font["name"].names:
             if record.nameID in NAMES:

@@ -13,14 +13,15 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from reports.chosen import FigureStyle
 from reports.figures.parts import fonts
+from reports.figures.parts.picture import Picture
 from reports.files import replacing
 from reports.printing import short
 from reports.settings import Settings
@@ -33,6 +34,7 @@ GRID: dict[str, Any] = {"color": "#e8e8e8", "linewidth": 0.6}
 PADDING = 0.06  # inches around a figure
 LINE = 0.165  # inches from line to line of text of the default size
 DOTS = 150  # per inch of a PNG
+MOST_TICKS = 9  # of an axis of layers
 
 RC: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -40,6 +42,7 @@ RC: dict[Any, Any] = {
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # where it would find itself a place to: no ticks stand on top of axes with a title
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": SOFT,
@@ -225,33 +228,57 @@ def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def numbered_layers(layers: Sequence[int] | NDArray[np.int64]) -> tuple[list[int], list[str]]:
+    """Places and numbers of the ticks of layers, counted from 1: of many, some from the first to the last."""
+    places = np.unique(np.linspace(0, len(layers) - 1, min(len(layers), MOST_TICKS)).round().astype(int)).tolist()
+    return places, [str(layers[place] + 1) for place in places]
+
+
+def colour_scale(axes: Axes, image: AxesImage, ticks: Sequence[float] | None = None) -> None:
+    """Fills narrow axes with an image's colours, and writes their values on the right.
+
+    matplotlib's own colour bar is drawn pixel by pixel in vector formats, and takes as long as the rest of a figure.
+    """
+    low, high = image.get_clim()
+    steps = np.linspace(low, high, 256)[:, None]
+    axes.imshow(
+        steps,
+        cmap=image.get_cmap(),
+        vmin=low,
+        vmax=high,
+        extent=(0, 1, low, high),
+        origin="lower",
+        aspect="auto",
+        interpolation="none",
+    )
+    axes.set_xticks([])
+    axes.yaxis.tick_right()
+    if ticks is not None:
+        axes.set_yticks(ticks)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+
+
 def finish(figure: Figure, folder: Path, slug: str, title: str, caption: str, alt: str) -> Drawing:
     """Writes `slug.svg`, `slug.pdf` and `slug.png`. Call inside `canvas(slug)`."""
     vector = folder / f"{slug}.svg"
-    # Measured once for both formats: "tight" would draw the figure another time for each.
-    box = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()).padded(PADDING)
+    picture = Picture(figure, PADDING)
     with replacing(vector) as temporary:
-        figure.savefig(
+        picture.savefig(
             temporary,
             format="svg",
-            bbox_inches=box,
             metadata={"Date": None, "Creator": None, "Title": title, "Description": alt},
         )
-    copies(figure, folder, slug, title, box)
+    copies(picture, folder, slug, title)
     svg = vector.read_text(encoding="utf-8")
     points = float(svg.partition('width="')[2].partition("pt")[0])
     return Drawing(slug, title, caption, alt, svg, round(points * 96 / 72))
 
 
-def copies(figure: Figure, folder: Path, slug: str, title: str, box: Bbox) -> None:
+def copies(picture: Figure, folder: Path, slug: str, title: str) -> None:
     """Writes what the page does not show: the PDF and the PNG."""
     families = [fonts.plain() if family == DEFAULT.font else family for family in mpl.rcParams["font.sans-serif"]]
     with replacing(folder / f"{slug}.pdf") as temporary, mpl.rc_context({"font.sans-serif": families}):
-        figure.savefig(
-            temporary,
-            format="pdf",
-            bbox_inches=box,
-            metadata={"CreationDate": None, "Title": title},
-        )
+        picture.savefig(temporary, format="pdf", metadata={"CreationDate": None, "Title": title})
     with replacing(folder / f"{slug}.png") as temporary:
-        figure.savefig(temporary, format="png", bbox_inches=box, dpi=DOTS, metadata={"Software": None, "Title": title})
+        picture.savefig(temporary, format="png", dpi=DOTS, metadata={"Software": None, "Title": title})

@@ -196,7 +196,7 @@ def test_every_kind_of_task_is_compared_row_by_row(trained):
     """Rows of student, teacher and labels belong together, whatever order a feed has inside."""
     model, feed, teacher = trained
     model.eval()
-    task, found = feed.task, fidelity.measure(model, feed, teacher)
+    task, (found, _) = feed.task, fidelity.measure(model, feed, teacher)
     with torch.no_grad():
         own = feed.knowledge(model)
     units = np.array(task.split("test"))[::-1].copy()
@@ -217,9 +217,10 @@ def test_every_kind_of_task_is_compared_row_by_row(trained):
 
 def test_without_a_teacher_calibration_is_measured_all_the_same(trained):
     model, feed, teacher = trained
-    found = fidelity.measure(model, feed, None)
+    found, pairs = fidelity.measure(model, feed, None)
+    assert pairs == {}
     assert found["agreement"] is found["kl_to_teacher"] is found["cka"] is None
-    assert found["nll"] == fidelity.measure(model, feed, teacher)["nll"] > 0
+    assert found["nll"] == fidelity.measure(model, feed, teacher)[0]["nll"] > 0
 
 
 def test_a_teacher_that_does_not_answer_for_the_test_part_is_compared_with_nobody(trained):
@@ -231,7 +232,8 @@ def test_a_teacher_that_does_not_answer_for_the_test_part_is_compared_with_nobod
 
 def test_a_student_of_one_layer_has_no_cka(trained):
     model, feed, teacher = trained
-    found = fidelity.measure(model, feed, Signals(teacher.logits, ()))
+    found, pairs = fidelity.measure(model, feed, Signals(teacher.logits, ()))
+    assert pairs == {}
     assert found["cka"] is None
     assert found["agreement"] is not None
 
@@ -245,6 +247,7 @@ def test_in_an_inductive_task_calibration_alone_is_measured():
     model = create(kind.network, kind.facts)
     feed = choose.create(task, torch.device("cpu"), "all")
     with torch.no_grad():
-        found = fidelity.measure(model, feed, feed.knowledge(model.eval()))
+        found, pairs = fidelity.measure(model, feed, feed.knowledge(model.eval()))
+    assert pairs == {}
     assert found["agreement"] is found["kl_to_teacher"] is found["cka"] is None
     assert found["nll"] > 0 and found["ece"] is not None and found["worst_class"] is not None
