@@ -110,6 +110,7 @@ def _family(findings: Findings, family: Family) -> dict[str, Any]:
         "metric": metric.title,
         "unit": metric.unit,
         "seeds": seeds,
+        "teachers": _teachers(findings, used.values()),
         "cells": {
             label: {
                 **_cell(own, metric, seeds),
@@ -119,7 +120,7 @@ def _family(findings: Findings, family: Family) -> dict[str, Any]:
                     if label not in (other, settings.ceiling)
                 ],
                 "values": used[label].values if label in used else "",
-                **_origin(findings, family, label, used.get(label)),
+                **_origin(findings, family, label, used),
                 "curve": drawn.get(label),
             }
             for label, own in found.items()
@@ -188,20 +189,43 @@ def commands(provenance: Mapping[str, Any]) -> list[list[str]]:
     return made
 
 
-def _origin(findings: Findings, family: Family, label: str, used: Used | None) -> dict[str, str]:
-    """A cell's folder of records and the command that trains it alone; "" where no configuration is named.
+def _teachers(findings: Findings, used: Iterable[Used]) -> dict[str, str]:
+    """Folder of a teacher's records -> the command that trains it alone, of all that a family's cells learn from."""
+    found = {_folder(each.taught): _command(findings, each.taught) for each in used if each.taught}
+    return {folder: command for folder, command in found.items() if command}
 
-    A teacher has no command of its own: it is trained with the first cell that needs it.
+
+def _origin(findings: Findings, family: Family, label: str, used: Mapping[str, Used]) -> dict[str, str]:
+    """A cell's folder of records, the command that trains it alone, and its teacher's folder; "" where unknown.
+
+    No command is known where no configuration is named.
     """
-    files = {_stem(file): file for file in map(str, _sources(findings.results.provenance, "config_file"))}
-    if used and used.targets:
-        folder = used.targets[0].rpartition("/")[0]
-        file = files.get(folder.split("/")[1])
-        command = shlex.join(["snakemake", *used.targets, "--configfile", file]) if file else ""
-        return {"records": f"{folder}/", "again": command}
-    if label == findings.settings.ceiling and len(files) == 1:
-        return {"records": f"results/{min(files)}/teachers/{prepared(family.dataset)}/{family.teacher}/", "again": ""}
-    return {"records": "", "again": ""}
+    if label in used and (targets := used[label].targets):
+        command, taught = _command(findings, targets), used[label].taught
+        return {"records": _folder(targets), "again": command, "taught": _folder(taught) if command else ""}
+    if label != findings.settings.ceiling:
+        return {"records": "", "again": "", "taught": ""}
+    for each in used.values():
+        if each.taught and _folder(each.taught).split("/")[-3] == family.teacher:
+            return {"records": _folder(each.taught), "again": _command(findings, each.taught), "taught": ""}
+    files = _files(findings)
+    folder = f"results/{min(files)}/teachers/{prepared(family.dataset)}/{family.teacher}/" if len(files) == 1 else ""
+    return {"records": folder, "again": "", "taught": ""}
+
+
+def _folder(targets: Sequence[str]) -> str:
+    return f"{targets[0].rpartition('/')[0]}/" if targets else ""
+
+
+def _command(findings: Findings, targets: Sequence[str]) -> str:
+    """What trains these files alone; "" where the configuration of their run is not named."""
+    file = _files(findings).get(targets[0].split("/")[1])
+    return shlex.join(["snakemake", *targets, "--configfile", file]) if file else ""
+
+
+def _files(findings: Findings) -> dict[str, str]:
+    """Name of a run -> its configuration."""
+    return {_stem(file): file for file in map(str, _sources(findings.results.provenance, "config_file"))}
 
 
 def _stem(file: str) -> str:

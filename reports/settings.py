@@ -67,7 +67,11 @@ class Network(BaseModel):
 
 
 class Used(BaseModel):
-    """The hyperparameters that one method had in one family, as text, and the files that ask Snakemake for the cell."""
+    """The hyperparameters that one method had in one family, as text.
+
+    Attributes:
+        targets, taught: the files that ask Snakemake for the cell, and for the teacher that it learns from.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -78,6 +82,7 @@ class Used(BaseModel):
     method: str
     values: Text
     targets: tuple[str, ...] = ()
+    taught: tuple[str, ...] = ()
 
 
 class Settings(BaseModel):

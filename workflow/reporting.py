@@ -20,7 +20,7 @@ def settings(
 
     Args:
         datasets: what tables name so, in their order.
-        targets: key of a cell -> the files that Snakemake makes by training it.
+        targets: key of a cell or a teacher -> the files that Snakemake makes by training it.
     """
     loaders = {name: [catalog.loader(dataset_of(name))] for name in datasets}
     networks = _networks(plan)
@@ -61,7 +61,7 @@ def _networks(plan: Plan) -> dict[str, Network]:
 
 
 def hyperparameters(plan: Plan, targets: Callable[[str], list[str]]) -> list[dict[str, Any]]:
-    """Of every cell: the published defaults with what configuration and tuning change, and what asks Snakemake for it.
+    """Of every cell: the published defaults with what configuration and tuning change, and the targets that make it.
 
     Args:
         targets: as in `settings`.
@@ -78,6 +78,7 @@ def hyperparameters(plan: Plan, targets: Callable[[str], list[str]]) -> list[dic
                 "method": spec.method,
                 "values": ", ".join(f"{name} {value}" for name, value in values.items()),
                 "targets": targets(key),
+                "taught": targets(spec.taught_by),
             }
         )
     return found

@@ -29,7 +29,10 @@ function made(family, cell) {
   if (cell.values) lines.push(el("p", {}, el("strong", {}, "Hyperparameters: "), cell.values));
   if (cell.records) lines.push(el("p", {}, el("strong", {}, "Records: "), el("code", {}, cell.records),
     " (moved away, it is trained anew)"));
-  const alone = cell.again ? [["Train this cell alone, with its teacher", cell.again]] : [];
+  if (cell.taught) lines.push(el("p", {}, el("strong", {}, "Records of its teacher: "), el("code", {}, cell.taught)));
+  const alone = cell.again ? [["Train this alone, with what it learns from where that is missing", cell.again]] : [];
+  const teacher = family.teachers[cell.taught];
+  if (teacher) alone.push(["Train its teacher alone", teacher]);
   for (const [what, command] of [...alone, ...DATA.commands]) {
     lines.push(el("p", {}, what, ":"), el("div", { class: "command" }, el("pre", {}, command), copyButton("Copy", () => command)));
   }

@@ -31,6 +31,12 @@ def test_nothing_is_wider_than_the_screen(opened, width):
     assert made.evaluate("(d => d.scrollWidth <= d.clientWidth)(document.querySelector('dialog'))")
 
 
+def test_tables_of_ten_columns_fit_a_screen(opened):
+    made = opened(1280)
+    for table in made.locator("#comparisons .scroll, #costs .scroll, #main .scroll").all():
+        assert table.evaluate("frame => frame.scrollWidth <= frame.clientWidth"), table.get_attribute("aria-label")
+
+
 def test_a_heading_sorts_by_mouse_and_by_keyboard(opened):
     made = opened()
     before = column(made, 1)

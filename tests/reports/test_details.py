@@ -80,8 +80,9 @@ def test_no_text_ends_the_block_of_data():
 
 def test_hyperparameters_and_commands_are_those_of_the_run():
     targets = [f"results/quick one/cells/ace-sim/a/b/abkd/0f/seeds~{block}.json" for block in ("0-4", "5-9")]
+    teacher = "results/quick one/teachers/ace-sim/gcn-3x256/0e/seeds~0-9.json"
     used = [
-        {**PLACE, "ratio_target": 40.0, "method": "abkd", "values": "beta 2", "targets": targets},
+        {**PLACE, "ratio_target": 40.0, "method": "abkd", "values": "beta 2", "targets": targets, "taught": [teacher]},
         {**PLACE, "ratio_target": 80.0, "method": "kd", "values": "another student's"},
     ]
     made = details.data(findings(used, provenance={"config_file": "config/quick one.yaml"}))
@@ -96,7 +97,16 @@ def test_hyperparameters_and_commands_are_those_of_the_run():
     wanted = ["snakemake", *targets, "--configfile", "config/quick one.yaml"]
     assert shlex.split(cells["abkd"]["again"]) == wanted
     assert (cells["kd"]["records"], cells["kd"]["again"]) == ("", ""), "no target is known"
-    assert cells["teacher"]["records"] == "results/quick one/teachers/ace-sim/gcn-3x256/"
+    folder = cells["abkd"]["taught"]
+    assert folder == "results/quick one/teachers/ace-sim/gcn-3x256/0e/" == cells["teacher"]["records"]
+    alone = ["snakemake", teacher, "--configfile", "config/quick one.yaml"]
+    assert shlex.split(made["families"][0]["teachers"][folder]) == shlex.split(cells["teacher"]["again"]) == alone
+
+
+def test_a_report_of_an_earlier_version_names_the_folder_of_all_trainings_of_the_teacher():
+    made = details.data(findings([], provenance={"config_file": "config/quick one.yaml"}))["families"][0]
+    assert made["cells"]["teacher"]["records"] == "results/quick one/teachers/ace-sim/gcn-3x256/"
+    assert made["teachers"] == {}
 
 
 def test_curves_are_means_in_printed_units_and_short():
