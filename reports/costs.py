@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from reports import printing
+from reports.findings import Findings
+from reports.grid import Entry, Grid, Group
 from reports.printing import ABSENT
 from reports.results import Results
 from reports.rows import FAMILY, Role, Status
@@ -38,6 +40,23 @@ def training(results: Results, settings: Settings) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+LEGEND = (
+    "Medians over all trainings with a score, evaluations included. Times the floor's: median over students of seconds "
+    "of the method / seconds of the floor on the same student."
+)
+
+
+def grids(findings: Findings) -> list[Grid]:
+    """What the training of each method costs."""
+    rows = training(findings.results, findings.settings)
+    if not rows:
+        return []
+    body: list[list[Entry]] = [list(row.values()) for row in rows]
+    settings = findings.settings
+    cites = {settings.method_title(label): settings.cited(label) for label in settings.methods}
+    return [Grid("cost", "Cost of a training", [list(rows[0])], [Group("", body)], cites=cites)]
 
 
 def models(results: Results, settings: Settings) -> list[dict[str, str]]:

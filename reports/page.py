@@ -7,7 +7,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -31,7 +30,7 @@ from reports.cells import Arrow
 from reports.figures import Section
 from reports.findings import Findings
 from reports.latex import chunks
-from reports.printing import ABSENT, MINUS
+from reports.printing import ABSENT
 from reports.ranking import MAXIMUM_SHARE, MINIMUM_DATASETS, Ranking
 from reports.results import Family, Results
 from reports.rows import Status
@@ -98,7 +97,9 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
         circumstances=circumstances(results),
         training=_columns(costs.training(results, settings)),
         models=_columns(costs.models(results, settings)),
-        **_published(findings),
+        published=published.printed(findings),
+        published_headings=published.HEADINGS,
+        sources=published.sources(findings),
         claims=published.claims(results),
         methods=_methods(results, settings),
         provenance=provenance.rows(results.provenance),
@@ -226,43 +227,6 @@ def _failures(found: list[Trouble], settings: Settings) -> list[list[str]]:
         ]
         for each in found
     ]
-
-
-def _published(findings: Findings) -> dict[str, Any]:
-    """Rows for the page, and the sources that their last column numbers."""
-    found = published.rows(findings)
-    sources = list(dict.fromkeys((row.source, row.protocol) for row in found))
-    settings = findings.settings
-    rows = [
-        [
-            settings.dataset_title(row.dataset),
-            f"{row.teacher} → {row.student}",
-            settings.method_title(row.method),
-            _spread(row.published_mean, row.published_std),
-            _spread(row.reproduced_mean, row.reproduced_std),
-            str(row.seeds),
-            ABSENT if row.protocol else f"{row.difference:+.2f}".replace("-", MINUS),
-            _agreement(row),
-            f"{_params(row.published_params)} / {_params(row.reproduced_params)}",
-            f"[{1 + sources.index((row.source, row.protocol))}]",
-        ]
-        for row in found
-    ]
-    return {"published": rows, "sources": sources}
-
-
-def _agreement(row: published.Published) -> str:
-    if row.protocol:
-        return "not comparable: another protocol"
-    return {True: "yes", False: "no", None: "no standard deviation"}[row.within]
-
-
-def _spread(mean: float, std: float) -> str:
-    return f"{mean:.2f}" + ("" if pd.isna(std) else f" ± {std:.2f}")
-
-
-def _params(params: int | None) -> str:
-    return ABSENT if params is None else printing.count(params)
 
 
 def _columns(rows: list[dict[str, str]]) -> dict[str, Any] | None:

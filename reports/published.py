@@ -12,12 +12,31 @@ import yaml
 
 from reports import printing, statistics
 from reports.findings import Findings
+from reports.grid import Entry, Grid, Group
+from reports.printing import ABSENT, MINUS
 from reports.results import Family, Results
 
 FACTS = Path(__file__).parent / "published.yaml"
 NOT_SCORES = {"dataset", "teacher", "student", "teacher_params", "student_params", "params_exclude", "teacher_score"}
 TOLERANCE = 2.0
 """Pooled standard deviations within which a reproduced figure counts as agreeing."""
+
+HEADINGS = [
+    "Dataset",
+    "Pair",
+    "Method",
+    "Published",
+    "Reproduced",
+    "Seeds",
+    "Difference",
+    "Agrees",
+    "Parameters, published / here",
+    "Source",
+]
+LEGEND = (
+    "Percent. Agrees: the means differ by at most two pooled standard deviations. Published figures enter no other "
+    "table. Figures of another protocol (split, seeds) stand here for orientation and are not subtracted."
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,55 @@ def _of_family(findings: Findings, family: Family, block: dict[str, Any], cell: 
             )
         )
     return found
+
+
+def sources(findings: Findings) -> list[tuple[str, str]]:
+    """(source, protocol) of the published figures, as the last column of the table numbers them."""
+    return list(dict.fromkeys((row.source, row.protocol) for row in rows(findings)))
+
+
+def printed(findings: Findings) -> list[list[str]]:
+    """The table under HEADINGS as text."""
+    numbered, settings = sources(findings), findings.settings
+    return [
+        [
+            settings.dataset_title(row.dataset),
+            f"{row.teacher} → {row.student}",
+            settings.method_title(row.method),
+            _spread(row.published_mean, row.published_std),
+            _spread(row.reproduced_mean, row.reproduced_std),
+            str(row.seeds),
+            ABSENT if row.protocol else f"{row.difference:+.2f}".replace("-", MINUS),
+            _agreement(row),
+            f"{_params(row.published_params)} / {_params(row.reproduced_params)}",
+            f"[{1 + numbered.index((row.source, row.protocol))}]",
+        ]
+        for row in rows(findings)
+    ]
+
+
+def grids(findings: Findings) -> list[Grid]:
+    """One table with its sources below it, or none where nothing is published of what was run."""
+    body: list[list[Entry]] = [list(row) for row in printed(findings)]
+    notes = [
+        f"[{number}] {source}" + (f". Another protocol: {protocol}" if protocol else "")
+        for number, (source, protocol) in enumerate(sources(findings), 1)
+    ]
+    return [Grid("published", "Published and reproduced", [HEADINGS], [Group("", body)], notes)] if body else []
+
+
+def _agreement(row: Published) -> str:
+    if row.protocol:
+        return "not comparable: another protocol"
+    return {True: "yes", False: "no", None: "no standard deviation"}[row.within]
+
+
+def _spread(mean: float, std: float) -> str:
+    return f"{mean:.2f}" + ("" if np.isnan(std) else f" ± {std:.2f}")
+
+
+def _params(params: int | None) -> str:
+    return ABSENT if params is None else printing.count(params)
 
 
 def claims(results: Results, path: Path = FACTS) -> list[str]:

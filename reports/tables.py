@@ -13,6 +13,7 @@ import pandas as pd
 from reports import (
     aggregate,
     compression,
+    costs,
     equivalence,
     failures,
     fidelity,
@@ -20,6 +21,7 @@ from reports import (
     grid,
     main_table,
     printing,
+    published,
     sensitivity,
     tuned,
     used,
@@ -123,6 +125,8 @@ def every(findings: Findings) -> list[Table]:
         *more(findings),
         *_filled(
             Table("compression", "Compression", compression.grids(findings), compression.LEGEND, sizes, short),
+            Table("cost", "Cost", costs.grids(findings), costs.LEGEND),
+            Table("published", "Published beside reproduced", published.grids(findings), published.LEGEND),
             Table("failures", "Failures", failures.grids(findings), failures.LEGEND),
         ),
     ]

@@ -72,7 +72,7 @@ def test_every_promised_file_is_there(nasty):
     for name in ("comparisons.csv", "index.html", "tables/main.md", "tables/main.tex", "tables/main.csv"):
         assert (folder / name).stat().st_size > 0
     kinds = {path.stem.split("-")[0] for path in (folder / "figures").iterdir()}
-    told = "scores differences pareto profiles improvement attention focus curves terms"
+    told = "scores differences pareto profiles improvement attention focus layers curves terms"
     assert kinds == set(told.split()), "two datasets carry no rank diagram"
     assert {path.suffix for path in (folder / "figures").iterdir()} == {".svg", ".pdf", ".png"}
     assert not list(folder.rglob(".*")), "no temporary file stays behind"

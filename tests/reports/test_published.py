@@ -78,6 +78,15 @@ def test_the_page_says_so():
     assert re.search(r"\+0\.05", alone)
 
 
+def test_the_table_numbers_its_sources():
+    (grid,) = published.grids(samples.of_runs(of_another_protocol(), SETTINGS))
+    assert {row[-1] for row in grid.rows} == {f"[{number}]" for number in range(1, len(grid.notes) + 1)}
+    assert len(grid.notes) > 1 and all(note.startswith(f"[{k}] ") for k, note in enumerate(grid.notes, 1))
+    assert 0 < sum("Another protocol: ten random splits" in note for note in grid.notes) < len(grid.notes)
+    assert all(len(row) == len(published.HEADINGS) for row in grid.rows)
+    assert published.grids(samples.findings(samples.cell(samples.BASE))) == []
+
+
 def test_survivors_of_failed_seeds_are_not_compared_with_what_is_published():
     runs = published_runs()
     runs.loc[(runs["method"] == "kd") & (runs["seed"] == 1), "status"] = "oom"

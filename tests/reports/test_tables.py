@@ -99,7 +99,17 @@ def test_a_selection_is_ordered_and_changes_no_family_of_tests(tmp_path):
 def test_every_table_has_every_format(tmp_path):
     found = study()
     tables.write(tmp_path, found)
-    names = {"main", "paper", "comparisons", "fidelity", "sensitivity", "aggregate", "improvement", "equivalence"}
+    names = {
+        "main",
+        "paper",
+        "comparisons",
+        "fidelity",
+        "sensitivity",
+        "aggregate",
+        "improvement",
+        "equivalence",
+        "cost",
+    }
     assert {path.name for path in tmp_path.iterdir()} == {
         "references.bib",
         *(f"{name}{suffix}" for name in names for suffix in formats.SUFFIXES),
@@ -139,9 +149,10 @@ def test_sources_stand_beside_the_tables_and_are_cited(tmp_path):
     found = samples.of_runs(rows, Settings.parse(samples.settings(()) | {"methods": {"kd": facts, "mine": bare}}))
     tables.write(tmp_path, found)
     assert (tmp_path / "references.bib").read_text() == entry + "\n"
-    paper = (tmp_path / "main.tex").read_text()
-    assert r"KD~\cite{hinton2015distilling} &" in paper
-    assert "Mine &" in paper
+    for name in ("main", "cost"):
+        paper = (tmp_path / f"{name}.tex").read_text()
+        assert r"KD~\cite{hinton2015distilling} &" in paper
+        assert "Mine &" in paper
 
 
 def test_without_sources_nothing_is_cited(tmp_path):
