@@ -166,7 +166,7 @@ def _improvement(findings: Findings) -> Table:
     """Paper has room for some of the methods alone."""
     few = aggregate.matrix_grids(findings, few=True)
     grids = aggregate.matrix_grids(findings)
-    return Table("improvement", "Probability of improvement", grids, aggregate.MATRIX_LEGEND, paper=few)
+    return Table("improvement", "Probability of improvement, in numbers", grids, aggregate.MATRIX_LEGEND, paper=few)
 
 
 def _main_pieces(findings: Findings) -> list[Grid]:

@@ -63,9 +63,8 @@ def measure(
     if not (signals.hidden and teacher.hidden):
         return found, {}
     found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], layers.hidden_rows(task, units))
-    taught = layers.sample(teacher, task)
-    ends = {"before": first, "after": layers.sample(signals, task)}
-    return found, {when: layers.similarity(own, taught) for when, own in ends.items()}
+    both = layers.similarity([*first, *layers.sample(signals, task)], layers.sample(teacher, task))
+    return found, {"before": [row[: len(first)] for row in both], "after": [row[len(first) :] for row in both]}
 
 
 def agreement(student: Tensor, teacher: Tensor, labels: Tensor, objective: Objective) -> float | None:
