@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,21 +42,26 @@ def training(results: Results, settings: Settings) -> list[dict[str, str]]:
     return rows
 
 
+FOR_PAPER = ("Method", "Seconds", "/ floor", "MB")
 LEGEND = (
     "Medians over all trainings with a score, evaluations included. Times the floor's: median over students of seconds "
-    "of the method / seconds of the floor on the same student."
+    "of the method / seconds of the floor on the same student. Memory: the peak, in MB."
 )
 
 
-def grids(findings: Findings) -> list[Grid]:
-    """What the training of each method costs."""
+def grids(findings: Findings, headings: Sequence[str] = ()) -> list[Grid]:
+    """What the training of each method costs.
+
+    Args:
+        headings: in place of those of `training`.
+    """
     rows = training(findings.results, findings.settings)
     if not rows:
         return []
     body: list[list[Entry]] = [list(row.values()) for row in rows]
     settings = findings.settings
     cites = {settings.method_title(label): settings.cited(label) for label in settings.methods}
-    return [Grid("cost", "Cost of a training", [list(rows[0])], [Group("", body)], cites=cites)]
+    return [Grid("cost", "Cost of a training", [list(headings or rows[0])], [Group("", body)], cites=cites)]
 
 
 def models(results: Results, settings: Settings) -> list[dict[str, str]]:

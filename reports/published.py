@@ -12,7 +12,7 @@ import yaml
 
 from reports import printing, statistics
 from reports.findings import Findings
-from reports.grid import Entry, Grid, Group
+from reports.grid import Grid, Group, grouped
 from reports.printing import ABSENT, MINUS
 from reports.results import Family, Results
 
@@ -33,6 +33,7 @@ HEADINGS = [
     "Parameters, published / here",
     "Source",
 ]
+FOR_PAPER = ["Method", "Published", "Reproduced", "n", "Diff.", "Agrees", "Source"]
 LEGEND = (
     "Percent. Agrees: the means differ by at most two pooled standard deviations. Published figures enter no other "
     "table. Figures of another protocol (split, seeds) stand here for orientation and are not subtracted."
@@ -159,14 +160,29 @@ def printed(findings: Findings) -> list[list[str]]:
     ]
 
 
-def grids(findings: Findings) -> list[Grid]:
-    """One table with its sources below it, or none where nothing is published of what was run."""
-    body: list[list[Entry]] = [list(row) for row in printed(findings)]
+def grids(findings: Findings, paper: bool = False) -> list[Grid]:
+    """One table with its sources below it, or none where nothing is published of what was run.
+
+    Args:
+        paper: students become headings, and the columns that paper has no room for go.
+    """
+    body = printed(findings)
     notes = [
         f"[{number}] {source}" + (f". Another protocol: {protocol}" if protocol else "")
         for number, (source, protocol) in enumerate(sources(findings), 1)
     ]
-    return [Grid("published", "Published and reproduced", [HEADINGS], [Group("", body)], notes)] if body else []
+    if not body:
+        return []
+    title, settings = "Published and reproduced", findings.settings
+    if not paper:
+        return [Grid("published", title, [HEADINGS], [Group("", [list(row) for row in body])], notes)]
+    groups = grouped((f"{dataset}: {pair}", [*row[:5], _short(row[5]), row[7]]) for dataset, pair, *row in body)
+    cites = {settings.method_title(label): settings.cited(label) for label in settings.methods}
+    return [Grid("published", title, [FOR_PAPER], groups, notes, cites, spans="two")]
+
+
+def _short(agrees: str) -> str:
+    return agrees if agrees in ("yes", "no") else ABSENT
 
 
 def _agreement(row: Published) -> str:

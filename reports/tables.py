@@ -125,8 +125,8 @@ def every(findings: Findings) -> list[Table]:
         *more(findings),
         *_filled(
             Table("compression", "Compression", compression.grids(findings), compression.LEGEND, sizes, short),
-            Table("cost", "Cost", costs.grids(findings), costs.LEGEND),
-            Table("published", "Published beside reproduced", published.grids(findings), published.LEGEND),
+            Table("cost", "Cost", costs.grids(findings), costs.LEGEND, paper=costs.grids(findings, costs.FOR_PAPER)),
+            _published(findings),
             Table("failures", "Failures", failures.grids(findings), failures.LEGEND),
         ),
     ]
@@ -167,6 +167,11 @@ def _improvement(findings: Findings) -> Table:
     few = aggregate.matrix_grids(findings, few=True)
     grids = aggregate.matrix_grids(findings)
     return Table("improvement", "Probability of improvement, in numbers", grids, aggregate.MATRIX_LEGEND, paper=few)
+
+
+def _published(findings: Findings) -> Table:
+    short = published.grids(findings, paper=True)
+    return Table("published", "Published beside reproduced", published.grids(findings), published.LEGEND, paper=short)
 
 
 def _main_pieces(findings: Findings) -> list[Grid]:

@@ -84,6 +84,10 @@ def test_the_table_numbers_its_sources():
     assert len(grid.notes) > 1 and all(note.startswith(f"[{k}] ") for k, note in enumerate(grid.notes, 1))
     assert 0 < sum("Another protocol: ten random splits" in note for note in grid.notes) < len(grid.notes)
     assert all(len(row) == len(published.HEADINGS) for row in grid.rows)
+    (paper,) = published.grids(samples.of_runs(of_another_protocol(), SETTINGS), paper=True)
+    assert [row[0] for row in paper.rows] == [row[2] for row in grid.rows]
+    assert {row[5] for row in paper.rows} == {"yes", "no", "—"} and len(paper.groups) == 2
+    assert all(len(row) == len(published.FOR_PAPER) for row in paper.rows)
     assert published.grids(samples.findings(samples.cell(samples.BASE))) == []
 
 
