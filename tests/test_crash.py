@@ -77,8 +77,8 @@ def numbers(folder: Path, config: str) -> dict[str, object]:
     """What must not depend on what was killed: every row, every verdict, every table."""
     results = folder / "results" / config
     runs = pd.read_parquet(results / "runs.parquet").drop(columns=TIMED)
-    # A latency is measured anew in each run.
-    tables = [path for path in (results / "tables").iterdir() if path.stem != "compression"]
+    # Latencies and seconds are measured anew in each run.
+    tables = [path for path in (results / "tables").iterdir() if path.stem not in ("compression", "cost")]
     texts = {path.name: path.read_text() for path in [results / "comparisons.csv", *tables]}
     return {"runs": runs.to_csv(), **texts}
 

@@ -76,7 +76,7 @@ def test_nothing_that_a_report_writes_names_anybody(tmp_path: Path):
     build.write(tmp_path, samples.settings())
     written = [tmp_path / "index.html", tmp_path / "comparisons.csv", *(tmp_path / "tables").iterdir()]
     texts = [path.read_text(encoding="utf-8") for path in written]
-    assert len(texts) == 26
+    assert len(texts) == 30
     assert "OSError: ~/bench on HOST" in texts[0]
     assert "/scratch/USER/data" in texts[0]
     for text in (*texts, build.summary(tmp_path).replace(str(tmp_path), "")):
