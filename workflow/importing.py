@@ -103,7 +103,14 @@ class Import:
         """
         if not graphs:
             raise self.refuse("holds no graph")
-        labels = np.stack([np.asarray(graph["y"]).reshape(-1) for graph in graphs])
+        for number, graph in enumerate(graphs):
+            if missing := [key for key in ("edge_index", "y") if graph.get(key) is None]:
+                raise self.refuse(f"graph {number}: {missing[0]} is missing")
+        of_each = [np.asarray(graph["y"]).reshape(-1) for graph in graphs]
+        for number, one in enumerate(of_each):
+            if len(one) != len(of_each[0]):
+                raise self.refuse(f"graph {number}: y has {len(one)} values, those before have {len(of_each[0])}")
+        labels = np.stack(of_each)
         objective = objective or _objective(labels)
         labels = self._classes(labels) if objective == Objective.MULTICLASS else labels.astype(np.float32)
         raw, widths = [], set()
@@ -235,6 +242,8 @@ class Import:
                 ids = np.flatnonzero(ids)
             elif ids.dtype.kind not in "iu":
                 raise self.refuse(f"split: {part} must be a boolean mask or whole numbers, not {ids.dtype}")
+            elif len(ids) == len(labels) > 2 and np.isin(ids, (0, 1)).all():
+                raise self.refuse(f"split: {part} has {len(ids)} entries of 0 or 1: a mask must be boolean")
             found[f"split/{part}"] = np.sort(ids).astype(np.int64)
             known = ids[(ids >= 0) & (ids < len(labels))]
             if labels.ndim == 1 and (absent := sorted(set(range(labels.max() + 1)) - set(labels[known].tolist()))):
