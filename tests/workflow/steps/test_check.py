@@ -6,15 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from methods import plugins
 from workflow.errors import UserError
 from workflow.steps import check
-
-
-@pytest.fixture(autouse=True)
-def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test takes into use is out of use behind it."""
-    monkeypatch.setenv(plugins.VARIABLE, "[]")
 
 
 @pytest.mark.parametrize(

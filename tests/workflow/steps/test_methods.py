@@ -11,17 +11,10 @@ from pathlib import Path
 import pytest
 
 import methods
-from methods import plugins
 from workflow import cli
 from workflow.errors import UserError
 from workflow.steps import check
 from workflow.steps.methods import call
-
-
-@pytest.fixture(autouse=True)
-def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test takes into use is out of use behind it."""
-    monkeypatch.setenv(plugins.VARIABLE, "[]")
 
 
 def listed(*folders: Path) -> None:
