@@ -154,7 +154,7 @@ class Import:
             self._tell(f"labels of type {found.dtype} were taken as whole numbers, NaN as unknown")
             found = np.where(missing, -1, found).astype(np.int64)
         if found.dtype.kind not in "iu":
-            raise self.refuse(f"labels must be whole numbers, not {found.dtype}")
+            raise self.refuse(f"labels must be whole numbers, not {'text' if found.dtype.kind in 'OSU' else found.dtype}")
         found = np.where(found < 0, -1, found).astype(np.int64)
         present = np.unique(found[found >= 0])
         if len(present) < 2:
@@ -166,7 +166,7 @@ class Import:
 
     def _features(self, x: Any, where: str, rows: int) -> np.ndarray:
         found = np.asarray(x)
-        if found.ndim != 2 or len(found) != rows:
+        if found.ndim != 2 or len(found) != rows or not found.shape[1]:
             raise self.refuse(f"{where} must be [{rows}, f], not {list(found.shape)}")
         if found.dtype.kind not in "fiub":
             raise self.refuse(f"{where} must be numbers, not {found.dtype}")

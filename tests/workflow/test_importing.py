@@ -84,6 +84,8 @@ def test_a_part_without_a_class_is_told():
         ({"y": torch.zeros(NODES, 2)}, r"labels must be \[n\] classes"),
         ({"x": data().x[:5]}, r"features must be \[12, f\], not \[5, 5\]"),
         ({"x": data().x / 0}, "features has values that are not finite"),
+        ({"x": data().x[:, :0]}, r"features must be \[12, f\], not \[12, 0\]"),
+        ({"y": list("abcabcabcabc")}, "labels must be whole numbers, not text"),
         ({"x": None}, "features: is missing; allowed names: features, x"),
         ({"edge_index": data().edge_index + 1}, "edge_index: an edge names node 12"),
         ({"edge_index": data().edge_index.float()}, "edge_index must be .* whole numbers"),
@@ -217,6 +219,7 @@ def test_files_hold_the_same_graph(tmp_path: Path):
         ("g.py", "x = 1", r"g.py: has no function load\(\)"),
         ("g.txt", "", r"g.txt: allowed: .py, .npz, or a folder"),
         ("t/nodes.csv", "label,split\n0,train\n", "edges.csv"),
+        ("t/nodes.csv", "", "t/nodes.csv: No columns"),
     ],
 )
 def test_a_file_that_is_none_is_one_line(name: str, content: str, message: str, tmp_path: Path):

@@ -164,13 +164,15 @@ def _from_csv(folder: Path, into: Import) -> Task:
     """
     import pandas as pd
 
-    try:
-        nodes, edges = (pd.read_csv(folder / name) for name in (NODES, EDGES))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: {' '.join(str(error).split())}") from error
-    for file, table, needed in ((NODES, nodes, ("label", "split")), (EDGES, edges, ("source", "target"))):
-        if missing := [name for name in needed if name not in table]:
+    tables = []
+    for file, needed in ((NODES, ("label", "split")), (EDGES, ("source", "target"))):
+        try:
+            tables.append(pd.read_csv(folder / file))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder / file}: {' '.join(str(error).split())}") from error
+        if missing := [name for name in needed if name not in tables[-1]]:
             raise UserError(f"{folder / file}: the column {missing[0]} is missing; needed: {', '.join(needed)}")
+    nodes, edges = tables
     unknown = sorted(set(nodes["split"].dropna()) - set(SPLITS))
     if unknown:
         raise UserError(f"{folder / NODES}: split: {unknown[0]}; allowed: {', '.join(SPLITS)}, or nothing")
