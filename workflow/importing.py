@@ -154,7 +154,9 @@ class Import:
             self._tell(f"labels of type {found.dtype} were taken as whole numbers, NaN as unknown")
             found = np.where(missing, -1, found).astype(np.int64)
         if found.dtype.kind not in "iu":
-            raise self.refuse(f"labels must be whole numbers, not {'text' if found.dtype.kind in 'OSU' else found.dtype}")
+            raise self.refuse(
+                f"labels must be whole numbers, not {'text' if found.dtype.kind in 'OSU' else found.dtype}"
+            )
         found = np.where(found < 0, -1, found).astype(np.int64)
         present = np.unique(found[found >= 0])
         if len(present) < 2:
