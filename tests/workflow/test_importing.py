@@ -54,6 +54,13 @@ def test_a_graph_is_taken_as_it_is():
     assert told == ["mine: edge_index: the graph is directed: messages go from source to target alone"]
 
 
+def test_a_split_may_stand_beside_one_graph():
+    whole, _ = imported(data())
+    split = {"train": torch.arange(4), "val": list(range(4, 8)), "test": np.arange(8, 12)}
+    task, _ = imported((data(train_mask=None, val_mask=None, test_mask=None), split))
+    assert task.fingerprint == whole.fingerprint
+
+
 def test_what_is_changed_is_told():
     edges = data().edge_index
     both = torch.cat([edges, edges.flip(0), edges[:, :3], torch.tensor([[1, 1], [1, 1]])], 1)

@@ -98,7 +98,7 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     Args:
         data: a `Data` with x, edge_index, y and masks (or a data set of one); a `HeteroData` of which one type has y
             and masks; or a sequence of `Data` with y, whose split is `{"train": ids, "valid": ids, "test": ids}`, as
-            in `return graphs, split`.
+            in `return graphs, split`; one may stand beside a single graph, too.
     """
     from torch_geometric.data import Data, Dataset, HeteroData
 
@@ -107,10 +107,11 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     )
     if not isinstance(graphs, Data | HeteroData) and hasattr(graphs, "__len__") and len(graphs) == 1 and split is None:
         graphs = graphs[0]
+    given = {name: _array(ids) for name, ids in (split or {}).items()}
     if isinstance(graphs, HeteroData):
-        return _from_hetero(graphs, into)
+        return _from_hetero(graphs, given, into)
     if isinstance(graphs, Data):
-        return _one_graph(_known(graphs, ARRAYS, PARTS), into)
+        return _one_graph(_known(graphs, ARRAYS, PARTS) | given, into)
     allowed = "`graphs, split` for a list of graphs, with split = {'train': ids, ...}"
     if isinstance(graphs, str) or not isinstance(graphs, Sequence | Dataset):
         raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not {type(graphs).__name__}")
@@ -119,7 +120,7 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     if split is None:
         raise into.refuse(f"load() must return {allowed}")
     known = [{**_known(graph, ARRAYS, OF_EDGES), "num_nodes": graph.num_nodes} for graph in graphs]
-    return into.graphs(known, _parts({name: _array(ids) for name, ids in split.items()}), objective)
+    return into.graphs(known, _parts(given), objective)
 
 
 def _known(store: Any, *names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def _known(store: Any, *names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     return {name: _array(value) for name, value in store.to_dict().items() if name in wanted}
 
 
-def _from_hetero(data: Any, into: Import) -> Task:
+def _from_hetero(data: Any, split: Mapping[str, Any], into: Import) -> Task:
     labelled = [kind for kind in data.node_types if "y" in data[kind]]
     if len(labelled) != 1:
         raise into.refuse(f"one type of nodes must have labels y, not {', '.join(labelled) or 'none'}")
@@ -138,7 +139,7 @@ def _from_hetero(data: Any, into: Import) -> Task:
         raise into.refuse(f"{'/'.join(bare[0])}: edge_index is missing")
     relations = {edge: _array(data[edge].edge_index) for edge in data.edge_types}
     counts = {kind: int(data[kind].num_nodes) for kind in data.node_types}
-    found = _known(data[target], ARRAYS, PARTS)
+    found = _known(data[target], ARRAYS, PARTS) | dict(split)
     return into.heterogeneous(target, counts, features, relations, found["y"], _parts(found))
 
 
