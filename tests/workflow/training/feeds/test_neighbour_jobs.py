@@ -12,10 +12,14 @@ from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.training.jobs import block, rows, train
 from workflow.models import sizes
 from workflow.specs import TrainingSettings
+from workflow.task import Task
+from workflow.variants import Variant
 
 SETTINGS = TrainingSettings(sampler="neighbour", batch_size=12, fan_out=[4, 3], epochs=2)
 LARGE = {"model": "sage", "layers": 3, "width": 12}
 SMALL = {"model": "sage", "layers": 2, "width": 8}
+WITH_LABELS = {"model": "gat", "layers": 2, "width": 3, "heads": 2, "labels_as_input": True}
+MACHINE = {"seconds", "peak_memory_mb"}
 
 
 @pytest.fixture
@@ -25,8 +29,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def teacher_of(model=LARGE):
-    return teacher_spec("tiny", "t", model, SETTINGS, sizes.measure(model, TINY).params)
+def teacher_of(model=LARGE, training=SETTINGS):
+    return teacher_spec("tiny", "t", model, training, sizes.measure(model, TINY).params)
 
 
 @pytest.mark.parametrize("distill_on", ["train", "all"])
@@ -47,6 +51,28 @@ def test_every_method_distills_on_drawn_graphs(folder, distill_on):
             assert [again[part] for part in ("train", "valid", "test")] == [
                 row[part] for part in ("train", "valid", "test")
             ]
+
+
+@pytest.mark.parametrize("inductive", [False, True])
+@pytest.mark.parametrize("sampler", ["neighbour", "full"])
+@pytest.mark.parametrize(
+    "model", [LARGE, {"model": "gat", "layers": 2, "width": 3, "heads": 2, "labels_as_input": True}]
+)
+def test_a_graph_with_64_bit_pointers_trains_bit_for_bit_the_same(tmp_path, monkeypatch, sampler, model, inductive):
+    """What would have 2^31 edges, by a threshold of three."""
+    monkeypatch.setattr("workflow.catalog.facts", lambda name: TINY)
+    spec = teacher_of(model, SETTINGS.changed(TrainingSettings(sampler=sampler)))
+    cell = cell_spec(spec, "s", SMALL, "lsp", 10, distill_on="all")
+    found = []
+    for bits, most in ((32, 2**31 - 1), (64, 3)):
+        monkeypatch.setattr("workflow.arrays.MOST_EDGES", most)
+        folder = tmp_path / str(bits)
+        Variant(inductive=inductive).apply(make_tiny_task()).save(folder / "task")
+        assert Task.load(folder / "task").arrays["pointers"].dtype == f"int{bits}"
+        (teacher,), (student,) = train(spec, folder, "teacher", [0]), train(cell, folder, "student", [0])
+        scores = {key: value for key, value in student.row.model_dump().items() if key not in MACHINE}
+        found.append((teacher.knowledge, scores, student.history))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
