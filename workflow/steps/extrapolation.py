@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
-from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
@@ -28,19 +26,20 @@ from methods.contract import NotApplicableError, Shape, Signals
 from methods.vocabulary import Extra
 from reports.printing import duration
 from workflow import catalog, variants
-from workflow.datasets.parts.csr import symmetric_csr
 from workflow.models import sizes
 from workflow.models.model import Dropout, Model, create
 from workflow.specs import CellSpec, Network, TeacherSpec, TrainingSettings
 from workflow.stated import GraphSize
+from workflow.steps import made_up
 from workflow.steps.costs import Cost, Spec
 from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training import loop, optimizers
 from workflow.training.extras import MAKERS, Taught
-from workflow.training.feeds.neighbour import NeighbourBatches
+from workflow.training.feeds.neighbour import FEW, NeighbourBatches
 from workflow.training.feeds.step import Needs
 from workflow.training.seeds import Streams
+from workflow.training.teaching import reads_all
 
 Result = TypeVar("Result")
 
@@ -99,31 +98,16 @@ class Extrapolation:
         """Seconds to sort, check and write the task."""
         self.notes: list[str] = []
         self._rates: dict[str, Rates] = {}
+        self._whole: set[str] = set()
+        self._known: dict[Shape, Signals] = {}
 
     @cached_property
     def task(self) -> Task:
         """The made-up task."""
         random = np.random.default_rng(0)
-        sources = (self.small.nodes * random.power(0.35, self.small.edges)).astype(np.int32)  # hubs, as citations have
-        targets = random.integers(0, self.small.nodes, self.small.edges, dtype=np.int32)
-        features = random.standard_normal((self.small.nodes, self.small.features), np.float32)
-        order = random.permutation(self.small.nodes)
-        ends = np.cumsum([self.small.train, self.small.valid, self.small.test])
-        parts = dict(zip(("train", "valid", "test"), np.split(order, ends), strict=False))
+        arrays, edges = made_up.nodes(self.small, random), made_up.edges(self.small, random)
         started = self._now()
-        pointers, others = symmetric_csr(sources, targets, self.small.nodes)
-        arrays: dict[str, np.ndarray] = {
-            "features": features,
-            "labels": random.integers(0, self.size.classes, self.small.nodes),
-            "pointers": pointers,
-            "sources": others,
-            **{f"split/{part}": np.sort(ids) for part, ids in parts.items()},
-        }
-        facts, info = self.facts, {"symmetric": True}
-        task = Task("made-up", facts.kind, facts.objective, facts.metric, facts.outputs, arrays, info)
-        with tempfile.TemporaryDirectory() as folder:
-            task = task.finish()
-            task.save(Path(folder) / "task")
+        task = made_up.prepared(self.small, self.facts, arrays, edges)
         self.prepared = (self._now() - started) / self.small.nodes * self.size.nodes
         return task
 
@@ -143,9 +127,7 @@ class Extrapolation:
         terms = self._terms(spec, roots / batches) if isinstance(spec, CellSpec) else 0.0
         valid = rates.valid * size.nodes
         network = sizes.measure(spec.model, self.facts)
-        disk = 4 * network.params
-        if isinstance(spec, TeacherSpec):
-            disk += size.nodes * (4 * network.shape.out + 2 * sum(network.shape.hidden))
+        disk = 4 * network.params + self._knowledge(spec)
         own = rates.base + rates.seen * seen + NODE_BYTES * size.nodes
         if new:
             name = spec.teacher if isinstance(spec, TeacherSpec) else spec.student
@@ -158,6 +140,19 @@ class Extrapolation:
             )
         epoch = batches * (plain + terms) + valid / training.evaluate_every
         return Cost(PASSES * rates.every * size.nodes, epoch, disk, own / 2**20)
+
+    def _knowledge(self, spec: Spec) -> int:
+        """Bytes of what a teacher's file holds; of all rows for the first of the students that have them made."""
+        size = self.size
+        teacher = sizes.measure(spec.model if isinstance(spec, TeacherSpec) else spec.teacher_model, self.facts).shape
+        row = 4 * teacher.out + 2 * sum(teacher.hidden)
+        kept = size.train + (0 if self.inductive else size.test)
+        few = kept < FEW * size.nodes
+        if isinstance(spec, TeacherSpec):
+            return row * (kept if few else size.nodes)
+        first = few and reads_all(spec) and spec.taught_by not in self._whole
+        self._whole |= {spec.taught_by} if first else set()
+        return row * size.nodes if first else 0
 
     def told(self) -> list[str]:
         """What the costs rest on, line by line."""
@@ -226,7 +221,9 @@ class Extrapolation:
         if methods.skip(spec.method_id, self.task, *shapes):
             return 0.0
         feed = self._feed(training, Needs(0, 0, methods.uses_edges(spec.method_id)), spec.distill_on)
-        known = _noise(self.small.nodes, shapes[0], torch.float16)
+        if shapes[0] not in self._known:
+            self._known[shapes[0]] = made_up.signals(self.small.nodes, shapes[0], torch.float16)
+        known = self._known[shapes[0]]
         try:
             with streams.globally("heads"):
                 method = methods.create(spec.method_id, teacher=shapes[0], student=shapes[1], **spec.hyperparameters)
@@ -234,7 +231,7 @@ class Extrapolation:
             method.to(self.device).train()
             step = next(iter(next(feed.steps(streams, known))))
             assert step.teacher is not None and step.batch is not None
-            mine = _noise(len(step.batch.labels), shapes[1], torch.float32).to(self.device)
+            mine = made_up.signals(len(step.batch.labels), shapes[1], torch.float32).to(self.device)
             for layer in (mine.logits, *mine.hidden):
                 layer.requires_grad_()
             step.batch.epoch, step.batch.epochs = 1, training.epochs
@@ -287,7 +284,3 @@ def _key(spec: Spec) -> str:
     """Trainings of one key have one network and draw alike."""
     training = spec.training
     return json.dumps([spec.model, training.fan_out, training.batch_size, training.optimizer], sort_keys=True)
-
-
-def _noise(rows: int, shape: Shape, kind: torch.dtype) -> Signals:
-    return Signals(torch.randn(rows, shape.out), tuple(torch.rand(rows, width).to(kind) for width in shape.hidden))

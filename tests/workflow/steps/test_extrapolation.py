@@ -65,11 +65,15 @@ def test_a_cost_is_that_of_steps_and_answers(distill_on, roots, monkeypatch):
     assert teacher.epoch == pytest.approx(10 * (0.5 + 0.001 * seen) + 0.01 * 20_000 / 2)
     assert teacher.start == pytest.approx(PASSES * 0.02 * 20_000)
     params = 7 * 2 * 8 + 8 + 16 * 8 + 8 + 16 * 3 + 3 + 2 * 2 * 8
-    assert teacher.disk == 4 * params + 20_000 * (4 * 3 + 2 * 16), "weights, logits, hidden states in float16"
+    row = 4 * 3 + 2 * 16
+    assert teacher.disk == 4 * params + 3_000 * row, "weights; logits and hidden states in float16 on train and test"
     assert teacher.memory_mb == pytest.approx(1024 + (1024 * seen + NODE_BYTES * 20_000) / 2**20)
     cell = one(student("kd", distill_on=distill_on))
     seen = one._seen(RATES, roots)
     assert cell.epoch == pytest.approx(10 * (0.75 + 0.001 * seen) + 0.01 * 20_000 / 2)
+    own = 4 * (7 * 2 * 4 + 4 + 8 * 3 + 3 + 2 * 4)
+    assert cell.disk == own + (20_000 * row if distill_on == "all" else 0)
+    assert one(student("lsp", distill_on=distill_on)).disk == own + (20_000 * row if distill_on == "train" else 0)
     assert len(one.notes) == 2
     one(student("supervised"))
     assert len(one.notes) == 2, "the network's rates are known"
