@@ -122,9 +122,9 @@ class LargeGraph:
         found = self._answer(model, nodes, with_hidden=False).logits
         return found if nodes is None else found[mapped(nodes)]
 
-    def signals(self, model: Model) -> Signals:
-        """The signals of all nodes on the host, hidden states in float16."""
-        return self._answer(model, None, with_hidden=True)
+    def signals(self, model: Model, nodes: np.ndarray | None = None) -> Signals:
+        """[n, ...] signals on the host, hidden states in float16; of some nodes, if so, and nothing in other rows."""
+        return self._answer(model, nodes, with_hidden=True)
 
     @torch.no_grad()
     def _answer(self, model: Model, nodes: np.ndarray | None, with_hidden: bool) -> Signals:

@@ -191,6 +191,13 @@ def test_a_step_that_draws_every_neighbour_is_that_of_the_whole_graph(name, edge
     torch.testing.assert_close(step.teacher.hidden[0], knowledge.hidden[0][rows])
 
 
+def test_products_get_pointers_and_sources_of_one_type():
+    expected = whole_graph(make_tiny_task())
+    graph = Graph(expected.x, expected.adjacency.pointers.long(), expected.adjacency.columns)
+    assert graph.adjacency.pointers.dtype == graph.adjacency.columns.dtype == torch.int32
+    assert torch.equal(graph.mean @ graph.x, expected.mean @ expected.x)
+
+
 # --- steps
 
 
