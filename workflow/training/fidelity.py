@@ -17,6 +17,7 @@ from methods.contract import Signals
 from methods.vocabulary import Objective
 from workflow.models.model import Model
 from workflow.training import layers
+from workflow.training.feeds.gathered import places
 from workflow.training.feeds.step import Feed
 from workflow.training.layers import CONSTANT, Layers
 from workflow.training.records import Matrix
@@ -36,10 +37,10 @@ def measure(
     The latter is empty where there is no teacher to compare with, or a network has no hidden layers.
 
     Args:
+        teacher: signals of all units in the task's order, as `Feed.knowledge` gives them, or of some nodes. None where
+            there is no teacher to compare with, which a teacher itself has not; nor has a student whose teacher does
+            not answer for the test part (rows that are not there, or not finite).
         first: the layers of the network before it was trained, as `layers.of` gives them.
-        teacher: signals of all units in the task's order, as `Feed.knowledge` gives them. None where there is no
-            teacher to compare with, which a teacher itself has not; nor has a student whose teacher does not answer
-            for the test part (rows that are not finite).
     """
     model.eval()
     task = feed.task
@@ -54,7 +55,7 @@ def measure(
         "cka": None,
     }
     units = torch.from_numpy(np.sort(task.split("test")))
-    if teacher is None or not (of_teacher := _rows(teacher.logits, units)).isfinite().all():
+    if teacher is None or not (of_teacher := _answers(teacher, units)).isfinite().all():
         return found, {}
     signals = feed.knowledge(model)
     own, measured = _rows(signals.logits, units), torch.from_numpy(task.labels[units.numpy()])
@@ -62,9 +63,18 @@ def measure(
     found["kl_to_teacher"] = divergence(own, of_teacher, measured, task.objective)
     if not (signals.hidden and teacher.hidden):
         return found, {}
-    found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], layers.hidden_rows(task, units))
+    nodes = layers.hidden_rows(task, units)
+    found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], nodes, places(teacher, nodes))
     both = layers.similarity([*first, *layers.sample(signals, task)], layers.sample(teacher, task))
     return found, {"before": [row[: len(first)] for row in both], "after": [row[len(first) :] for row in both]}
+
+
+def _answers(teacher: Signals, units: Tensor) -> Tensor:
+    """[n, C] logits of the teacher; NaN where it knows nothing of these units."""
+    try:
+        return _rows(teacher.logits, places(teacher, units))
+    except LookupError:
+        return torch.full((len(units), teacher.logits.shape[1]), torch.nan)
 
 
 def agreement(student: Tensor, teacher: Tensor, labels: Tensor, objective: Objective) -> float | None:
@@ -153,38 +163,40 @@ def worst_class(logits: Tensor, labels: Tensor, objective: Objective) -> float |
     return _number((hits / there)[there > 0].min(), logits)
 
 
-def cka(student: Tensor, teacher: Tensor, rows: Tensor) -> float | None:
+def cka(student: Tensor, teacher: Tensor, rows: Tensor, of_teacher: Tensor | None = None) -> float | None:
     """Linear CKA of two representations (Kornblith et al. 2019, section 3).
 
     ||Y'X||^2 / (||X'X|| ||Y'Y||) of the centred columns (Frobenius norms), by products of columns alone: the memory
     grows with the widths, not with the rows. None where a representation is constant.
 
     Args:
-        student, teacher: [N, d] and [N, e] hidden states.
+        student, teacher: [N, d] and [M, e] hidden states.
         rows: [n] int64, the rows that count.
+        of_teacher: [n] int64, where these stand in the teacher's; None for the same.
     """
+    blocks = list(zip(rows.split(ROWS), (rows if of_teacher is None else of_teacher).split(ROWS), strict=True))
     widths = student.shape[1], teacher.shape[1]
     sums, squares = torch.zeros(2, sum(widths), dtype=torch.float64)
-    for block in rows.split(ROWS):
-        both = _both(student, teacher, block)
+    for block in blocks:
+        both = _both(student, teacher, *block)
         sums += both.sum(0)
         squares += both.square().sum(0)
     mean = sums / len(rows)
     products = torch.zeros(sum(widths), sum(widths), dtype=torch.float64)
-    for block in rows.split(ROWS):
-        centred = _both(student, teacher, block) - mean
+    for block in blocks:
+        centred = _both(student, teacher, *block) - mean
         products += centred.T @ centred
-    of_student, of_teacher = slice(widths[0]), slice(widths[0], None)
-    for side in (of_student, of_teacher):
+    ours, theirs = slice(widths[0]), slice(widths[0], None)
+    for side in (ours, theirs):
         if not products.diagonal()[side].sum() > CONSTANT * squares[side].sum():
             return None
-    norms = products[of_student, of_student].norm() * products[of_teacher, of_teacher].norm()
-    return _number((products[of_student, of_teacher].square().sum() / norms).clamp(max=1))
+    norms = products[ours, ours].norm() * products[theirs, theirs].norm()
+    return _number((products[ours, theirs].square().sum() / norms).clamp(max=1))
 
 
-def _both(student: Tensor, teacher: Tensor, rows: Tensor) -> Tensor:
+def _both(student: Tensor, teacher: Tensor, rows: Tensor, of_teacher: Tensor) -> Tensor:
     """[n, d + e] columns of both."""
-    return torch.cat([_rows(student, rows), _rows(teacher, rows)], dim=1)
+    return torch.cat([_rows(student, rows), _rows(teacher, of_teacher)], dim=1)
 
 
 def _rows(values: Tensor, rows: Tensor) -> Tensor:

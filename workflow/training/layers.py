@@ -16,6 +16,7 @@ from methods.contract import Signals
 from methods.vocabulary import Kind
 from workflow.models.model import Model
 from workflow.task import Task
+from workflow.training.feeds.gathered import places
 from workflow.training.feeds.step import Feed
 from workflow.training.records import Matrix, finite
 
@@ -55,6 +56,7 @@ def sample(signals: Signals, task: Task) -> Layers:
     if len(rows) > ROWS:
         drawn = np.random.default_rng(0).choice(len(rows), ROWS, replace=False)
         rows = rows[torch.from_numpy(np.sort(drawn))]
+    rows = places(signals, rows)
     return [layer.index_select(0, rows.to(layer.device)).detach().cpu().double() for layer in signals.hidden]
 
 

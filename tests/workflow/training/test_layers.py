@@ -14,6 +14,7 @@ from workflow.models.model import create
 from workflow.specs import TrainingSettings
 from workflow.training import fidelity, layers
 from workflow.training.feeds import choose
+from workflow.training.feeds.gathered import Partial
 from workflow.training.records import Records
 
 RANDOM = np.random.default_rng(5)
@@ -64,6 +65,9 @@ def test_both_networks_are_seen_on_the_same_rows_of_the_test_part(name, monkeypa
     units = torch.from_numpy(np.sort(task.split("test")))
     assert set(rows.tolist()) <= set(layers.hidden_rows(task, units).tolist())
     assert torch.equal(few[-1], teacher.hidden[-1][rows].double())
+    if name == "node":
+        some = Partial(teacher.logits[units], tuple(layer[units] for layer in teacher.hidden), units)
+        assert all(map(torch.equal, layers.sample(some, task), few)), "a teacher of some nodes alone"
 
 
 @pytest.mark.parametrize("method", ["supervised", "abkd"])
