@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -114,8 +115,10 @@ class Extrapolation:
     def __call__(self, spec: Spec) -> Cost:
         """The cost of one training. Adds to the notes where rates are new."""
         size, training = self.size, spec.training
+        name = spec.teacher if isinstance(spec, TeacherSpec) else spec.student
         new = (key := _key(spec)) not in self._rates
         if new:
+            print(f"measuring {name} on {self.small.nodes:,} nodes", file=sys.stderr, flush=True)
             self._rates[key] = self._measured(spec.model, training)
         rates = self._rates[key]
         batches = max(1, min(math.ceil(size.train / training.batch_size), size.train // 2))
@@ -130,7 +133,6 @@ class Extrapolation:
         disk = 4 * network.params + self._knowledge(spec)
         own = rates.base + rates.seen * seen + NODE_BYTES * size.nodes
         if new:
-            name = spec.teacher if isinstance(spec, TeacherSpec) else spec.student
             self.notes.append(
                 f"{name}: a step takes {rates.step * 1e3:.1f} ms and {rates.node * 1e6:.2f} us a node seen, of which "
                 f"{rates.alone:.0f} are around one training node and {seen:,.0f} in a batch; exact answers take "
