@@ -164,7 +164,7 @@ class Extrapolation:
             f"{size.nodes:,} nodes, {size.edges:,} edges, {size.features} features, {size.classes} classes, "
             f"{size.train:,} + {size.valid:,} + {size.test:,} labels ({size.source})",
             f"rates measured now in {clock} on a made-up graph of {small.nodes:,} nodes and {small.edges:,} edges; "
-            "on a larger one a node takes up to twice as long, as caches hold less of it:",
+            "on a larger one a node takes two to three times as long, as caches hold less and layers lie in files:",
             *self.notes,
             f"data: {size.disk / 1e9:.1f} GB prepared; to sort, check and write them {duration(self.prepared)}, in "
             "proportion to the made-up graph's; to read the raw files comes on top",
