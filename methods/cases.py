@@ -13,6 +13,9 @@ from torch import Tensor
 from methods.contract import UNLABELED, Batch, Shape, Signals
 from methods.vocabulary import Kind, Objective
 
+EPOCH, EPOCHS = 75, 100
+"""When a method is tried: warm-ups are over and what fades has not gone."""
+
 
 def make_batch(
     labels: Any,
@@ -91,6 +94,7 @@ class Case:
 
     def batch(self, seed: int = 0) -> Batch:
         batch = make_batch(self.labels, self.edge_index, self.objective, self.graph, seed)
+        batch.epoch, batch.epochs = EPOCH, EPOCHS
         if (ids := self.row_ids) is not None:
             batch.find_row_ids = lambda: ids
             batch.find_ids = batch.find_row_ids if self.graph is None else batch.find_ids

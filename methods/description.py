@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from methods.contract import Method, Shape
 from methods.registry import REFERENCES, entries
 from methods.rules import SAMPLES
+from methods.vocabulary import Kind, Objective
 
 
 def check_description(cls: type[Method]) -> Iterator[str]:
@@ -18,7 +19,7 @@ def check_description(cls: type[Method]) -> Iterator[str]:
             yield f"no {name}"
     year = getattr(cls, "year", None)
     if not isinstance(year, int) or not 1980 < year < 2100:
-        yield "no year"
+        yield "year must be a whole number from 1981 to 2099"
     keys = re.findall(r"@\w+\{([^,\s]+),", REFERENCES.read_text(encoding="utf-8") + str(cls.bibtex))
     if (citation := getattr(cls, "citation", "")) and citation not in keys:
         yield f"'{citation}' is neither in {REFERENCES.name} nor in `bibtex`"
@@ -26,6 +27,9 @@ def check_description(cls: type[Method]) -> Iterator[str]:
         yield "`bibtex`: the last brace of the entry must begin a line"
     if not cls.__doc__ or cls.__doc__ == Method.__doc__:
         yield "no docstring"
+    for name, allowed in (("kinds", Kind), ("objectives", Objective)):
+        if not isinstance(getattr(cls, name), frozenset) or not getattr(cls, name) <= set(allowed):
+            yield f"{name} must be a frozenset of: {', '.join(allowed)}"
     if cls.samples and cls.samples not in SAMPLES:
         yield f"samples = {cls.samples!r}; allowed: {', '.join(map(repr, SAMPLES))}"
     if cls.samples == "edges" and not cls.uses_edges:

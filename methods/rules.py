@@ -6,6 +6,7 @@ A rule yields a sentence for everything that breaks it; what a method's own code
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from methods import registry, rehearsal
-from methods.cases import Case, rows_of
+from methods.cases import EPOCH, EPOCHS, Case, rows_of
 from methods.contract import Method, Shape, Signals
 
 TOLERANCE = 1e-8
@@ -59,11 +60,11 @@ class Trial:
         return found
 
     def values(
-        self, case: Case, s: Signals, t: Signals, *, epoch: int = 1, seed: int = 0, **changes: Any
+        self, case: Case, s: Signals, t: Signals, *, epoch: int = EPOCH, seed: int = 0, **changes: Any
     ) -> dict[str, float]:
         """The terms of a first step, as numbers."""
         batch = case.batch(seed)
-        batch.epoch = batch.epochs = epoch
+        batch.epoch = epoch
         return {name: term.item() for name, term in self.build(case, **changes)(s, t, batch).items()}
 
     @property
@@ -100,11 +101,11 @@ def outline(trial: Trial) -> Iterator[str]:
 
 
 def gradients(trial: Trial) -> Iterator[str]:
-    """The teacher is untouched, heads move, and a second step on the same Batch works."""
+    """The teacher is untouched, heads move at some epoch, and more steps on the same Batch work."""
     method, (s, t), batch = trial.build(), trial.signals(), trial.case.batch()
     old = {name: parameter.detach().clone() for name, parameter in method.named_parameters()}
     optimizer = torch.optim.SGD(method.parameters(), lr=1e-3) if old else None
-    for step in range(2):
+    for step, batch.epoch in enumerate((1, EPOCH, EPOCHS)):
         total: Any = sum(method(s, t, batch).values())
         try:
             total.backward()
@@ -190,8 +191,18 @@ def epoch(trial: Trial) -> Iterator[str]:
     """The epoch matters where that is declared."""
     if not registry.load(trial.method_id).uses_epoch:
         s, t = trial.signals()
-        first, later = trial.values(trial.case, s, t), trial.values(trial.case, s, t, epoch=50)
+        first, later = trial.values(trial.case, s, t, epoch=1), trial.values(trial.case, s, t)
         yield from _differences(first, later, "changes with the epoch (declare uses_epoch)")
+
+
+def hidden(trial: Trial) -> Iterator[str]:
+    """Hidden states are read where that is declared."""
+    cls, out = registry.load(trial.method_id), Shape((), trial.student.out)
+    if not cls.uses_hidden and not cls.skip(trial.case, out, out):
+        try:
+            replace(trial, teacher=out, student=out).terms()
+        except Exception as error:  # of code that is not ours
+            yield f"reads hidden states (declare uses_hidden): {type(error).__name__}: {error}"
 
 
 def ids(trial: Trial) -> Iterator[str]:
@@ -229,7 +240,8 @@ def refusal(trial: Trial) -> Iterator[str]:
     method = trial.build()
     helpers = "`last_of`, `layers_of` and `logits_of` of methods.pairing do it"
     try:
-        method(wrong, t, trial.case.batch())
+        with warnings.catch_warnings(action="ignore"):  # of torch, which broadcasts: is told below
+            method(wrong, t, trial.case.batch())
     except ValueError as error:
         if trial.method_id not in str(error):
             yield f"the refusal of wrong shapes does not name the method; {helpers}"
@@ -240,7 +252,7 @@ def refusal(trial: Trial) -> Iterator[str]:
         yield f"one student row against many of the teacher was not refused; {helpers}"
 
 
-RULES: tuple[Rule, ...] = (gradients, state, repeats, order, number, edges, epoch, ids, declared, dead, refusal)
+RULES: tuple[Rule, ...] = (gradients, state, repeats, order, number, edges, epoch, hidden, ids, declared, dead, refusal)
 """What is tried where the terms are sound."""
 
 

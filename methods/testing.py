@@ -7,6 +7,7 @@ batch = make_batch(labels=[0, 1, 1], edge_index=[[0, 1], [1, 2]])
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,13 +15,15 @@ from methods import registry, spaces
 from methods.cases import cases, make_batch, make_signals
 from methods.contract import Method, Shape
 from methods.description import check_class, check_description
-from methods.listing import ANY_ERROR, told
-from methods.rules import RULES, Trial, outline
+from methods.listing import ANY_ERROR, shown, told
+from methods.rules import RULES, Rule, Trial, outline
 from methods.vocabulary import Kind
 
 __all__ = ["check_contract", "faults", "make_batch", "make_signals"]
 
 TEACHER, STUDENT = Shape((6, 7), 5), Shape((4, 3), 5)
+BROADCASTS = "Using a target size"
+"""How torch begins its warning of a loss between tensors of two shapes."""
 ROWS_OF_GRAPHS = (
     "logits have one row per graph there, hidden states one per node: use `batch.pool`, or leave them out of `kinds`"
 )
@@ -31,8 +34,8 @@ def check_contract(method_id: str, **hyperparameters: Any) -> None:
 
     Terms are finite scalars that never reach the teacher; every head moves; the order of nodes does not matter (unless
     `depends_on_order`), nor their number (unless `depends_on_rows`), nor edges (unless `uses_edges`), nor the epoch
-    (unless `uses_epoch`), nor ids of rows (unless `uses_ids`); what the class declares it does; the same generator seed
-    gives the same value and no other random state is touched; past steps
+    (unless `uses_epoch`), nor hidden states (unless `uses_hidden`), nor ids of rows (unless `uses_ids`); what the class
+    declares it does; the same generator seed gives the same value and no other random state is touched; past steps
     live on in parameters and buffers alone; one Batch serves many steps; dead students get finite gradients; wrong
     shapes are refused; the class is described and cited, and its `skip` answers; its search space names
     hyperparameters, holds their defaults, and all of it can be built. Where a step draws nodes or edges (`samples`, or
@@ -95,16 +98,20 @@ def _of_case(trial: Trial, cls: type[Method]) -> Iterator[str]:
         if not (isinstance(reason, str) and reason):
             yield f"{trial.method_id}: skip must give a reason or None"
         return
-    broken = list(_told(trial, outline))
+    broken = _told(trial, outline)
     yield from broken
     if not broken and trial.terms():
         for rule in RULES:
             yield from _told(trial, rule)
 
 
-def _told(trial: Trial, rule: Any) -> Iterator[str]:
-    try:
-        for text in rule(trial):
-            yield f"{trial.method_id}: {text}"
-    except ANY_ERROR as error:
-        yield told(error, registry.file(trial.method_id))
+def _told(trial: Trial, rule: Rule) -> list[str]:
+    """What a rule finds; where the method's code raises, that alone."""
+    path = registry.file(trial.method_id)
+    with warnings.catch_warnings(record=True, action="always") as seen:
+        try:
+            found = [f"{trial.method_id}: {text}" for text in rule(trial)]
+        except ANY_ERROR as error:
+            return [told(error, path)]
+    widths = [(w.lineno, text) for w in seen if (text := str(w.message)).startswith(BROADCASTS)]
+    return found + [f"{shown(path)}:{line}: {text}" for line, text in widths[:1]]

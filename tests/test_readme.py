@@ -68,6 +68,7 @@ def test_the_tutorials_method_is_its_equation(written) -> None:
 
 
 FAULTS = {
+    "forgets `uses_hidden`": ("    uses_hidden = True\n", ""),
     "forgets `uses_epoch`": ("    uses_epoch = True\n", ""),
     "sums where it should take a mean": (
         "mse_loss(self.project(h_student), smooth)",
@@ -82,7 +83,6 @@ FAULTS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_check_says_what_the_tutorial_promises(fault: str, written) -> None:
     (promised,) = re.findall(rf"^\| {re.escape(fault)} \| `(.*)` \|$", TUTORIAL, flags=re.M)

@@ -93,6 +93,10 @@ def names(path: Path) -> dict[str, Facts]:
             raise ValueError(f"{shown(path)}: NAMES: {name!r}: an id has small letters, digits, . and -, at most 61")
         if not isinstance(facts, Facts):
             raise ValueError(f"{shown(path)}: NAMES: {name}: must be Facts, not {type(facts).__name__}")
+        for what, allowed in (("kind", Kind), ("objective", Objective)):
+            if (stated := getattr(facts, what)) not in list(allowed):
+                where = f"{shown(path)}: NAMES: {name}"
+                raise ValueError(f"{where}: {what} = {stated!r}; allowed: {', '.join(allowed)}")
     return found
 
 
@@ -164,9 +168,8 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     if not isinstance(made, Task):
         raise UserError(f"{name}: build must return a Task, not {type(made).__name__}")
     task = made.finish()
-    found = (task.kind, task.objective, task.metric, task.outputs, columns(task), task.info)
-    known = (wanted.kind, wanted.objective, wanted.metric, wanted.outputs, wanted.features, wanted.info)
-    for there, should in zip(found, known, strict=True):
+    for what in ("kind", "objective", "metric", "outputs", "features", "info"):
+        there, should = columns(task) if what == "features" else getattr(task, what), getattr(wanted, what)
         if there != should:
-            raise UserError(f"{name}: the raw files hold {there}, but {should} belongs there")
+            raise UserError(f"{name}: {what}: the raw files hold {there}, but {should} belongs there")
     return task if name == dataset else variant.apply(task).finish()

@@ -13,8 +13,7 @@
     abkd-bench add-results FILE.csv --method LABEL   brings results trained elsewhere into the tables
     abkd-bench schema                  renews the JSON schema and the table of keys
 
-`python -m methods` and `python -m workflow.schemas.generate` do the same. Hyperparameters are chosen by
-`snakemake tune --configfile config/NAME.yaml`.
+Hyperparameters are chosen by `snakemake tune --configfile config/NAME.yaml`.
 """
 
 from __future__ import annotations
@@ -24,18 +23,7 @@ import sys
 from pathlib import Path
 
 from workflow.errors import UserError, command
-from workflow.steps import check, estimate, import_data, new, retry, verify
-
-
-def _methods(arguments: argparse.Namespace) -> None:
-    from methods import plugins
-    from methods.__main__ import list_methods
-
-    try:
-        plugins.use(arguments.folders, Path())
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    list_methods()
+from workflow.steps import check, estimate, import_data, methods, new, retry, verify
 
 
 def _report(arguments: argparse.Namespace) -> None:
@@ -109,9 +97,7 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(call=call)
         return made
 
-    add("methods", _methods, "list the methods").add_argument(
-        "folders", nargs="*", metavar="FOLDER", help="folders of your own, whose methods are listed with them"
-    )
+    methods.add_arguments(add("methods", methods.call, "list the methods"))
     new.add_arguments(add("new", new.call, "write the file of a method, network or dataset of your own"))
     check.add_arguments(add("check", check.call, "say what is wrong with methods, networks or datasets"))
     import_data.add_arguments(add("import-data", import_data.call, "make a dataset of your own data"))

@@ -103,7 +103,14 @@ class Import:
         """
         if not graphs:
             raise self.refuse("holds no graph")
-        labels = np.stack([np.asarray(graph["y"]).reshape(-1) for graph in graphs])
+        for number, graph in enumerate(graphs):
+            if missing := [key for key in ("edge_index", "y") if graph.get(key) is None]:
+                raise self.refuse(f"graph {number}: {missing[0]} is missing")
+        of_each = [np.asarray(graph["y"]).reshape(-1) for graph in graphs]
+        for number, one in enumerate(of_each):
+            if len(one) != len(of_each[0]):
+                raise self.refuse(f"graph {number}: y has {len(one)} values, those before have {len(of_each[0])}")
+        labels = np.stack(of_each)
         objective = objective or _objective(labels)
         labels = self._classes(labels) if objective == Objective.MULTICLASS else labels.astype(np.float32)
         raw, widths = [], set()
@@ -147,7 +154,9 @@ class Import:
             self._tell(f"labels of type {found.dtype} were taken as whole numbers, NaN as unknown")
             found = np.where(missing, -1, found).astype(np.int64)
         if found.dtype.kind not in "iu":
-            raise self.refuse(f"labels must be whole numbers, not {found.dtype}")
+            raise self.refuse(
+                f"labels must be whole numbers, not {'text' if found.dtype.kind in 'OSU' else found.dtype}"
+            )
         found = np.where(found < 0, -1, found).astype(np.int64)
         present = np.unique(found[found >= 0])
         if len(present) < 2:
@@ -159,7 +168,7 @@ class Import:
 
     def _features(self, x: Any, where: str, rows: int) -> np.ndarray:
         found = np.asarray(x)
-        if found.ndim != 2 or len(found) != rows:
+        if found.ndim != 2 or len(found) != rows or not found.shape[1]:
             raise self.refuse(f"{where} must be [{rows}, f], not {list(found.shape)}")
         if found.dtype.kind not in "fiub":
             raise self.refuse(f"{where} must be numbers, not {found.dtype}")
@@ -235,6 +244,8 @@ class Import:
                 ids = np.flatnonzero(ids)
             elif ids.dtype.kind not in "iu":
                 raise self.refuse(f"split: {part} must be a boolean mask or whole numbers, not {ids.dtype}")
+            elif len(ids) == len(labels) > 2 and np.isin(ids, (0, 1)).all():
+                raise self.refuse(f"split: {part} has {len(ids)} entries of 0 or 1: a mask must be boolean")
             found[f"split/{part}"] = np.sort(ids).astype(np.int64)
             known = ids[(ids >= 0) & (ids < len(labels))]
             if labels.ndim == 1 and (absent := sorted(set(range(labels.max() + 1)) - set(labels[known].tolist()))):

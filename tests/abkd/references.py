@@ -20,16 +20,11 @@ from tests.methods.reference import (
     contrast,
     global_structure,
     local_structure,
+    pooled,
     softmax,
     unit,
     weight,
 )
-
-
-def pool(h: Array, graph: Array | None) -> Array:
-    if graph is None:
-        return h
-    return np.array([h[graph == k].mean(0) for k in range(int(graph.max()) + 1)])
 
 
 def per_layer(stacked: Array, layers: list[Array]) -> list[Array]:
@@ -119,8 +114,8 @@ def layer_alignment(
     values: str = "random",
 ) -> Reference:
     def loss(method: nn.Module, v: View) -> dict[str, float]:
-        s = [*(pool(h, v.graph) for h in v.h_student), *([v.z_student] if logits else [])][-1 if last_student else 0 :]
-        t = [*(pool(h, v.graph) for h in v.h_teacher), *([v.z_teacher] if logits else [])][-1 if last_teacher else 0 :]
+        s = [*(pooled(h, v) for h in v.h_student), *([v.z_student] if logits else [])][-1 if last_student else 0 :]
+        t = [*(pooled(h, v) for h in v.h_teacher), *([v.z_teacher] if logits else [])][-1 if last_teacher else 0 :]
         pairs = [(i, j) for i in range(len(t)) for j in range(len(s))]
 
         a = attend(method, s, t, axis, apart) if attention else np.full((len(t), len(s)), 1.0 / len(s))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.baselines.references_edges import edges_of
-from tests.baselines.references_layers import graphakd, linear, mugsi, pooled
+from tests.baselines.references_layers import graphakd, mugsi
 from tests.methods.reference import (
     Array,
     Case,
@@ -18,8 +18,10 @@ from tests.methods.reference import (
     batch_norm,
     case,
     divergence,
+    linear,
     log_sigmoid,
     neighbours,
+    pooled,
     softmax,
     unit,
     weight,

@@ -16,23 +16,13 @@ from tests.methods.reference import (
     case,
     contrast,
     divergence,
+    linear,
     log_sigmoid,
+    pooled,
     softmax,
     unit,
     weight,
 )
-
-
-def linear(method: nn.Module, name: str, x: Array) -> Array:
-    """One row or several through a linear layer with a bias."""
-    return x @ weight(method, f"{name}.weight").T + weight(method, f"{name}.bias")
-
-
-def pooled(h: Array, v: View) -> Array:
-    """Means over graphs; the rows themselves where there are none."""
-    if v.graph is None:
-        return h
-    return np.array([h[v.graph == g].mean(0) for g in range(len(v.labels))])
 
 
 def mustad(method: nn.Module, v: View) -> dict[str, float]:

@@ -15,6 +15,7 @@ from tests.benchmarks import data, parts, process, tables
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.memory import limits
 from tests.benchmarks.settings import Settings
+from tests.benchmarks.speed import deep, overhead
 from tests.benchmarks.speed.relational import Sides
 from workflow.training import device as devices
 
@@ -69,6 +70,11 @@ def test_every_method_has_its_cost_at_depth(folder):
     (table,) = answers(folder)["deep"]["tables"]
     assert {row["method"] for row in table["rows"]} == set(methods.available())
     assert all(row["note"] if row["epoch_s"] is None else row["training_s"] > 0 for row in table["rows"])
+
+
+@pytest.mark.parametrize("part", [deep, overhead])
+def test_what_says_why_is_a_method(part) -> None:
+    assert set(part.WHY) <= set(methods.available())
 
 
 @pytest.mark.slow

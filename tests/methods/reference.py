@@ -41,6 +41,18 @@ def weight(module: Any, name: str) -> Array:
 # Elementary pieces
 
 
+def linear(method: nn.Module, name: str, x: Array) -> Array:
+    """One row or several through a linear layer with a bias."""
+    return x @ weight(method, f"{name}.weight").T + weight(method, f"{name}.bias")
+
+
+def pooled(h: Array, v: View) -> Array:
+    """Means over graphs; the rows themselves where there are none."""
+    if v.graph is None:
+        return h
+    return np.array([h[v.graph == g].mean(0) for g in range(len(v.labels))])
+
+
 def softmax(z: Array) -> Array:
     e = [math.exp(v - max(z)) for v in z]
     return np.array([v / sum(e) for v in e])

@@ -88,6 +88,30 @@ def test_two_pooled_deviations_by_hand():
     assert published.pooled_std(0.3, 0.4) == pytest.approx(np.sqrt(0.125))
 
 
+def test_what_stands_beside_nothing_names_its_protocol():
+    for block in published.facts():
+        alone = [cell["dataset"] for cell in block.get("cells", []) if "student" not in cell]
+        assert not alone or block.get("protocol"), block["source"]
+
+
+@pytest.mark.parametrize(
+    ("method", "dataset"),
+    [
+        ("glnn", "ogbn-products"),
+        ("krd-noise", "cora"),
+        ("ff-g2m", "cora"),
+        ("gcrd", "ogbn-arxiv"),
+        ("mustad", "cora"),
+        ("graphakd", "ogbn-products"),
+        ("graphakd", "ogbg-molhiv"),
+        ("kd", "amazon-computers"),
+    ],
+)
+def test_the_fields_own_figures_are_there(method: str, dataset: str):
+    cells = [cell for block in published.facts() for cell in block.get("cells", []) if cell["dataset"] == dataset]
+    assert any(0 < cell[method][0] < 100 for cell in cells if method in cell)
+
+
 def test_published_claims_follow_the_dataset():
     assert published.claims(samples.of_runs(published_runs(), SETTINGS).results) == []
     assert all({"source"} <= set(block) for block in published.facts())

@@ -54,6 +54,13 @@ def test_a_graph_is_taken_as_it_is():
     assert told == ["mine: edge_index: the graph is directed: messages go from source to target alone"]
 
 
+def test_a_split_may_stand_beside_one_graph():
+    whole, _ = imported(data())
+    split = {"train": torch.arange(4), "val": list(range(4, 8)), "test": np.arange(8, 12)}
+    task, _ = imported((data(train_mask=None, val_mask=None, test_mask=None), split))
+    assert task.fingerprint == whole.fingerprint
+
+
 def test_what_is_changed_is_told():
     edges = data().edge_index
     both = torch.cat([edges, edges.flip(0), edges[:, :3], torch.tensor([[1, 1], [1, 1]])], 1)
@@ -84,6 +91,8 @@ def test_a_part_without_a_class_is_told():
         ({"y": torch.zeros(NODES, 2)}, r"labels must be \[n\] classes"),
         ({"x": data().x[:5]}, r"features must be \[12, f\], not \[5, 5\]"),
         ({"x": data().x / 0}, "features has values that are not finite"),
+        ({"x": data().x[:, :0]}, r"features must be \[12, f\], not \[12, 0\]"),
+        ({"y": list("abcabcabcabc")}, "labels must be whole numbers, not text"),
         ({"x": None}, "features: is missing; allowed names: features, x"),
         ({"edge_index": data().edge_index + 1}, "edge_index: an edge names node 12"),
         ({"edge_index": data().edge_index.float()}, "edge_index must be .* whole numbers"),
@@ -94,6 +103,8 @@ def test_a_part_without_a_class_is_told():
         ({"val_mask": torch.zeros(NODES, 10, dtype=torch.bool)}, "split: valid must be one mask"),
         ({"val_mask": torch.ones(5, dtype=torch.bool)}, "split: the mask of valid has 5 entries, there are 12 items"),
         ({"val_mask": torch.ones(5)}, "split: valid must be a boolean mask or whole numbers"),
+        ({"val_mask": data().val_mask.long()}, "split: valid has 12 entries of 0 or 1: a mask must be boolean"),
+        ({"edge_index": None, "adj_t": torch.eye(NODES).to_sparse()}, "edge_index: is missing"),
         ({"y": torch.tensor([0, 1, 2, 0] + [1] * 4 + [0, 1, 2, 0])}, "every label is class 1"),
     ],
 )
@@ -118,6 +129,10 @@ def test_a_heterogeneous_graph():
     assert set(task.info["relations"]) == {"author/writes/paper", "paper/cites/paper"}
     assert task.num_edges == 5
     assert len(told) == 2
+    graph["author", "writes", "paper"].adj_t = graph["author", "writes", "paper"].edge_index
+    del graph["author", "writes", "paper"].edge_index
+    with pytest.raises(UserError, match="mine: author/writes/paper: edge_index is missing"):
+        imported(graph)
     del graph["paper"].y
     with pytest.raises(UserError, match="one type of nodes must have labels y, not none"):
         imported(graph)
@@ -159,8 +174,26 @@ def test_one_hot_rows_become_categories_and_other_numbers_are_refused():
     real = [Data(x=torch.randn(3, 2), edge_index=g.edge_index, y=g.y) for g in graphs(y)]
     with pytest.raises(UserError, match="features of graph tasks are categories"):
         imported((real, SPLIT))
-    with pytest.raises(UserError, match="must return `graphs, split`"):
-        imported(graphs(y))
+
+
+ONE, LIST = r"load\(\) must return Data, HeteroData, or .*, not ", "must return `graphs, split` for a list"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, ONE + "NoneType"),
+        ("graph.pt", ONE + "str"),
+        (([data().x, data().y], SPLIT), ONE + "a list of Tensor"),
+        (graphs([0, 1]), LIST),
+        (([*graphs([0, 1]), Data(x=torch.zeros(3, 2))], SPLIT), "graph 2: edge_index is missing"),
+        (([*graphs([0, 1]), Data(edge_index=data().edge_index)], SPLIT), "graph 2: y is missing"),
+        ((graphs([[0.0], [1.0], [0.0, 1.0]]), SPLIT), "graph 2: y has 2 values, those before have 1"),
+    ],
+)
+def test_what_is_no_graph_is_one_line(source: Any, message: str):
+    with pytest.raises(UserError, match=rf"^mine: [^\n]*{message}[^\n]*$"):
+        imported(source)
 
 
 def test_files_hold_the_same_graph(tmp_path: Path):
@@ -188,10 +221,12 @@ def test_files_hold_the_same_graph(tmp_path: Path):
     ("name", "content", "message"),
     [
         ("g.npz", "no zip", "g.npz: not an .npz file"),
-        ("g.py", "1 / 0", "g.py: ZeroDivisionError: division by zero"),
+        ("g.py", "1 / 0", "g.py:1: ZeroDivisionError: division by zero"),
+        ("g.py", "def load():\n    raise SystemExit(4)", "g.py:2: SystemExit: 4"),
         ("g.py", "x = 1", r"g.py: has no function load\(\)"),
         ("g.txt", "", r"g.txt: allowed: .py, .npz, or a folder"),
         ("t/nodes.csv", "label,split\n0,train\n", "edges.csv"),
+        ("t/nodes.csv", "", "t/nodes.csv: No columns"),
     ],
 )
 def test_a_file_that_is_none_is_one_line(name: str, content: str, message: str, tmp_path: Path):

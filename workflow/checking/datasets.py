@@ -17,7 +17,7 @@ from methods.vocabulary import Objective
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.files import read_json
-from workflow.task import SPLITS, Task
+from workflow.task import Task
 
 
 def faults(name: str) -> list[str]:
@@ -40,19 +40,11 @@ def faults(name: str) -> list[str]:
         found.append("build moves a global random state; draw from np.random.default_rng(SEED)")
     if task.name != name:
         found.append(f"build returns a task of the name '{task.name}'")
+    if task.objective == Objective.MULTICLASS:
+        absent = sorted(set(range(task.outputs)) - set(np.unique(task.labels).tolist()))
+        found += [f"labels: no item has class {one}, but outputs is {task.outputs}" for one in absent[:1]]
     found += _second(name, task)
     return [f"{name}: {text}" for text in found]
-
-
-def remarks(name: str) -> Iterator[str]:
-    """What is no fault, but should be known."""
-    task = catalog.build(name, {})
-    parts = ", ".join(f"{len(task.split(part))} {part}" for part in SPLITS)
-    yield f"{task.kind} task, {task.outputs} outputs, {task.metric}; {task.num_edges} edges; {parts}"
-    if task.objective == Objective.MULTICLASS:
-        for part in SPLITS:
-            if missing := sorted(set(range(task.outputs)) - set(np.unique(task.labels[task.split(part)]).tolist())):
-                yield f"the {part} part has nothing of the classes {', '.join(map(str, missing))}"
 
 
 def _second(name: str, task: Task) -> Iterator[str]:

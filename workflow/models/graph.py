@@ -92,6 +92,11 @@ class Graph:
         """The wanted rows of [n, d]."""
         return x if self.rows is None else x[self.rows]
 
+    @property
+    def converges(self) -> bool:
+        """Whether so few of the seen nodes are wanted that even a narrowing map is cheaper behind a sum than before."""
+        return False
+
     def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
         """`compute()` once per graph: for constants such as A X."""
         return _kept(self._memo, key, compute)

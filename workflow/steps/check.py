@@ -35,16 +35,25 @@ def judged(what: str) -> Iterator[tuple[str, str, list[str]]]:
     if path.is_dir() and any((path / kind).is_dir() for kind in KINDS):
         _use(path)
         for below, kind in KINDS.items():
+            for file in sorted((path / below).glob("[!.]*.py")):
+                if not file.stem.isidentifier():
+                    yield kind, file.stem, [_unnameable(file)]
             for stem in modules(path / below):
                 yield from _file(kind, stem)
     elif path.is_file() or what.endswith(".py"):
         if not path.is_file():
             raise UserError(f"{what}: there is no such file")
+        if not path.stem.isidentifier():
+            raise UserError(_unnameable(what))
         kind = _kind(path)
         yield from _file(kind, path.stem)
     else:
         plugins.use([], Path())
         yield from _named(what)
+
+
+def _unnameable(file: Path | str) -> str:
+    return f"{file}: a file's name has letters, digits and _, and begins with a letter"
 
 
 def _use(folder: Path) -> None:
@@ -98,7 +107,8 @@ def _named(name: str) -> Iterator[tuple[str, str, list[str]]]:
             raise UserError(f"'{name}' composes methods; name one of them")
         near = difflib.get_close_matches(name, [each for ids in known.values() for each in ids], n=3)
         hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-        raise UserError(f"unknown '{name}'{hint}; allowed: the id of a method, network or dataset, or a file")
+        allowed = "the id of a method, network or dataset of the repository, or a file or folder of your own"
+        raise UserError(f"unknown '{name}'{hint}; allowed: {allowed}")
     for kind in kinds:
         yield _one(kind, name)
     for stem in families if not kinds else []:

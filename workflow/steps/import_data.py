@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from methods.listing import ANY_ERROR, told
 from methods.vocabulary import Objective
 from reports.metrics import METRICS
 from workflow import catalog
@@ -25,6 +26,8 @@ PARTS = {"train": ("train", "train_mask"), "valid": ("valid", "val", "val_mask")
 """Names that a part of the split goes by."""
 ARRAYS = {"features": ("features", "x"), "edge_index": ("edge_index",), "labels": ("labels", "y")}
 """The same of the arrays of one graph."""
+OF_EDGES = {"edge_attr": ("edge_attr",)}
+"""What is read of whole graphs beside these."""
 NODES, EDGES = "nodes.csv", "edges.csv"
 
 
@@ -85,8 +88,8 @@ def _loaded(source: Path) -> Any:
         return found["load"]()
     except UserError:
         raise
-    except Exception as error:  # of code that is not ours
-        raise UserError(f"{source}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    except ANY_ERROR as error:  # of code that is not ours
+        raise UserError(told(error, source)) from error
 
 
 def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Task:
@@ -95,44 +98,54 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     Args:
         data: a `Data` with x, edge_index, y and masks (or a data set of one); a `HeteroData` of which one type has y
             and masks; or a sequence of `Data` with y, whose split is `{"train": ids, "valid": ids, "test": ids}`, as
-            in `return graphs, split`.
+            in `return graphs, split`; one may stand beside a single graph, too.
     """
-    from torch_geometric.data import Data, HeteroData
+    from torch_geometric.data import Data, Dataset, HeteroData
 
     graphs, split = (
         data if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Mapping) else (data, None)
     )
     if not isinstance(graphs, Data | HeteroData) and hasattr(graphs, "__len__") and len(graphs) == 1 and split is None:
         graphs = graphs[0]
+    given = {name: _array(ids) for name, ids in (split or {}).items()}
     if isinstance(graphs, HeteroData):
-        return _from_hetero(graphs, into)
+        return _from_hetero(graphs, given, into)
     if isinstance(graphs, Data):
-        found = {name: _array(value) for name, value in graphs.to_dict().items()}
-        return _one_graph(found, into)
+        return _one_graph(_known(graphs, ARRAYS, PARTS) | given, into)
+    allowed = "`graphs, split` for a list of graphs, with split = {'train': ids, ...}"
+    if isinstance(graphs, str) or not isinstance(graphs, Sequence | Dataset):
+        raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not {type(graphs).__name__}")
+    if strange := [type(graph).__name__ for graph in graphs if not isinstance(graph, Data)]:
+        raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not a list of {strange[0]}")
     if split is None:
-        raise into.refuse("load() must return `graphs, split` for a list of graphs, with split = {'train': ids, ...}")
-    known = [
-        {key: _array(value) for key, value in graph.to_dict().items()} | {"num_nodes": graph.num_nodes}
-        for graph in graphs
-    ]
-    return into.graphs(known, _parts({name: _array(ids) for name, ids in split.items()}), objective)
+        raise into.refuse(f"load() must return {allowed}")
+    known = [{**_known(graph, ARRAYS, OF_EDGES), "num_nodes": graph.num_nodes} for graph in graphs]
+    return into.graphs(known, _parts(given), objective)
 
 
-def _from_hetero(data: Any, into: Import) -> Task:
+def _known(store: Any, *names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """The arrays of a graph, or of a type of nodes, that have one of these names."""
+    wanted = {name for known in names for each in known.values() for name in each}
+    return {name: _array(value) for name, value in store.to_dict().items() if name in wanted}
+
+
+def _from_hetero(data: Any, split: Mapping[str, Any], into: Import) -> Task:
     labelled = [kind for kind in data.node_types if "y" in data[kind]]
     if len(labelled) != 1:
         raise into.refuse(f"one type of nodes must have labels y, not {', '.join(labelled) or 'none'}")
     (target,) = labelled
     features = {kind: _array(data[kind].x) for kind in data.node_types if "x" in data[kind]}
+    if bare := [edge for edge in data.edge_types if "edge_index" not in data[edge]]:
+        raise into.refuse(f"{'/'.join(bare[0])}: edge_index is missing")
     relations = {edge: _array(data[edge].edge_index) for edge in data.edge_types}
     counts = {kind: int(data[kind].num_nodes) for kind in data.node_types}
-    found = {name: _array(value) for name, value in data[target].to_dict().items()}
+    found = _known(data[target], ARRAYS, PARTS) | dict(split)
     return into.heterogeneous(target, counts, features, relations, found["y"], _parts(found))
 
 
 def _array(value: Any) -> Any:
-    """A tensor as an array; anything else as it is."""
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    """A tensor as an array, a sparse one too; anything else as it is."""
+    return value.detach().cpu().to_dense().numpy() if hasattr(value, "detach") else value
 
 
 def _from_npz(source: Path, into: Import) -> Task:
@@ -152,13 +165,15 @@ def _from_csv(folder: Path, into: Import) -> Task:
     """
     import pandas as pd
 
-    try:
-        nodes, edges = (pd.read_csv(folder / name) for name in (NODES, EDGES))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: {' '.join(str(error).split())}") from error
-    for file, table, needed in ((NODES, nodes, ("label", "split")), (EDGES, edges, ("source", "target"))):
-        if missing := [name for name in needed if name not in table]:
+    tables = []
+    for file, needed in ((NODES, ("label", "split")), (EDGES, ("source", "target"))):
+        try:
+            tables.append(pd.read_csv(folder / file))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder / file}: {' '.join(str(error).split())}") from error
+        if missing := [name for name in needed if name not in tables[-1]]:
             raise UserError(f"{folder / file}: the column {missing[0]} is missing; needed: {', '.join(needed)}")
+    nodes, edges = tables
     unknown = sorted(set(nodes["split"].dropna()) - set(SPLITS))
     if unknown:
         raise UserError(f"{folder / NODES}: split: {unknown[0]}; allowed: {', '.join(SPLITS)}, or nothing")

@@ -15,7 +15,12 @@ FAULTS = {
     "an id that is no name": (('"mine": Facts', '"My own": Facts'), r"\S*: NAMES: 'My own': an id has small letters.*"),
     "an id that is taken": (('"mine": Facts', '"cora": Facts'), r"\S*: NAMES: cora: is a dataset of planetoid.py .*"),
     "no task": ((TASK, "return dict(name=name) or Task(name"), r"mine: build must return a Task, not dict"),
-    "other facts": (("features=4", "features=5"), r"mine: the raw files hold 4, but 5 belongs there"),
+    "other facts": (("features=4", "features=5"), r"mine: features: the raw files hold 4, but 5 belongs there"),
+    "a kind that is none": (
+        ("kind=Kind.NODE", "kind='nodes'"),
+        r"\S*/datasets/mine.py: NAMES: mine: kind = 'nodes'; allowed: node, heterogeneous, graph",
+    ),
+    "a class that nothing has": (("outputs=2", "outputs=3"), r"mine: labels: no item has class 2, but outputs is 3"),
     "no reverses": (("(source + 2) % NODES, NODES)", "(source + 2) % NODES, NODES)\n    sources[0] = 3"), r"mine: .*"),
     "parts that overlap": (
         ("np.split(order, [40, 80])", "(order[:50], order[40:80], order[80:])"),

@@ -32,6 +32,19 @@ FAULTS = {
     "another forward": (("teacher: Signals, batch", "batch"), r"mine: forward must take \(self, student, teacher, .*"),
     "another default": (("float = 1.0", "float = 99.0"), r"mine: .*99.0.*"),
     "unknown sampling": (('title = "', 'samples = "rows"\n    title = "'), r"mine: samples = 'rows'; allowed: .*"),
+    "kinds that are a text": (
+        ('title = "', 'kinds = "node"\n    title = "'),
+        r"mine: kinds must be a frozenset of: node, .*",
+    ),
+    "a year that is a text": (("year = 2026\n    c", 'year = "2026"\n    c'), r"mine: year must be a whole number.*"),
+    "hidden states that are not declared": (
+        ("uses_hidden = True", "pass"),
+        r"mine: reads hidden states \(declare uses_hidden\): IndexError: .* \[node/multiclass, .*\]",
+    ),
+    "a column against many": (
+        ("nn.Linear(student.hidden[-1], teacher.hidden[-1])", "nn.Linear(student.hidden[-1], 1)"),
+        r"\S*/methods/mine.py:\d+: Using a target size .* \[node/multiclass, .*\]",
+    ),
     "sampling that draws nothing": (
         ('title = "', 'samples = "nodes"\n    title = "'),
         r"mine: declares samples = 'nodes', but no seed .* \[node/multiclass, .*\]",
@@ -64,6 +77,19 @@ def test_all_faults_are_told_at_once(checked: Checked) -> None:
 DRAWN = """chosen = torch.randperm(len(h_student), generator=batch.generator)[:6]
         return {"hidden": (self.project(h_student) - h_teacher)[chosen].square().mean()}"""
 SAMPLED = (("return {" + TERM + "}", DRAWN), ("from torch import", "import torch\nfrom torch import"))
+
+
+WEIGHTS = ("1 - batch.epoch / batch.epochs", "batch.epoch / batch.epochs", "float(batch.epoch > 50)")
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_weight_of_epochs_is_declared_and_may_be_nothing_at_some(
+    weight: str, declared: bool, checked: Checked
+) -> None:
+    term = TERM.replace("self.beta", f"({weight})")
+    found = checked("method", (TERM, term), ('title = "', f'uses_epoch = {declared}\n    title = "'))
+    assert found == [] if declared else any("declare uses_epoch" in line for line in found)
 
 
 def test_a_method_that_draws_rows_declares_it(checked: Checked) -> None:

@@ -128,7 +128,7 @@ def test_files_that_contradict_each_other_are_refused(
     shutil.copytree(tiny / dataset, tmp_path / dataset)
     damage(tmp_path / dataset / f"{file}.csv.gz")
     if message == "[300, 127]":  # the file itself is whole; the catalogue knows better
-        with pytest.raises(UserError, match="ogbn-arxiv: the raw files hold 127, but 128 belongs there"):
+        with pytest.raises(UserError, match="ogbn-arxiv: features: the raw files hold 127, but 128 belongs there"):
             catalog.build("ogbn-arxiv", {"ogb_root": str(tmp_path)})
         return
     assert message in refusal(dataset, tmp_path)

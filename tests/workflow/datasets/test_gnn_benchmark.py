@@ -106,7 +106,7 @@ def test_facts_are_the_published_ones(tmp_path: Path, name: str, published: tupl
     facts = catalog.facts(name)
     assert (facts.features, facts.outputs) == published
     write(tmp_path, tiny(70 * facts.outputs, classes=facts.outputs), name)
-    with pytest.raises(UserError, match=f"{name}: the raw files hold 12, but {facts.features} belongs there"):
+    with pytest.raises(UserError, match=f"{name}: features: the raw files hold 12, but {facts.features} belongs there"):
         catalog.build(name, {"gnn_benchmark_root": str(tmp_path)})
 
 

@@ -100,7 +100,7 @@ def test_nodes_that_the_files_leave_out_have_no_features(tmp_path: Path) -> None
 
 def test_the_catalogue_compares_with_what_is_known(tmp_path: Path) -> None:
     write_tiny(tmp_path, "pubmed", 3)
-    with pytest.raises(UserError, match="pubmed: the raw files hold 20, but 500 belongs there"):
+    with pytest.raises(UserError, match="pubmed: features: the raw files hold 20, but 500 belongs there"):
         catalog.build("pubmed", {"planetoid_root": str(tmp_path)})
 
 

@@ -1,4 +1,4 @@
-"""A small directed graph with labels on half of its nodes."""
+"""A small directed graph with labels on half of its nodes, and a small task of molecules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import torch
 
 from methods.contract import UNLABELED
 from tests.workflow.models.tiny_graph import NODES, graph_of
+from tests.workflow.tiny_molecules import make_task
 from workflow.models.graph import Graph
+from workflow.models.molecules import Collection
+from workflow.task import Task
 
 
 @pytest.fixture
@@ -23,3 +26,15 @@ def graph(edges: torch.Tensor) -> Graph:
     labels = torch.randint(4, (NODES,), generator=generator)
     labels[NODES // 2 :] = UNLABELED
     return graph_of(torch.randn(NODES, 7, dtype=torch.float64, generator=generator), edges, labels)
+
+
+@pytest.fixture
+def task() -> Task:
+    """Of molecules."""
+    return make_task()
+
+
+@pytest.fixture
+def collection(task: Task) -> Collection:
+    """Its training graphs."""
+    return Collection(task.arrays, task.split("train"))

@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
-from tests.workflow.tiny_molecules import make_task
-from workflow.models.molecules import Categories, Collection
-from workflow.task import Task
-
-
-@pytest.fixture
-def task() -> Task:
-    return make_task()
-
-
-@pytest.fixture
-def collection(task: Task) -> Collection:
-    return Collection(task.arrays, task.split("train"))
+from workflow.models.molecules import Categories
 
 
 def test_batches_are_those_of_a_plain_loop(task, collection):

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from methods import plugins
 from workflow import choices, prepared
 from workflow import plan as planning
 from workflow.config import complete, parse_seeds
@@ -72,6 +73,12 @@ def train(run: Run, *keys: str) -> None:
             task = Path(run.task(spec.dataset)).parent
             place = Place(task, Path(run.folder(key)), "cpu", teacher=teacher)
             Block(spec, place).run(block, parse_seeds(block))
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test takes into use is out of use behind it."""
+    monkeypatch.setenv(plugins.VARIABLE, "[]")
 
 
 @pytest.fixture

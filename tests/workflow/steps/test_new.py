@@ -13,12 +13,6 @@ from workflow.errors import UserError
 from workflow.steps import new
 
 
-@pytest.fixture(autouse=True)
-def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test takes into use is out of use behind it."""
-    monkeypatch.setenv(plugins.VARIABLE, "[]")
-
-
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     monkeypatch.setattr(sys, "argv", ["abkd-bench", *arguments])
     cli.main()

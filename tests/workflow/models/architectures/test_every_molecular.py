@@ -9,19 +9,8 @@ import pytest
 import torch
 
 from tests.workflow.models.tiny_graph import STILL, has, moving
-from tests.workflow.tiny_molecules import GRAPHS, MODELS, make_network, make_task
+from tests.workflow.tiny_molecules import GRAPHS, MODELS, make_network
 from workflow.models.molecules import Collection
-from workflow.task import Task
-
-
-@pytest.fixture
-def task() -> Task:
-    return make_task()
-
-
-@pytest.fixture
-def collection(task: Task) -> Collection:
-    return Collection(task.arrays, task.split("train"))
 
 
 @pytest.mark.parametrize("model", MODELS)

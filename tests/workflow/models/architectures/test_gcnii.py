@@ -10,13 +10,13 @@ from tests.workflow.models.tiny_graph import FACTS, STILL, moving
 from workflow.models.model import create
 
 
-@pytest.mark.parametrize("layers", [1, 4, 64])
-def test_gcnii_is_that_of_pyg(layers, graph, edges):
+@pytest.mark.parametrize(("name", "layers"), [("gcnii", 1), ("gcnii", 4), ("gcnii", 64), ("gcnii_recurrent", 4)])
+def test_gcnii_is_that_of_pyg(name, layers, graph, edges):
     torch.manual_seed(2)
-    model = create({"model": "gcnii", "layers": layers, "width": 6, "theta": 0.7, "alpha": 0.2}, FACTS).double()
+    model = create({"model": name, "layers": layers, "width": 6, "theta": 0.7, "alpha": 0.2}, FACTS).double()
     theirs = [pyg.GCN2Conv(6, 0.2, 0.7, layer).double() for layer in range(1, layers + 1)]
-    for layer, linear in zip(theirs, model.convolutions, strict=True):
-        layer.weight1 = torch.nn.Parameter(linear.weight.detach().t().clone())
+    for number, layer in enumerate(theirs):
+        layer.weight1 = torch.nn.Parameter(model.convolutions[number].weight.detach().t().clone())
     x = start = torch.nn.functional.linear(graph.x, model.input.weight, model.input.bias).relu()
     expected = [x]
     for layer in theirs:
@@ -30,7 +30,17 @@ def test_gcnii_is_that_of_pyg(layers, graph, edges):
     ends = [*model.input.parameters(), *model.output.parameters()]
     mine = torch.autograd.grad((ours.logits * weight).sum(), [*ends, *model.convolutions.parameters()])
     other = torch.autograd.grad((logits * weight).sum(), [*ends, *(layer.weight1 for layer in theirs)])
-    torch.testing.assert_close(list(mine), [*other[:4], *(g.t() for g in other[4:])])
+    ours_inside = [g.t() for g in mine[4:]]
+    theirs_inside = list(other[4:]) if name == "gcnii" else [sum(other[4:])]  # of one matrix at every layer
+    torch.testing.assert_close([*mine[:4], *ours_inside], [*other[:4], *theirs_inside])
+
+
+def test_the_recurrent_one_has_the_size_of_one_layer():
+    sizes = [
+        sum(p.numel() for p in create({"model": name, "layers": layers, "width": 6}, FACTS).parameters())
+        for name, layers in (("gcnii", 1), ("gcnii_recurrent", 1), ("gcnii_recurrent", 64))
+    ]
+    assert len(set(sizes)) == 1
 
 
 def test_gradient_reaches_all_64_layers(graph):

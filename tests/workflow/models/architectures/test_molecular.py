@@ -9,19 +9,8 @@ import torch
 from torch_geometric import nn as pyg
 
 from tests.workflow.models.tiny_graph import STILL
-from tests.workflow.tiny_molecules import VOCABULARY, make_network, make_task
+from tests.workflow.tiny_molecules import VOCABULARY, make_network
 from workflow.models.molecules import Collection
-from workflow.task import Task
-
-
-@pytest.fixture
-def task() -> Task:
-    return make_task()
-
-
-@pytest.fixture
-def collection(task: Task) -> Collection:
-    return Collection(task.arrays, task.split("train"))
 
 
 def pyg_layer(model: str, ours: torch.nn.Module, collection: Collection, train: torch.Tensor) -> torch.nn.Module:

@@ -144,10 +144,12 @@ def test_a_drawn_product_has_the_mean_of_the_whole_one(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_answers_are_those_of_the_whole_graph(name, monkeypatch):
+@pytest.mark.parametrize("copied", [False, True], ids=["looked up", "copied"])
+def test_answers_are_those_of_the_whole_graph(name, copied, monkeypatch):
     monkeypatch.setattr(large, "EDGES_AT_ONCE", 40)
     monkeypatch.setattr(large, "ROWS_AT_ONCE", 7)
     task, network = make_tiny_task(), network_of(name)
+    monkeypatch.setattr(type(network), "sums", network.sums and not copied)
     feed = feed_of(task, needs_of(network))
     with torch.no_grad():
         expected = network(whole_graph(task), Dropout(None))
