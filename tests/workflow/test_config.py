@@ -111,6 +111,11 @@ def test_shipped_configs_can_be_planned(path):
     assert config.seeds >= 10 or path.stem == "smoke", "p-values need 10 paired seeds"
 
 
+@pytest.mark.parametrize("path", [p for p in SHIPPED if p.stem != "paper"], ids=lambda p: p.stem)
+def test_shipped_configs_have_the_controls(path):
+    assert {"supervised", "label-smoothing", "shuffled", "self", "longer"} <= set(load(path).methods)
+
+
 def test_hyperparameters_are_merged_part_by_part():
     assert merged({"kd": {"alpha": 1}, "beta": 2}, {"kd": {"temperature": 3}, "beta": 4}) == {
         "kd": {"alpha": 1, "temperature": 3},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ from workflow.training.extras import MAKERS, Taught
 from workflow.training.feeds.neighbour import FEW, NeighbourBatches
 from workflow.training.feeds.step import Needs
 from workflow.training.seeds import Streams
-from workflow.training.teaching import reads_all
+from workflow.training.teaching import kept, reads_all
 
 Result = TypeVar("Result")
 
@@ -51,8 +52,6 @@ ROOTS = 50
 """Nodes around which neighbours are drawn to count them."""
 TRAIN = 4096
 """Training nodes of the made-up graph, at most a quarter of all."""
-PASSES = 3
-"""Over all nodes at the end of a training: scores, fidelity or knowledge, and the test part."""
 NODE_BYTES = 40
 """Of memory for each node of a graph: numbers, degrees and places in a sample."""
 
@@ -63,7 +62,8 @@ class Rates:
 
     Attributes:
         step: of a step, whatever it sees; node: for each node that it sees.
-        valid, every: for each node of the graph, of exact answers for the validation part and for all nodes.
+        valid, end: for each node of the graph, of exact answers for the validation part, and of those at the end of a
+            training (scores of all parts, calibration, and fidelity or knowledge).
         alone: nodes that a batch of one training node sees.
         base, seen: bytes of memory, and those for each node that a step sees.
     """
@@ -71,7 +71,7 @@ class Rates:
     step: float
     node: float
     valid: float
-    every: float
+    end: float
     alone: float
     base: float
     seen: float
@@ -114,8 +114,10 @@ class Extrapolation:
     def __call__(self, spec: Spec) -> Cost:
         """The cost of one training. Adds to the notes where rates are new."""
         size, training = self.size, spec.training
+        name = spec.teacher if isinstance(spec, TeacherSpec) else spec.student
         new = (key := _key(spec)) not in self._rates
         if new:
+            print(f"measuring {name} on {self.small.nodes:,} nodes", file=sys.stderr, flush=True)
             self._rates[key] = self._measured(spec.model, training)
         rates = self._rates[key]
         batches = max(1, min(math.ceil(size.train / training.batch_size), size.train // 2))
@@ -130,26 +132,25 @@ class Extrapolation:
         disk = 4 * network.params + self._knowledge(spec)
         own = rates.base + rates.seen * seen + NODE_BYTES * size.nodes
         if new:
-            name = spec.teacher if isinstance(spec, TeacherSpec) else spec.student
             self.notes.append(
                 f"{name}: a step takes {rates.step * 1e3:.1f} ms and {rates.node * 1e6:.2f} us a node seen, of which "
                 f"{rates.alone:.0f} are around one training node and {seen:,.0f} in a batch; exact answers take "
-                f"{rates.valid * 1e6:.1f} us a node for validation and {rates.every * 1e6:.1f} us for all nodes. So: "
+                f"{rates.valid * 1e6:.1f} us a node for validation and {rates.end * 1e6:.1f} us at the end. So: "
                 f"{batches:,} steps of {plain:.2f} s an epoch, {duration(valid)} an evaluation, {disk / 1e9:.2f} GB, "
                 f"{own / 2**30:.1f} GiB"
             )
         epoch = batches * (plain + terms) + valid / training.evaluate_every
-        return Cost(PASSES * rates.every * size.nodes, epoch, disk, own / 2**20)
+        return Cost(rates.end * size.nodes, epoch, disk, own / 2**20)
 
     def _knowledge(self, spec: Spec) -> int:
         """Bytes of what a teacher's file holds; of all rows for the first of the students that have them made."""
         size = self.size
         teacher = sizes.measure(spec.model if isinstance(spec, TeacherSpec) else spec.teacher_model, self.facts).shape
         row = 4 * teacher.out + 2 * sum(teacher.hidden)
-        kept = size.train + (0 if self.inductive else size.test)
-        few = kept < FEW * size.nodes
+        rows = size.train + (0 if self.inductive else size.test)
+        few = rows < FEW * size.nodes
         if isinstance(spec, TeacherSpec):
-            return row * (kept if few else size.nodes)
+            return row * (rows if few else size.nodes)
         first = few and reads_all(spec) and spec.taught_by not in self._whole
         self._whole |= {spec.taught_by} if first else set()
         return row * size.nodes if first else 0
@@ -162,7 +163,7 @@ class Extrapolation:
             f"{size.nodes:,} nodes, {size.edges:,} edges, {size.features} features, {size.classes} classes, "
             f"{size.train:,} + {size.valid:,} + {size.test:,} labels ({size.source})",
             f"rates measured now in {clock} on a made-up graph of {small.nodes:,} nodes and {small.edges:,} edges; "
-            "on a larger one a node takes up to twice as long, as caches hold less of it:",
+            "on a larger one a node takes up to three times as long, as caches hold less and layers lie in files:",
             *self.notes,
             f"data: {size.disk / 1e9:.1f} GB prepared; to sort, check and write them {duration(self.prepared)}, in "
             "proportion to the made-up graph's; to read the raw files comes on top",
@@ -191,9 +192,9 @@ class Extrapolation:
         model.eval()
         # Blocks of an exact answer are as large as on any graph.
         base, valid = self._peak(lambda: self._timed(lambda: loop.score(model, feed, "valid")))
-        most, every = self._peak(lambda: self._timed(lambda: feed.knowledge(model)))
-        base, valid, every = max(base, most), valid / self.small.nodes, every / self.small.nodes
-        return Rates(max(short - few * node, 0.0), node, valid, every, alone, base, seen)
+        most, end = self._peak(lambda: self._timed(lambda: _ended(model, feed)))
+        base, valid, end = max(base, most), valid / self.small.nodes, end / self.small.nodes
+        return Rates(max(short - few * node, 0.0), node, valid, end, alone, base, seen)
 
     def _steps(
         self, model: Model, feed: NeighbourBatches, training: TrainingSettings, streams: Streams
@@ -284,3 +285,10 @@ def _key(spec: Spec) -> str:
     """Trainings of one key have one network and draw alike."""
     training = spec.training
     return json.dumps([spec.model, training.fan_out, training.batch_size, training.optimizer], sort_keys=True)
+
+
+def _ended(model: Model, feed: NeighbourBatches) -> None:
+    """What is answered for after the last epoch."""
+    loop.evaluate(model, feed)
+    feed.predict(model, "test")
+    kept(feed, model)

@@ -21,6 +21,7 @@ from workflow.training.feeds.gathered import places
 from workflow.training.feeds.step import Feed
 from workflow.training.layers import CONSTANT, Layers
 from workflow.training.records import Matrix
+from workflow.training.teaching import kept
 
 BINS = 15
 """Of the calibration error, as in Guo et al. 2017."""
@@ -57,14 +58,14 @@ def measure(
     units = torch.from_numpy(np.sort(task.split("test")))
     if teacher is None or not (of_teacher := _answers(teacher, units)).isfinite().all():
         return found, {}
-    signals = feed.knowledge(model)
-    own, measured = _rows(signals.logits, units), torch.from_numpy(task.labels[units.numpy()])
+    signals = kept(feed, model)
+    own, measured = _rows(signals.logits, places(signals, units)), torch.from_numpy(task.labels[units.numpy()])
     found["agreement"] = agreement(own, of_teacher, measured, task.objective)
     found["kl_to_teacher"] = divergence(own, of_teacher, measured, task.objective)
     if not (signals.hidden and teacher.hidden):
         return found, {}
     nodes = layers.hidden_rows(task, units)
-    found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], nodes, places(teacher, nodes))
+    found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], places(signals, nodes), places(teacher, nodes))
     both = layers.similarity([*first, *layers.sample(signals, task)], layers.sample(teacher, task))
     return found, {"before": [row[: len(first)] for row in both], "after": [row[len(first) :] for row in both]}
 

@@ -19,6 +19,8 @@ from workflow.task import Task
 from workflow.training.feeds.gathered import places
 from workflow.training.feeds.step import Feed
 from workflow.training.records import Matrix, finite
+from workflow.training.teaching import kept
+from workflow.variants import INDUCTIVE
 
 ROWS = 1024
 """Most rows of a sample, so that a teacher of 64 layers costs a hundredth of a training.
@@ -43,11 +45,10 @@ def hidden_rows(task: Task, units: Tensor) -> Tensor:
 
 @torch.no_grad()
 def of(model: Model, feed: Feed) -> Layers:
-    """A network's layers as `sample` gives them, dropout off; none where no test part is scored."""
-    if "test" not in feed.task.scored:
+    """A network's layers as `sample` gives them, dropout off; none where teachers do not answer for a test part."""
+    if "test" not in feed.task.scored or feed.task.info.get(INDUCTIVE):
         return ()
-    model.eval()
-    return sample(feed.knowledge(model), feed.task)
+    return sample(kept(feed, model), feed.task)
 
 
 def sample(signals: Signals, task: Task) -> Layers:

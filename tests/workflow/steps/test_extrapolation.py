@@ -8,7 +8,7 @@ import pytest
 from tests.workflow.samples import cell_spec, teacher_spec
 from workflow.specs import TrainingSettings
 from workflow.stated import STATED, GraphSize, of_task, stated
-from workflow.steps.extrapolation import NODE_BYTES, PASSES, Extrapolation, Rates
+from workflow.steps.extrapolation import NODE_BYTES, Extrapolation, Rates
 
 PRODUCTS = STATED["ogbn-products"]
 TRAINING = TrainingSettings(sampler="neighbour", batch_size=100, fan_out=[4, 3], epochs=3, evaluate_every=2)
@@ -16,7 +16,7 @@ SIZE = GraphSize(
     nodes=20_000, edges=60_000, features=7, classes=3, train=1_000, valid=500, test=2_000, source="by hand"
 )
 TEACHER = teacher_spec("ogbn-products", "t", {"model": "sage", "layers": 3, "width": 8}, TRAINING, 100)
-RATES = Rates(step=0.5, node=0.001, valid=0.01, every=0.02, alone=10.0, base=2.0**30, seen=1024.0)
+RATES = Rates(step=0.5, node=0.001, valid=0.01, end=0.02, alone=10.0, base=2.0**30, seen=1024.0)
 
 
 def made_up(nodes: int = 1_200) -> Extrapolation:
@@ -63,7 +63,7 @@ def test_a_cost_is_that_of_steps_and_answers(distill_on, roots, monkeypatch):
     seen = one._seen(RATES, 100)
     teacher = one(TEACHER)
     assert teacher.epoch == pytest.approx(10 * (0.5 + 0.001 * seen) + 0.01 * 20_000 / 2)
-    assert teacher.start == pytest.approx(PASSES * 0.02 * 20_000)
+    assert teacher.start == pytest.approx(0.02 * 20_000)
     params = 7 * 2 * 8 + 8 + 16 * 8 + 8 + 16 * 3 + 3 + 2 * 2 * 8
     row = 4 * 3 + 2 * 16
     assert teacher.disk == 4 * params + 3_000 * row, "weights; logits and hidden states in float16 on train and test"

@@ -68,11 +68,21 @@ class LargeGraph:
         gone = np.zeros(self.nodes, bool)
         gone[nodes] = True
         pointers, sources = self.edges
-        targets = np.repeat(np.arange(self.nodes, dtype=sources.dtype), np.diff(pointers))
-        kept = ~(gone[sources] | gone[targets])
+        left = scratch.empty((len(sources),), torch.int32).numpy()
+        into, out = np.zeros((2, self.nodes + 1), np.int64)
+        total = 0
+        for block in self._blocks(None):
+            begins = pointers[block[0] : block[-1] + 2]
+            found, targets = sources[begins[0] : begins[-1]], np.repeat(block, np.diff(begins))
+            inside = ~(gone[found] | gone[targets])
+            kept = found[inside]
+            left[total : total + len(kept)] = kept
+            into[block + 1] = np.bincount(targets[inside] - block[0], minlength=len(block))
+            np.add.at(out, kept + 1, 1)
+            total += len(kept)
         view = copy.copy(self)
-        view.edges = (_pointers(targets[kept], self.nodes), sources[kept])
-        view._out_pointers = _pointers(sources[kept], self.nodes)
+        view.edges = (np.cumsum(into), left[:total])
+        view._out_pointers = np.cumsum(out)
         view.neighbours = Neighbours(*view.edges)
         view._propagated = []
         return view
@@ -236,9 +246,3 @@ class LargeGraph:
 def alone(nodes: np.ndarray) -> Sample:
     """Nodes without a neighbour."""
     return Sample(nodes, np.zeros(len(nodes) + 1, np.int64), np.empty(0, np.int64), (len(nodes),))
-
-
-def _pointers(rows: np.ndarray, height: int) -> np.ndarray:
-    found = np.zeros(height + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=height), out=found[1:])
-    return found

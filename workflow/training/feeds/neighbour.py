@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from methods.contract import Batch, Signals
 from workflow.models.model import Model
 from workflow.moving import moved
 from workflow.specs import TrainingSettings
-from workflow.task import Task
+from workflow.task import SPLITS, Task
 from workflow.training.feeds.gathered import Partial, gathered, places
 from workflow.training.feeds.large import LargeGraph, mapped
 from workflow.training.feeds.prefetch import prefetched
@@ -25,7 +26,7 @@ from workflow.training.seeds import Streams
 from workflow.variants import INDUCTIVE
 
 FEW = 0.5
-"""Share of a graph's nodes below which a teacher's file holds what it knows of these alone."""
+"""Share of a graph's nodes below which these alone are answered for, or kept of what a teacher knows."""
 
 
 class NeighbourBatches:
@@ -129,20 +130,28 @@ class NeighbourBatches:
             self._nodes[part] = found if ascending else np.sort(found)
         return self._nodes[part]
 
+    @cached_property
+    def answered(self) -> np.ndarray | None:
+        """[k] ids, ascending, of the nodes that `predict` answers for: those of the split; None for all, if not few."""
+        found = np.sort(np.concatenate([self.nodes(part) for part in SPLITS]))
+        return found if len(found) < FEW * len(self.labels) else None
+
     def units(self, part: str) -> tuple[Tensor, Tensor]:
         """Rows of `predict` for all nodes that belong to a part of the split, and their labels, on the host."""
+        return self._rows(part), torch.from_numpy(self.labels[self.nodes(part)])
+
+    def _rows(self, part: str) -> Tensor:
         nodes = self.nodes(part)
-        return mapped(nodes), torch.from_numpy(self.labels[nodes])
+        return mapped(nodes) if self.answered is None else torch.from_numpy(np.searchsorted(self.answered, nodes))
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
-        """[k, C] logits of a part of the split, or of all nodes, dropout off; on the host."""
+        """[k, C] logits of a part of the split, or of all nodes that are `answered` for, dropout off; on the host."""
         if part is not None:
             graph = self.whole if part == "test" else self.seen
             return graph.logits(model, self.nodes(part))
-        logits = self.seen.logits(model)
+        logits = self.seen.logits(model, self.answered)
         if self.inductive:
-            test = self.nodes("test")
-            logits[mapped(test)] = self.whole.logits(model, test)
+            logits[self._rows("test")] = self.whole.logits(model, self.nodes("test"))
         return logits
 
     @property

@@ -76,7 +76,7 @@ class Feed(Protocol):
         """Rows of `predict(model)` that belong to a part of the split (see `SPLITS`), and their labels."""
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
-        """[k, C] logits without dropout: of a part of the split, in the order of `units`; None for all units."""
+        """[k, C] logits without dropout: of a part of the split, in the order of its units; None for all parts."""
 
     @property
     def taught(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -12,12 +13,16 @@ from safetensors.torch import load_file
 import methods
 from tests.conftest import TINY, make_tiny_task
 from tests.workflow.samples import cell_spec, teacher_spec
+from tests.workflow.training.conftest import CPU
 from tests.workflow.training.jobs import block, rows, train
 from workflow.models import sizes
+from workflow.models.model import create
 from workflow.specs import TrainingSettings
 from workflow.task import Task
-from workflow.training.feeds import neighbour
+from workflow.training.feeds import choose, neighbour
 from workflow.training.feeds.gathered import Partial, places
+from workflow.training.feeds.step import Needs
+from workflow.training.loop import evaluate
 from workflow.variants import Variant
 
 SETTINGS = TrainingSettings(sampler="neighbour", batch_size=12, fan_out=[4, 3], epochs=2)
@@ -163,3 +168,22 @@ def test_rows_that_nobody_kept_are_not_read():
     for missing in ([3], [2, 8], [0]):
         with pytest.raises(LookupError):
             places(partial, torch.tensor(missing))
+
+
+@pytest.mark.parametrize("inductive", [False, True])
+@pytest.mark.parametrize("model", [SMALL, {"model": "mlp", "layers": 2, "width": 5}, WITH_LABELS])
+def test_scores_are_those_of_an_answer_for_all_nodes(monkeypatch, model, inductive):
+    """Of a graph with nodes that are in no part of the split."""
+    task = make_tiny_task()
+    arrays = {**task.arrays, "split/test": task.split("test")[::2], "split/valid": task.split("valid")[::3]}
+    task = Variant(inductive=inductive).apply(dataclasses.replace(task, arrays=arrays))
+    network = create(model, TINY)
+    found = []
+    for few in (0.0, 2.0):
+        monkeypatch.setattr(neighbour, "FEW", few)
+        feed = choose.create(task, CPU, "train", SETTINGS, Needs(network.reach))
+        answers = feed.predict(network.eval())
+        assert len(answers) == (len(task.labels) if few == 0 else sum(len(task.split(part)) for part in task.scored))
+        found.append([answers[feed.units(part)[0]] for part in task.scored] + [evaluate(network, feed)])
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-5)
