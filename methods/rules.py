@@ -192,7 +192,7 @@ def edges(trial: Trial) -> Iterator[str]:
         return
     except Exception as error:  # of code that is not ours
         kind = type(error).__name__
-        yield f"no edge between distilled nodes ends in an {kind} (bear it, or raise NotApplicableError): {error}"
+        yield f"no edge between distilled nodes ends in {kind} (bear it, or raise NotApplicableError): {error}"
         return
     if not all(map(math.isfinite, found.values())):
         yield "a term is not finite where no edge joins two distilled nodes (bear it, or raise NotApplicableError)"

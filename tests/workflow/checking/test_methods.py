@@ -104,7 +104,7 @@ ALONG = """source, target = batch.edge_index
         ("not len(source)", "gap.square().mean()", None),
         ("False", "gap.square().sum() / max(len(source), 1)", None),
         ("False", "gap.square().mean()", "a term is not finite where no edge joins two distilled nodes"),
-        ("False", "gap[:1].square().mean() + gap[0].mean()", "no edge between distilled nodes ends in an IndexError"),
+        ("False", "gap[:1].square().mean() + gap[0].mean()", "no edge between distilled nodes ends in IndexError"),
     ],
 )
 def test_distilled_nodes_may_have_no_edge_between_them(
