@@ -6,6 +6,7 @@ loader hands over exactly what `workflow.task` promises; nothing is converted he
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,16 @@ from workflow.errors import UserError
 
 Csr = tuple[np.ndarray, np.ndarray]
 """Pointers and sources."""
+
+MOST_EDGES = 2**31 - 1
+"""That 32-bit pointers count."""
+CHECKED, TURNED = 2**24, 2**27
+"""Edges that are checked at once, and that are transposed at once, but for a single node that has more."""
+
+
+def pointer_type(edges: int) -> type[np.signedinteger[Any]]:
+    """Of pointers into so many edges: int64 where int32 does not suffice, and nowhere else."""
+    return np.int32 if edges <= MOST_EDGES else np.int64
 
 
 def form(array: Any, where: str, dtype: type[np.generic], *shape: int | None) -> None:
@@ -57,28 +68,38 @@ def adjacency(found: Csr, where: str, targets: int, sources: int, *, loops: bool
         loops: whether a node may be its own source; never where the two ends are of one type.
     """
     begins, others = found
-    form(begins, f"{where}pointers", np.int32, targets + 1)
     form(others, f"{where}sources", np.int32, None)
+    form(begins, f"{where}pointers", pointer_type(len(others)), targets + 1)
     pointers(begins, f"{where}pointers", len(others), "sources")
-    if not len(others):
-        return
-    if others.min() < 0 or others.max() >= sources:
-        wrong = others.min() if others.min() < 0 else others.max()
-        raise UserError(f"{where}sources: an edge names node {wrong}, but there are {sources}")
-    rises = np.empty(len(others), bool)
-    np.greater(others[1:], others[:-1], out=rises[1:])
-    rises[begins[:-1][begins[:-1] < len(others)]] = True  # the first source of a node follows nothing
-    if not rises.all():
-        node = _target(begins, int(np.argmin(rises)))
-        raise UserError(f"{where}sources: must ascend within a node, no edge twice; those of node {node} do not")
-    if not loops:
-        own = np.repeat(np.arange(targets, dtype=np.int32), np.diff(begins)) == others
-        if own.any():
-            raise UserError(f"{where}sources: node {others[np.argmax(own)]} is its own source; self-loops are left out")
+    for first, end in _blocks(begins, CHECKED):
+        part = others[begins[first] : begins[end]]
+        if part.min() < 0 or part.max() >= sources:
+            wrong = part.min() if part.min() < 0 else part.max()
+            raise UserError(f"{where}sources: an edge names node {wrong}, but there are {sources}")
+        own = begins[first : end + 1] - begins[first]
+        rises = np.empty(len(part), bool)
+        np.greater(part[1:], part[:-1], out=rises[1:])
+        rises[own[:-1][own[:-1] < len(part)]] = True  # the first source of a node follows nothing
+        if not rises.all():
+            node = first + _target(own, int(np.argmin(rises)))
+            raise UserError(f"{where}sources: must ascend within a node, no edge twice; those of node {node} do not")
+        if not loops and (same := np.repeat(np.arange(first, end, dtype=np.int32), np.diff(own)) == part).any():
+            raise UserError(f"{where}sources: node {part[np.argmax(same)]} is its own source; self-loops are left out")
 
 
 def _target(begins: np.ndarray, edge: int) -> int:
     return int(np.searchsorted(begins, edge, side="right")) - 1
+
+
+def _blocks(begins: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """First target and end of blocks of up to `most` edges, and at least one, that hold all edges together."""
+    first = 0
+    while begins[first] < begins[-1]:
+        end = int(np.searchsorted(begins, int(begins[first]) + most, side="right")) - 1
+        if begins[end] == begins[first]:  # a node of more
+            end = int(np.searchsorted(begins, begins[first], side="right"))
+        yield first, end
+        first = end
 
 
 def transpose(forward: Csr, backward: Csr, where: str, remedy: str) -> None:
@@ -88,23 +109,39 @@ def transpose(forward: Csr, backward: Csr, where: str, remedy: str) -> None:
         where: dataset and array that is at fault where it is not.
         remedy: what belongs there.
     """
+    nodes = len(forward[0]) - 1
+    for first, end in list(_blocks(backward[0], TURNED)) or [(0, nodes)]:
+        turned = _turned(forward, first, end)
+        begins = backward[0][first : end + 1]
+        found = begins - begins[0], backward[1][begins[0] : begins[-1]]
+        if not all(np.array_equal(mine, there) for mine, there in zip(turned, found, strict=True)):
+            mine, there = _keys(*turned, nodes), _keys(*found, nodes)
+            wrong = int([*np.setdiff1d(mine, there)[:1], *np.setdiff1d(there, mine)[:1]][0])
+            source, target = first + wrong // nodes, wrong % nodes
+            raise UserError(f"{where}: the edge {source} -> {target} is in one direction only; {remedy}")
+
+
+def _turned(adjacency: Csr, first: int, end: int) -> Csr:
+    """Rows from `first` to below `end` of the transpose: the targets, ascending, of the edges from these nodes."""
     from scipy.sparse import csr_matrix
 
-    nodes = len(forward[0]) - 1
-    ones = np.ones(len(forward[1]), np.int8)
+    begins, others = adjacency
+    kept, counts = [], np.zeros(len(begins), np.int64)
+    for start, stop in _blocks(begins, CHECKED):
+        part = others[begins[start] : begins[stop]]
+        inside = np.flatnonzero((part >= first) & (part < end))
+        kept.append(part[inside] - first)
+        counts[start + 1 : stop + 1] = np.diff(np.searchsorted(inside, begins[start : stop + 1] - begins[start]))
+    sources = np.concatenate([np.empty(0, np.int32), *kept])
+    shape = (len(begins) - 1, end - first)
     # The compressed columns of a matrix are the compressed rows of its transpose, and come out ascending.
-    turned = csr_matrix((ones, forward[1], forward[0]), shape=(nodes, nodes)).tocsc()
-    if np.array_equal(turned.indptr, backward[0]) and np.array_equal(turned.indices, backward[1]):
-        return
-    expected, found = _keys(turned.indptr, turned.indices), _keys(*backward)
-    source, target = divmod(int([*np.setdiff1d(expected, found)[:1], *np.setdiff1d(found, expected)[:1]][0]), nodes)
-    raise UserError(f"{where}: the edge {source} -> {target} is in one direction only; {remedy}")
+    turned = csr_matrix((np.ones(len(sources), np.int8), sources, np.cumsum(counts)), shape=shape).tocsc()
+    return turned.indptr, turned.indices
 
 
-def _keys(begins: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _keys(begins: np.ndarray, others: np.ndarray, nodes: int) -> np.ndarray:
     """One number for each edge."""
-    nodes = len(begins) - 1
-    found: np.ndarray = np.repeat(np.arange(nodes), np.diff(begins)) * nodes + others
+    found: np.ndarray = np.repeat(np.arange(len(begins) - 1), np.diff(begins)) * nodes + others
     return found
 
 

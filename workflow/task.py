@@ -8,7 +8,8 @@ node
     features [n, f] float32; labels [n] int64;
     pointers [n + 1] and sources [E] int32: CSR adjacency by target, the sources of the edges j -> i of node i,
     ascending, without self-loops or duplicates. `symmetric` says that the reverse of every edge is there too;
-    otherwise transpose/pointers and transpose/sources hold the transpose.
+    otherwise transpose/pointers and transpose/sources hold the transpose. Pointers into more than 2^31 - 1 edges, and
+    no others, are int64.
 heterogeneous
     labels [n of the target type] int64; features/TYPE [n, f] float32 for the types that have them;
     relation/SOURCE/NAME/TARGET/pointers and .../sources as above, one relation per name (reverses are relations too).

@@ -13,6 +13,7 @@ import pytest
 from tests.benchmarks import data
 from tests.conftest import make_tiny_task
 from tests.workflow import tiny_hetero, tiny_molecules
+from workflow import arrays
 from workflow.datasets.parts.csr import csr, expand, symmetric_csr
 from workflow.errors import UserError
 from workflow.task import Task
@@ -119,6 +120,16 @@ def test_an_array_that_is_not_as_promised_is_refused(name: str, array: str, dama
     assert array in found or array.startswith("split/")
 
 
+@pytest.mark.parametrize("most", [3, 2**31 - 1])
+def test_pointers_are_wide_where_they_must_be_and_nowhere_else(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make_tiny_task()
+    wide = changed(task, pointers=task.arrays["pointers"].astype(np.int64))
+    monkeypatch.setattr(arrays, "MOST_EDGES", most)
+    good, bad = (wide, task) if most == 3 else (task, wide)
+    assert good.finish().arrays["pointers"] is good.arrays["pointers"]
+    assert "tiny: pointers: must be int" in refusal(bad)
+
+
 def directed(nodes: int = 60, **arrays: Any) -> Task:
     """The tiny task with directed edges and, unless said otherwise, their transpose."""
     task = make_tiny_task()
@@ -167,6 +178,24 @@ def test_a_graph_without_edges_is_none_to_refuse() -> None:
     nothing = np.array([], np.int64)
     pointers, sources = symmetric_csr(nothing, nothing, 60)
     assert changed(make_tiny_task(), pointers=pointers, sources=sources).finish().num_edges == 0
+
+
+@pytest.mark.parametrize(("name", "array", "damage", "message"), [fault for fault in FAULTS if fault[1] == "sources"])
+def test_edges_are_checked_block_by_block(
+    name: str, array: str, damage: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "CHECKED", 30)
+    test_an_array_that_is_not_as_promised_is_refused(name, array, damage, message)
+
+
+@pytest.mark.parametrize("most", [1, 30])
+def test_a_transpose_is_checked_block_by_block(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "CHECKED", 40)
+    monkeypatch.setattr(arrays, "TURNED", most)
+    test_a_directed_graph_needs_its_transpose()
+    test_the_one_edge_without_its_reverse_is_named()
+    test_a_self_loop_is_refused(59)
+    test_a_graph_without_edges_is_none_to_refuse()
 
 
 @pytest.mark.parametrize("part", ["train", "valid", "test"])

@@ -20,7 +20,8 @@ class Graph:
 
     Args:
         x: [n, f] features.
-        pointers, sources: [n + 1] and [E]: sources j of the edges j -> i of every node i, without self-loops.
+        pointers, sources: [n + 1] and [E]: sources j of the edges j -> i of every node i, without self-loops; of one
+            integer type or of two.
         transpose: the same of the reversed edges; None where the graph is symmetric.
         labels: [n] int64 classes that a network may see as input, `UNLABELED` outside the training split; None where
             there are none to see.
@@ -44,11 +45,11 @@ class Graph:
         labels: Tensor | None = None,
     ) -> None:
         self.x = x
-        self.adjacency = Pattern(pointers, sources, len(pointers) - 1)
+        self.adjacency = _pattern(pointers, sources, len(pointers) - 1)
         self.labels = labels
         self.rows: slice | None = None
         self._symmetric = transpose is None
-        self._transpose = self.adjacency if transpose is None else Pattern(*transpose, self.nodes)
+        self._transpose = self.adjacency if transpose is None else _pattern(*transpose, self.nodes)
         self._memo: dict[Hashable, Any] = {}
         self._structure: dict[Hashable, Any] = {}
 
@@ -91,6 +92,11 @@ class Graph:
         """The wanted rows of [n, d]."""
         return x if self.rows is None else x[self.rows]
 
+    @property
+    def converges(self) -> bool:
+        """Whether so few of the seen nodes are wanted that even a narrowing map is cheaper behind a sum than before."""
+        return False
+
     def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
         """`compute()` once per graph: for constants such as A X."""
         return _kept(self._memo, key, compute)
@@ -127,6 +133,12 @@ class Graph:
         start, stop = self.rows.start, self.rows.stop
         backward = torch.is_grad_enabled()
         return self.memo_structure((name, start, stop, backward), lambda: matrix.part(start, stop, backward))
+
+
+def _pattern(pointers: Tensor, columns: Tensor, width: int) -> Pattern:
+    """Products want both in one type; a task of many edges has wide pointers alone."""
+    found = Pattern(pointers, columns, width)
+    return found if pointers.dtype == columns.dtype else found.narrow()
 
 
 def _kept(memo: dict[Hashable, Any], key: Hashable, compute: Callable[[], Cached]) -> Cached:

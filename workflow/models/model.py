@@ -71,6 +71,9 @@ class Model(nn.Module):
     reads_first: ClassVar[bool] = False
     """Whether `layer` reads the output of layer 0 in later layers."""
 
+    sums: ClassVar[bool] = False
+    """Whether `layer` reads values by products with `graph.mean` or `graph.gcn` and by `graph.wanted` alone."""
+
     shape: Shape
 
     # As torch's own `__call__`, with the type of what it gives.

@@ -37,12 +37,18 @@ def symmetric_normalised(looped: Pattern, symmetric: bool, dtype: torch.dtype) -
     return Matrix(forward, forward if symmetric else build(looped.transposed))
 
 
-def with_loops_inserted(pointers: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[m + 1], [E] -> the same with row i's loop behind its other entries, in time linear in the edges."""
+def with_loops_inserted(
+    pointers: np.ndarray, sources: np.ndarray, nodes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """[m + 1], [E] -> the same with row i's loop behind its other entries, in time linear in the edges.
+
+    Args:
+        nodes: [m] which column is each row's own; by default column i that of row i.
+    """
     rows = np.arange(len(pointers) - 1)
     columns = np.empty(len(sources) + len(rows), sources.dtype)
     columns[np.arange(len(sources)) + np.repeat(rows, np.diff(pointers))] = sources
-    columns[pointers[1:] + rows] = rows
+    columns[pointers[1:] + rows] = rows if nodes is None else nodes
     return pointers + np.arange(len(pointers)), columns
 
 

@@ -15,6 +15,9 @@ from workflow.models import propagation
 from workflow.models.graph import Graph
 from workflow.moving import moved
 
+CONVERGES = 4
+"""So many nodes are seen per wanted one before a map stands behind the sum over neighbours, on fewer rows."""
+
 
 class SampledGraph(Graph):
     """The nodes that some roots see, hop after hop; a layer works on those alone that later layers look at.
@@ -67,6 +70,10 @@ class SampledGraph(Graph):
         return self.memo_structure(
             ("mean", self._targets), lambda: propagation.drawn_mean(*self._into(False), self.x.dtype)
         )
+
+    @property
+    def converges(self) -> bool:
+        return self.nodes > CONVERGES * self._targets
 
     @property
     def _targets(self) -> int:

@@ -7,48 +7,41 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from reports.printing import duration
 from reports.rows import Status
 from workflow import config as configuration
 from workflow import prepared
+from workflow.errors import UserError
 from workflow.ledger import Ledger
 from workflow.run import Run
 from workflow.specs import CellSpec, TeacherSpec
+from workflow.stated import STATED, GraphSize, of_task, stated
+from workflow.steps.costs import Cost, Measure, Spec, costs
+from workflow.task import Task
 
 SHORT, LONG = 2, 6
 """Epochs of the two trainings that a cost is measured by: their difference is free of what a start takes."""
-Spec = TeacherSpec | CellSpec
+NODES, FEWEST = 200_000, 1000
+"""Of the made-up graph."""
+LARGE = 100_000
+"""Nodes of a graph on which a few whole epochs of mini-batches would take too long."""
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one training takes.
+class Extrapolating(Protocol):
+    """See `workflow.steps.extrapolation.Extrapolation`."""
 
-    Attributes:
-        start: seconds before the first epoch and behind the last one.
-        epoch: seconds.
-        disk: bytes of weights and knowledge.
-        memory_mb: MiB at its peak.
-    """
+    def __call__(self, spec: Spec) -> Cost:
+        """The cost of one training."""
 
-    start: float
-    epoch: float
-    disk: int
-    memory_mb: float
-
-    def seconds(self, spec: Spec) -> float:
-        """Of a training that uses all its epochs."""
-        return self.start + self.epoch * spec.training.epochs
-
-    def scaled(self, factor: float) -> Cost:
-        """The same with epochs that take `factor` times as long."""
-        return Cost(self.start, self.epoch * factor, self.disk, self.memory_mb)
+    def told(self) -> list[str]:
+        """What was measured, and where."""
 
 
-Measure = Callable[[Spec], Cost]
+Extrapolated = Callable[[str, GraphSize], Extrapolating]
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,7 @@ class Estimate:
     Attributes:
         trainings: number of those that are left to do.
         seconds, disk, memory_mb: of all of them together, and of the largest; None where the data are not prepared.
+        notes: where the numbers come from.
     """
 
     dataset: str
@@ -65,38 +59,7 @@ class Estimate:
     seconds: float | None = None
     disk: int = 0
     memory_mb: float = 0.0
-
-
-def costs(specs: list[Spec], measure: Measure) -> dict[str, Cost]:
-    """Key -> cost of every teacher and cell of one dataset, of as few measurements as say something of each.
-
-    Every teacher is measured, every method on the first student, and the first method on every student; what a method
-    takes on another student is what the first one takes there, times what it took on the first student.
-    """
-    teachers = [spec for spec in specs if isinstance(spec, TeacherSpec)]
-    cells = [spec for spec in specs if isinstance(spec, CellSpec)]
-    found = {spec.key: measure(spec) for spec in teachers}
-    if not cells:
-        return found
-    first = cells[0]
-    on_first = {spec.method: measure(spec) for spec in cells if _student(spec) == _student(first)}
-    base = on_first[first.method]
-    students: dict[tuple[str, ...], Cost] = {_student(first): base}
-    for spec in cells:
-        if _student(spec) not in students:
-            students[_student(spec)] = measure(spec).scaled(_factor(on_first.get(spec.method), base) ** -1)
-    for spec in cells:
-        found[spec.key] = students[_student(spec)].scaled(_factor(on_first.get(spec.method), base))
-    return found
-
-
-def _student(spec: CellSpec) -> tuple[str, ...]:
-    return spec.variant, spec.teacher, spec.sized
-
-
-def _factor(cost: Cost | None, base: Cost) -> float:
-    """How many times the epochs of `base` those of a method take; 1 where nothing is known."""
-    return cost.epoch / base.epoch if cost and base.epoch > 0 and cost.epoch > 0 else 1.0
+    notes: tuple[str, ...] = ()
 
 
 class Calibration:
@@ -134,21 +97,66 @@ class Calibration:
         return seconds, size, record.row.peak_memory_mb
 
 
-def estimate(run: Run, calibration: Measure) -> list[Estimate]:
-    """One entry per dataset, of what is left to do."""
+def estimate(run: Run, calibration: Measure, extrapolated: Extrapolated) -> list[Estimate]:
+    """One entry per dataset, of what is left to do.
+
+    Mini-batches on a large graph are extrapolated, which needs its size alone: the prepared task's, or that which is
+    stated.
+    """
     left = Counter(training.spec.key for training in Ledger(run) if training.record is None)
     found = []
     for dataset in run.datasets:
         specs = [spec for spec in run.plan.specs if spec.dataset == dataset]
         count = sum(left[spec.key] for spec in specs)
-        if not count or not prepared.is_by(Path(run.task(dataset)).parent, run.loader_code(dataset)):
+        ready = prepared.is_by(Path(run.task(dataset)).parent, run.loader_code(dataset))
+        size = None
+        if count and _sampled(specs):
+            size = of_task(Task.load(Path(run.task(dataset)).parent)) if ready else stated(dataset)
+        if size and size.nodes > LARGE:
+            found.append(_extrapolated(dataset, specs, left, extrapolated(dataset, size)))
+        elif not count or not ready:
             found.append(Estimate(dataset, count, None if count else 0.0))
-            continue
-        each = costs(specs, calibration)
-        seconds = sum(left[spec.key] * each[spec.key].seconds(spec) for spec in specs)
-        disk = sum(left[spec.key] * each[spec.key].disk for spec in specs)
-        found.append(Estimate(dataset, count, seconds, disk, max(cost.memory_mb for cost in each.values())))
+        else:
+            found.append(_summed(dataset, specs, left, costs(specs, calibration)))
     return found
+
+
+def stand_in(run: Run, names: str, extrapolated: Extrapolated) -> Estimate:
+    """All trainings of one dataset on a graph of another one's stated size.
+
+    Args:
+        names: DATASET=OTHER.
+
+    Raises:
+        UserError: the run has no such dataset, it is not trained in mini-batches, or no size of the other is stated.
+    """
+    dataset, _, other = names.partition("=")
+    specs = [spec for spec in run.plan.specs if spec.dataset == dataset]
+    if not specs:
+        raise UserError(f"--as {names}: unknown dataset '{dataset}'; allowed: {', '.join(run.datasets)}")
+    if not _sampled(specs):
+        raise UserError(f"--as {names}: {dataset} is not trained with `sampler: neighbour` throughout")
+    if other not in STATED:
+        raise UserError(f"--as {names}: no size of '{other}' is stated; allowed: {', '.join(STATED)}")
+    every = Counter(training.spec.key for training in Ledger(run))
+    return _extrapolated(f"{dataset} as {other}", specs, every, extrapolated(dataset, STATED[other]))
+
+
+def _sampled(specs: list[Spec]) -> bool:
+    return all(spec.training.sampler == "neighbour" for spec in specs)
+
+
+def _extrapolated(name: str, specs: list[Spec], left: Counter[str], measure: Extrapolating) -> Estimate:
+    each = {spec.key: measure(spec) for spec in specs if left[spec.key]}
+    return replace(_summed(name, specs, left, each), notes=tuple(measure.told()))
+
+
+def _summed(name: str, specs: list[Spec], left: Counter[str], each: dict[str, Cost]) -> Estimate:
+    todo = [spec for spec in specs if left[spec.key]]
+    seconds = sum(left[spec.key] * each[spec.key].seconds(spec) for spec in todo)
+    disk = sum(left[spec.key] * each[spec.key].disk for spec in todo)
+    count = sum(left[spec.key] for spec in todo)
+    return Estimate(name, count, seconds, disk, max(cost.memory_mb for cost in each.values()))
 
 
 def told(run: Run, found: list[Estimate], trainings: int, processes: int) -> list[str]:
@@ -161,12 +169,19 @@ def told(run: Run, found: list[Estimate], trainings: int, processes: int) -> lis
     left = sum(one.trainings for one in found)
     teachers, cells = len(run.plan.teachers), len(run.plan.cells)
     lines = [f"{trainings} trainings of {teachers} teachers and {cells} cells; {trainings - left} are done"]
+    return lines + answers(run, found, processes)
+
+
+def answers(run: Run, found: list[Estimate], processes: int) -> list[str]:
+    """Hours, disk and memory, line by line, of each dataset and of all together."""
+    lines = []
     timed = [one for one in found if one.seconds is not None]
     for one in timed:
         if one.trainings:
             lines.append(
                 f"{one.dataset}: {one.trainings} trainings, {duration(one.seconds or 0.0)} one after the other"
             )
+            lines += [f"  {note}" for note in one.notes]
     for one in found:
         if one.seconds is None:
             target = run.task(one.dataset)
@@ -184,10 +199,23 @@ def told(run: Run, found: list[Estimate], trainings: int, processes: int) -> lis
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("config", type=Path, help="config/NAME.yaml")
+    parser.add_argument(
+        "--as",
+        dest="stand_in",
+        metavar="DATASET=OTHER",
+        help=f"estimate DATASET's mini-batches alone, on a graph of another size; OTHER is one of {', '.join(STATED)}",
+    )
+    parser.add_argument(
+        "--nodes", type=int, default=NODES, help="of the made-up graph that large ones are measured by (%(default)s)"
+    )
 
 
 def call(arguments: argparse.Namespace) -> None:
     """Prints the estimate. Raises UserError where the configuration cannot run."""
+    from workflow.steps.extrapolation import Extrapolation
+
+    if arguments.nodes < FEWEST:
+        raise UserError(f"--nodes: must be at least {FEWEST}, not {arguments.nodes}")
     run = Run(configuration.load(arguments.config), str(arguments.config))
     run.check()
     planned = sum(
@@ -196,6 +224,14 @@ def call(arguments: argparse.Namespace) -> None:
         for block in run.blocks(key)
     )
     processes = max((os.cpu_count() or 1) // run.threads, 1) if not run.gpus else run.gpus
+
+    def extrapolated(dataset: str, size: GraphSize) -> Extrapolating:
+        return Extrapolation(dataset, size, arguments.nodes, run.config.device, run.threads)
+
     with tempfile.TemporaryDirectory() as folder:
-        found = estimate(run, Calibration(run, Path(folder)))
-    print("\n".join(told(run, found, planned, processes)))
+        if arguments.stand_in:
+            lines = answers(run, [stand_in(run, arguments.stand_in, extrapolated)], processes)
+        else:
+            found = estimate(run, Calibration(run, Path(folder)), extrapolated)
+            lines = told(run, found, planned, processes)
+    print("\n".join(lines))

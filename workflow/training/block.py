@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import torch
-
 import methods
 from methods.contract import Method, NotApplicableError, Shape, Signals
 from reports.rows import Status
@@ -32,13 +30,14 @@ from workflow.training.checkpoint import Checkpoint
 from workflow.training.extras import Taught, extras_of
 from workflow.training.feeds import choose
 from workflow.training.feeds.step import Feed, Needs
-from workflow.training.knowledge import load_or_remake, load_weights, no_knowledge, save_knowledge, save_tensors
+from workflow.training.knowledge import load_weights, no_knowledge, save_knowledge, save_tensors
 from workflow.training.limits import TimeLimitError, time_limit
 from workflow.training.loop import fit
 from workflow.training.outcome import Outcome
 from workflow.training.progress import Progress
 from workflow.training.records import Record, Records
 from workflow.training.seeds import Streams
+from workflow.training.teaching import kept, knowledge_of
 
 CHECKPOINT_SECONDS = 300.0
 """Between the points from which a stopped training goes on."""
@@ -267,14 +266,10 @@ class Block:
     def _knowledge(self, seed: int, taught_by: Record | None) -> Signals:
         """What the teacher of a seed knows, in the memory of the host; a feed takes to the device what a step needs."""
         if taught_by is None:
-            found = no_knowledge(self.task, self.teacher_shape)
-        else:
-            assert self.place.teacher is not None
-            teacher = Records(self.place.teacher)
-            path, data = teacher.knowledge(seed), self.task.fingerprint
-            with teacher.writer(seed):  # many students may find it gone at once
-                found = load_or_remake(path, data, taught_by.knowledge, lambda: self._signals(self._teacher(seed)))
-        return found.to(torch.device("cpu"))
+            return no_knowledge(self.task, self.teacher_shape)
+        assert self.place.teacher is not None
+        records = Records(self.place.teacher)
+        return knowledge_of(records, taught_by, self.feed, lambda: self._teacher(seed), self._cell)
 
     def _teacher(self, seed: int) -> Model:
         """The teacher of a seed, with its weights."""
@@ -283,11 +278,6 @@ class Block:
         load_weights(Records(self.place.teacher).weights(seed), model)
         return model
 
-    @torch.no_grad()
-    def _signals(self, model: Model) -> Signals:
-        model.eval()
-        return self.feed.knowledge(model)
-
     def _keep(self, seed: int, model: Model) -> None:
         """Saves a network."""
         if self.place.keep_weights:
@@ -295,6 +285,6 @@ class Block:
             save_tensors(self.records.weights(seed), model.state_dict(), metadata)
 
     def _keep_knowledge(self, seed: int, model: Model) -> str:
-        """Saves what a teacher knows of all rows, and returns its digest."""
+        """Saves what a teacher knows, and returns its digest."""
         metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
-        return save_knowledge(self.records.knowledge(seed), self._signals(model), metadata)
+        return save_knowledge(self.records.knowledge(seed), kept(self.feed, model), metadata)

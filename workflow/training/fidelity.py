@@ -17,6 +17,7 @@ from methods.contract import Signals
 from methods.vocabulary import Kind, Objective
 from workflow.models.model import Model
 from workflow.task import Task
+from workflow.training.feeds.gathered import places
 from workflow.training.feeds.step import Feed
 
 BINS = 15
@@ -32,9 +33,9 @@ def measure(model: Model, feed: Feed, teacher: Signals | None) -> dict[str, floa
     """The columns of a row from `agreement` to `worst_class`.
 
     Args:
-        teacher: signals of all units in the task's order, as `Feed.knowledge` gives them. None where there is no
-            teacher to compare with, which a teacher itself has not; nor has a student whose teacher does not answer
-            for the test part (rows that are not finite).
+        teacher: signals of all units in the task's order, as `Feed.knowledge` gives them, or of some nodes. None where
+            there is no teacher to compare with, which a teacher itself has not; nor has a student whose teacher does
+            not answer for the test part (rows that are not there, or not finite).
     """
     model.eval()
     task = feed.task
@@ -49,7 +50,7 @@ def measure(model: Model, feed: Feed, teacher: Signals | None) -> dict[str, floa
         "cka": None,
     }
     units = torch.from_numpy(np.sort(task.split("test")))
-    if teacher is None or not (of_teacher := _rows(teacher.logits, units)).isfinite().all():
+    if teacher is None or not (of_teacher := _answers(teacher, units)).isfinite().all():
         return found
     signals = feed.knowledge(model)
     own, measured = _rows(signals.logits, units), torch.from_numpy(task.labels[units.numpy()])
@@ -57,8 +58,16 @@ def measure(model: Model, feed: Feed, teacher: Signals | None) -> dict[str, floa
     found["kl_to_teacher"] = divergence(own, of_teacher, measured, task.objective)
     if signals.hidden and teacher.hidden:
         nodes = hidden_rows(task, units)
-        found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], nodes)
+        found["cka"] = cka(signals.hidden[-1], teacher.hidden[-1], nodes, places(teacher, nodes))
     return found
+
+
+def _answers(teacher: Signals, units: Tensor) -> Tensor:
+    """[n, C] logits of the teacher; NaN where it knows nothing of these units."""
+    try:
+        return _rows(teacher.logits, places(teacher, units))
+    except LookupError:
+        return torch.full((len(units), teacher.logits.shape[1]), torch.nan)
 
 
 def hidden_rows(task: Task, units: Tensor) -> Tensor:
@@ -156,38 +165,40 @@ def worst_class(logits: Tensor, labels: Tensor, objective: Objective) -> float |
     return _number((hits / there)[there > 0].min(), logits)
 
 
-def cka(student: Tensor, teacher: Tensor, rows: Tensor) -> float | None:
+def cka(student: Tensor, teacher: Tensor, rows: Tensor, of_teacher: Tensor | None = None) -> float | None:
     """Linear CKA of two representations (Kornblith et al. 2019, section 3).
 
     ||Y'X||^2 / (||X'X|| ||Y'Y||) of the centred columns (Frobenius norms), by products of columns alone: the memory
     grows with the widths, not with the rows. None where a representation is constant.
 
     Args:
-        student, teacher: [N, d] and [N, e] hidden states.
+        student, teacher: [N, d] and [M, e] hidden states.
         rows: [n] int64, the rows that count.
+        of_teacher: [n] int64, where these stand in the teacher's; None for the same.
     """
+    blocks = list(zip(rows.split(ROWS), (rows if of_teacher is None else of_teacher).split(ROWS), strict=True))
     widths = student.shape[1], teacher.shape[1]
     sums, squares = torch.zeros(2, sum(widths), dtype=torch.float64)
-    for block in rows.split(ROWS):
-        both = _both(student, teacher, block)
+    for block in blocks:
+        both = _both(student, teacher, *block)
         sums += both.sum(0)
         squares += both.square().sum(0)
     mean = sums / len(rows)
     products = torch.zeros(sum(widths), sum(widths), dtype=torch.float64)
-    for block in rows.split(ROWS):
-        centred = _both(student, teacher, block) - mean
+    for block in blocks:
+        centred = _both(student, teacher, *block) - mean
         products += centred.T @ centred
-    of_student, of_teacher = slice(widths[0]), slice(widths[0], None)
-    for side in (of_student, of_teacher):
+    ours, theirs = slice(widths[0]), slice(widths[0], None)
+    for side in (ours, theirs):
         if not products.diagonal()[side].sum() > CONSTANT * squares[side].sum():
             return None
-    norms = products[of_student, of_student].norm() * products[of_teacher, of_teacher].norm()
-    return _number((products[of_student, of_teacher].square().sum() / norms).clamp(max=1))
+    norms = products[ours, ours].norm() * products[theirs, theirs].norm()
+    return _number((products[ours, theirs].square().sum() / norms).clamp(max=1))
 
 
-def _both(student: Tensor, teacher: Tensor, rows: Tensor) -> Tensor:
+def _both(student: Tensor, teacher: Tensor, rows: Tensor, of_teacher: Tensor) -> Tensor:
     """[n, d + e] columns of both."""
-    return torch.cat([_rows(student, rows), _rows(teacher, rows)], dim=1)
+    return torch.cat([_rows(student, rows), _rows(teacher, of_teacher)], dim=1)
 
 
 def _rows(values: Tensor, rows: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from methods.vocabulary import Kind
 from workflow.errors import UserError
 from workflow.models.model import Model
 from workflow.task import Task
+from workflow.training.feeds.gathered import Partial
 from workflow.training.tensors import write_tensors
 
 
@@ -34,6 +35,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
 def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> str:
     """Writes what `load_knowledge` reads, and returns its digest; `metadata` must hold the task's fingerprint."""
     tensors = {"logits": signals.logits, **{f"hidden.{i}": layer for i, layer in enumerate(signals.hidden)}}
+    if isinstance(signals, Partial):
+        tensors["nodes"] = signals.nodes
     save_tensors(path, tensors, metadata)
     return content(signals)
 
@@ -41,13 +44,14 @@ def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> st
 def content(signals: Signals) -> str:
     """Digest of the values of logits and hidden layers."""
     total = hashlib.sha256()
-    for value in (signals.logits, *signals.hidden):
+    nodes = [signals.nodes] if isinstance(signals, Partial) else []
+    for value in (signals.logits, *signals.hidden, *nodes):
         total.update(value.detach().cpu().contiguous().numpy().data)
     return total.hexdigest()
 
 
 def load_knowledge(path: Path, fingerprint: str) -> Signals:
-    """A teacher's cached signals of all rows, on the CPU.
+    """A teacher's cached signals of all rows, or of some (`Partial`), on the CPU.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -59,8 +63,9 @@ def load_knowledge(path: Path, fingerprint: str) -> Signals:
     if found != fingerprint:
         raise UserError(f"{path} belongs to data {str(found)[:16]}, not {fingerprint[:16]}; delete it and run again")
     tensors = load_file(path)
-    hidden = [tensors[f"hidden.{layer}"] for layer in range(len(tensors) - 1)]
-    return Signals(tensors["logits"], tuple(hidden))
+    logits, nodes = tensors.pop("logits"), tensors.pop("nodes", None)
+    hidden = tuple(tensors[f"hidden.{layer}"] for layer in range(len(tensors)))
+    return Signals(logits, hidden) if nodes is None else Partial(logits, hidden, nodes)
 
 
 def load_or_remake(path: Path, fingerprint: str, digest: str, remake: Callable[[], Signals]) -> Signals:

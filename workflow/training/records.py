@@ -6,8 +6,8 @@ A cell (or a teacher) that is trained by one spec and one code has one folder, n
     trainings/seed~N.begun        while it is trained: how often its process was killed.
     trainings/seed~N.checkpoint   while it is trained: what a stopped training goes on from.
     weights/seed~N.safetensors    the network at its best validation epoch.
-    knowledge/seed~N.safetensors  teachers only: logits and every hidden layer of all rows.
-    knowledge/seed~N.EXTRA.safetensors  teachers only: what a method asks for beside these.
+    knowledge/seed~N.safetensors  teachers only: logits and every hidden layer of all rows, or of those that most read.
+    knowledge/seed~N.EXTRA.safetensors  teachers only: what a method asks for beside these; `whole` for all rows.
     seeds~A-B.json                all of these seeds have their record; what Snakemake waits for.
     lock                          one byte per seed, locked by whoever trains it.
 Blocks of seeds share the folder, so that a larger block takes over what a smaller one has trained.
@@ -57,7 +57,7 @@ class Record(Strict):
 
     Attributes:
         basis: all that its numbers rest on.
-        knowledge: digest of what the network knows of all rows; "" where none was kept.
+        knowledge: digest of what the network knows, as it was kept; "" where it was not.
     """
 
     basis: Basis

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.samples import GOOD
+from tests.workflow.samples import GOOD, change
 from workflow import prepared
 from workflow.config import complete
+from workflow.errors import UserError
 from workflow.run import Run
 from workflow.specs import TeacherSpec
+from workflow.stated import GraphSize
 from workflow.steps import estimate
-from workflow.steps.estimate import Cost, Estimate, Spec
+from workflow.steps.costs import Cost, Spec, costs
+from workflow.steps.estimate import Estimate, Extrapolating
 
 FACTORS = {"supervised": 1.0, "kd": 1.5, "gcrd-cold": 3.0}
 
@@ -42,9 +45,31 @@ class Measured:
         return self.true(spec)
 
 
+def never(dataset: str, size: GraphSize) -> Extrapolating:
+    raise AssertionError(f"{dataset} is measured itself")
+
+
+class Extrapolated:
+    """What it is asked for, and one cost for all."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def __call__(self, dataset: str, size: GraphSize) -> Extrapolated.One:
+        self.asked.append((dataset, size.nodes))
+        return self.One()
+
+    class One:
+        def __call__(self, spec: Spec) -> Cost:
+            return Cost(10.0, 2.0, 1000, 300.0)
+
+        def told(self) -> list[str]:
+            return ["by hand"]
+
+
 def test_few_measurements_say_what_every_training_takes(run: Run):
     measured = Measured()
-    found = estimate.costs(list(run.plan.specs), measured)
+    found = costs(list(run.plan.specs), measured)
     assert found.keys() == {*run.plan.teachers, *run.plan.cells}
     assert len(measured.asked) == 1 + 3 + 1, "a teacher, every method on one student, one method on the other"
     for spec in run.plan.specs:
@@ -55,7 +80,7 @@ def test_sums_are_over_what_is_left(run: Run, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(prepared, "is_by", lambda folder, code: True)
     measured = Measured()
-    (one,) = estimate.estimate(run, measured)
+    (one,) = estimate.estimate(run, measured, never)
     assert one.trainings == 2 * (1 + 6), "two seeds of a teacher and six cells"
     expected = 2 * sum(measured.true(spec).seconds(spec) for spec in run.plan.specs)
     assert one.seconds == pytest.approx(expected)
@@ -67,7 +92,7 @@ def test_data_that_are_not_prepared_are_counted_and_not_timed(
 ):
     monkeypatch.chdir(tmp_path)
     measured = Measured()
-    found = estimate.estimate(run, measured)
+    found = estimate.estimate(run, measured, never)
     assert found == [Estimate("ace-sim-mini", 14, None)]
     assert not measured.asked
     assert estimate.told(run, found, 14, 2) == [
@@ -75,6 +100,43 @@ def test_data_that_are_not_prepared_are_counted_and_not_timed(
         "ace-sim-mini: 14 trainings; not timed before the data are prepared: "
         "snakemake data/tasks/ace-sim-mini/task.json --configfile x.yaml",
     ]
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    config = change("experiments/0/dataset", "ogbn-products")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("sampled"))
+        return Run(complete({**config, "training": {"sampler": "neighbour", "epochs": 5}}, "x.yaml"), "x.yaml")
+
+
+def test_mini_batches_on_a_large_graph_need_its_size_alone(
+    sampled: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    measured, extrapolated = Measured(), Extrapolated()
+    (one,) = estimate.estimate(sampled, measured, extrapolated)
+    assert (one.trainings, one.seconds, one.disk, one.memory_mb) == (14, 14 * 20.0, 14_000, 300)
+    assert extrapolated.asked == [("ogbn-products", 2_449_029)]
+    assert not measured.asked
+    assert estimate.told(sampled, [one], 14, 1)[1:3] == [
+        "ogbn-products: 14 trainings, 4.7 min one after the other",
+        "  by hand",
+    ]
+
+
+def test_one_graph_stands_in_for_another(sampled: Run, run: Run):
+    extrapolated = Extrapolated()
+    one = estimate.stand_in(sampled, "ogbn-products=ogbn-papers100M", extrapolated)
+    assert (one.dataset, one.trainings) == ("ogbn-products as ogbn-papers100M", 14)
+    assert extrapolated.asked == [("ogbn-products", 111_059_956)]
+    for which, names, message in (
+        (sampled, "cora=ogbn-arxiv", "unknown dataset 'cora'; allowed: ogbn-products"),
+        (sampled, "ogbn-products", "no size of '' is stated; allowed: ogbn-arxiv, ogbn-products, ogbn-papers100M"),
+        (run, "ace-sim-mini=ogbn-arxiv", "ace-sim-mini is not trained with `sampler: neighbour` throughout"),
+    ):
+        with pytest.raises(UserError, match=f"^--as {names}: {message}"):
+            estimate.stand_in(which, names, extrapolated)
 
 
 def test_the_answer_in_words(run: Run):

@@ -1,4 +1,4 @@
-"""Compressed sparse rows from lists of edges, in numpy alone and in one sort."""
+"""Compressed sparse rows from lists of edges, in numpy alone."""
 
 from __future__ import annotations
 
@@ -6,50 +6,41 @@ from typing import Any
 
 import numpy as np
 
+from workflow.arrays import pointer_type
+from workflow.datasets.parts.blocks import Edges, check, keys_of, rows_of, through_a_file
+
+IN_MEMORY = 2**26
+"""Edges that are sorted at once; more go through a file, by blocks."""
+
 
 def csr(sources: np.ndarray, targets: np.ndarray, num_sources: int, num_targets: int) -> tuple[np.ndarray, np.ndarray]:
     """Adjacency by target of the edges sources[k] -> targets[k]; duplicates are dropped.
 
     Returns:
-        pointers [num_targets + 1] int32; sources [E] int32, ascending within a target.
+        pointers [num_targets + 1] of `arrays.pointer_type`; sources [E] int32, ascending within a target.
 
     Raises:
-        ValueError: an edge beyond the node counts, or more edges than int32 can count.
+        ValueError: an edge beyond the node counts.
     """
-    if len(sources) and (
-        min(int(sources.min()), int(targets.min())) < 0
-        or int(sources.max()) >= num_sources
-        or int(targets.max()) >= num_targets
-    ):
-        raise ValueError(
-            f"an edge names node {max(int(sources.max()), int(targets.max()))} or a negative one, "
-            f"but there are {num_sources} sources and {num_targets} targets"
-        )
-    # One 8-byte key per edge: its sort gives the order by target and source at once.
-    keys = targets.astype(np.int64)
-    keys *= num_sources
-    keys += sources
-    keys.sort()
-    if len(keys):
-        first = np.empty(len(keys), bool)
-        first[0] = True
-        np.not_equal(keys[1:], keys[:-1], out=first[1:])
-        if not first.all():
-            keys = keys[first]
-    if len(keys) > np.iinfo(np.int32).max:
-        raise ValueError(f"{len(keys)} edges are more than int32 pointers can count")
-    bounds = np.arange(num_targets + 1, dtype=np.int64) * num_sources
-    pointers = np.searchsorted(keys, bounds).astype(np.int32)
-    keys %= max(num_sources, 1)
-    return pointers, keys.astype(np.int32)
+    if len(sources) > IN_MEMORY:
+        return _narrow(*through_a_file(Edges([(sources, targets)], num_sources, num_targets)))
+    check(sources, targets, num_sources, num_targets)
+    return _narrow(*rows_of(keys_of(sources, targets, num_sources), 0, num_targets, num_sources))
 
 
 def symmetric_csr(ends: np.ndarray, others: np.ndarray, num_nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """As `csr`, of an undirected graph: every edge in both directions, self-loops dropped."""
+    if 2 * len(ends) > IN_MEMORY:
+        both = [(ends, others), (others, ends)]
+        return _narrow(*through_a_file(Edges(both, num_nodes, num_nodes, loops=False)))
     proper = ends != others
     if not proper.all():
         ends, others = ends[proper], others[proper]
     return csr(np.concatenate([ends, others]), np.concatenate([others, ends]), num_nodes, num_nodes)
+
+
+def _narrow(pointers: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return pointers.astype(pointer_type(len(sources))), sources
 
 
 def both_ways(source: str, name: str, target: str, edges: np.ndarray, counts: tuple[int, int]) -> dict[str, np.ndarray]:

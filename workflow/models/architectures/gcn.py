@@ -25,6 +25,8 @@ class GCN(Layerwise):
         input_dropout: on the features; the paper uses one probability for both. Then the first product is not constant.
     """
 
+    sums = True
+
     def __init__(
         self,
         facts: Facts,
@@ -47,7 +49,7 @@ class GCN(Layerwise):
             return graph.gcn @ mapped + linear.bias
         if layer == 0 and not graph.sampled:
             return graph.wanted(linear.constant(graph.memo("gcn x", lambda: graph.whole.gcn @ graph.x)))
-        if linear.out_features >= linear.in_features:
+        if linear.out_features >= linear.in_features or graph.converges:
             widened: Tensor = linear(graph.gcn @ x)
             return widened
         return graph.gcn @ (x @ linear.weight.t()) + linear.bias

@@ -22,6 +22,8 @@ class SAGE(Layerwise):
     graph.
     """
 
+    sums = True
+
     def __init__(
         self, facts: Facts, *, layers: int = 2, width: int = 256, dropout: float = 0.5, norm: str = "batch"
     ) -> None:
@@ -33,7 +35,7 @@ class SAGE(Layerwise):
         if layer == 0 and not graph.sampled:
             joined = graph.memo("mean x | x", lambda: torch.cat([graph.whole.mean @ x, x], 1))
             return graph.wanted(linear.constant(joined))
-        if linear.out_features >= x.shape[1]:
+        if linear.out_features >= x.shape[1] or graph.converges:
             widened: Tensor = linear(torch.cat([graph.mean @ x, graph.wanted(x)], 1))
             return widened
         # Narrowing: both maps in one product, then the mean of the narrower result.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import overload
 
 import torch
@@ -12,6 +13,31 @@ from methods.contract import Signals
 from workflow.moving import moved
 
 LARGEST_HALF = 65504.0  # the largest float16
+
+
+@dataclass(frozen=True)
+class Partial(Signals):
+    """Signals of some nodes of a task alone.
+
+    Attributes:
+        nodes: [k] int64 their ids, ascending.
+    """
+
+    nodes: Tensor
+
+
+def places(signals: Signals, nodes: Tensor) -> Tensor:
+    """Rows of the signals that belong to nodes.
+
+    Raises:
+        LookupError: some are not there.
+    """
+    if not isinstance(signals, Partial):
+        return nodes
+    found = torch.searchsorted(signals.nodes, nodes).clamp(max=len(signals.nodes) - 1)
+    if not torch.equal(signals.nodes[found], nodes):
+        raise LookupError("the signals are of other nodes")
+    return found
 
 
 def gathered(signals: Signals, units: Tensor, rows: Tensor, device: torch.device) -> Signals:

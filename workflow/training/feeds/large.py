@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from methods.contract import UNLABELED, Signals
+from workflow.models.blocks import BlockGraph
 from workflow.models.graph import Graph
 from workflow.models.model import Model
 from workflow.models.propagation import average
@@ -121,9 +122,9 @@ class LargeGraph:
         found = self._answer(model, nodes, with_hidden=False).logits
         return found if nodes is None else found[mapped(nodes)]
 
-    def signals(self, model: Model) -> Signals:
-        """The signals of all nodes on the host, hidden states in float16."""
-        return self._answer(model, None, with_hidden=True)
+    def signals(self, model: Model, nodes: np.ndarray | None = None) -> Signals:
+        """[n, ...] signals on the host, hidden states in float16; of some nodes, if so, and nothing in other rows."""
+        return self._answer(model, nodes, with_hidden=True)
 
     @torch.no_grad()
     def _answer(self, model: Model, nodes: np.ndarray | None, with_hidden: bool) -> Signals:
@@ -159,17 +160,29 @@ class LargeGraph:
         for index, wanted in enumerate(self._needed(model, nodes)):
             out = self._room(model.shape.layers[index])
             for block in self._blocks(wanted):
-                sample = self.neighbours.sample(block, [ALL]) if model.propagates(index) else alone(block)
-                graph = self.graph(sample, 0, x)
-                start = self._rows(first, mapped(sample.nodes)) if index and model.reads_first else graph.x
                 rows = mapped(block)
-                out[rows] = model.layer(index, graph.x, start, graph, NO_DROPOUT).to(HOST)
+                out[rows] = self._of_layer(model, index, block, x, first).to(HOST)
                 if index < len(hidden):
                     hidden[index][rows] = halved(out[rows])
             x = out
             if index == 0 and model.reads_first:
                 first = out
         return Signals(x, hidden)
+
+    def _of_layer(self, model: Model, index: int, block: np.ndarray, x: Tensor, first: Tensor) -> Tensor:
+        """[k, d] outputs of one layer on some nodes.
+
+        Args:
+            x: [n, e] outputs of the layer before on all nodes it reads, or the features; first: those of layer 0.
+        """
+        propagates = model.propagates(index)
+        if model.sums and propagates and self.device.type == "cpu" and x.dtype == torch.float32:
+            around = BlockGraph(x, block, *self.neighbours.into(block), self.neighbours.degrees)
+            return model.layer(index, x, x, around, NO_DROPOUT)
+        sample = self.neighbours.sample(block, [ALL]) if propagates else alone(block)
+        graph = self.graph(sample, 0, x)
+        start = self._rows(first, mapped(sample.nodes)) if index and model.reads_first else graph.x
+        return model.layer(index, graph.x, start, graph, NO_DROPOUT)
 
     def _needed(self, model: Model, nodes: np.ndarray | None) -> list[np.ndarray | None]:
         """The nodes of whose outputs each layer's are made, the first layer's first; None for all."""

@@ -17,12 +17,15 @@ from workflow.models.model import Model
 from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import Task
-from workflow.training.feeds.gathered import gathered
+from workflow.training.feeds.gathered import Partial, gathered, places
 from workflow.training.feeds.large import LargeGraph, mapped
 from workflow.training.feeds.prefetch import prefetched
 from workflow.training.feeds.step import Change, Needs, Step
 from workflow.training.seeds import Streams
 from workflow.variants import INDUCTIVE
+
+FEW = 0.5
+"""Share of a graph's nodes below which a teacher's file holds what it knows of these alone."""
 
 
 class NeighbourBatches:
@@ -73,7 +76,8 @@ class NeighbourBatches:
         """One iterator of steps per epoch; a thread draws them while earlier ones are trained on.
 
         Args:
-            teacher: signals of ALL nodes in the task's order; None where a teacher is trained.
+            teacher: signals of all nodes in the task's order, or of all that are distilled on; None where a teacher is
+                trained.
         """
         order, sampling = streams.numpy("batches"), streams.generator("sampling")
         while True:
@@ -107,7 +111,8 @@ class NeighbourBatches:
         visible = moved(self.seen.visible(sample.nodes[:rows]), self.device)
         batch = Batch(visible, self._among(sample.pointers, sample.sources, rows), sampling)
         batch.find_ids = lambda: moved(nodes, self.device)
-        return Step(graph, chosen, labels, gathered(teacher, nodes, nodes, self.device), batch)
+        known = places(teacher, nodes)
+        return Step(graph, chosen, labels, gathered(teacher, known, known, self.device), batch)
 
     def _among(self, pointers: np.ndarray, sources: np.ndarray, rows: int) -> Tensor:
         """[2, E] the drawn edges among the first rows."""
@@ -154,6 +159,21 @@ class NeighbourBatches:
             for values in (found.logits, *found.hidden):
                 values[unknown] = torch.nan
         return found
+
+    @property
+    def kept(self) -> np.ndarray | None:
+        """[k] ids, ascending, of the nodes on which most students read what a teacher knows; None where these are many.
+
+        They are the training nodes, and the test nodes for fidelity, of which inductive teachers know nothing.
+        """
+        found = self.train if self.inductive else np.sort(np.concatenate([self.train, self.nodes("test")]))
+        return found if len(found) < FEW * len(self.labels) else None
+
+    def partial(self, model: Model, nodes: np.ndarray) -> Partial:
+        """`knowledge` of some nodes, which may differ from that of all in the last bits: sizes of products do."""
+        rows = mapped(nodes)
+        found = self.seen.signals(model, nodes)
+        return Partial(found.logits[rows], tuple(layer[rows] for layer in found.hidden), rows)
 
     def forget(self) -> None:
         """Drops the propagated features, for honest latencies."""

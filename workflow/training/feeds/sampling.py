@@ -52,6 +52,13 @@ class Neighbours:
         found: np.ndarray = self.pointers[nodes + 1].astype(np.int64) - self.pointers[nodes]
         return found
 
+    def into(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All edges into some nodes: [m + 1] int64 pointers, and [E] int64 ids of their sources."""
+        taken, sources = self._draw(nodes, ALL, None)
+        pointers = np.zeros(len(nodes) + 1, np.int64)
+        np.cumsum(taken, out=pointers[1:])
+        return pointers, sources
+
     def sample(
         self, roots: np.ndarray, fan_out: Sequence[int | None], random: np.random.Generator | None = None
     ) -> Sample:

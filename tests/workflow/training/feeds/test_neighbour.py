@@ -144,10 +144,12 @@ def test_a_drawn_product_has_the_mean_of_the_whole_one(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_answers_are_those_of_the_whole_graph(name, monkeypatch):
+@pytest.mark.parametrize("copied", [False, True], ids=["looked up", "copied"])
+def test_answers_are_those_of_the_whole_graph(name, copied, monkeypatch):
     monkeypatch.setattr(large, "EDGES_AT_ONCE", 40)
     monkeypatch.setattr(large, "ROWS_AT_ONCE", 7)
     task, network = make_tiny_task(), network_of(name)
+    monkeypatch.setattr(type(network), "sums", network.sums and not copied)
     feed = feed_of(task, needs_of(network))
     with torch.no_grad():
         expected = network(whole_graph(task), Dropout(None))
@@ -185,6 +187,13 @@ def test_a_step_that_draws_every_neighbour_is_that_of_the_whole_graph(name, edge
         torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(step.teacher.logits, knowledge.logits[rows])
     torch.testing.assert_close(step.teacher.hidden[0], knowledge.hidden[0][rows])
+
+
+def test_products_get_pointers_and_sources_of_one_type():
+    expected = whole_graph(make_tiny_task())
+    graph = Graph(expected.x, expected.adjacency.pointers.long(), expected.adjacency.columns)
+    assert graph.adjacency.pointers.dtype == graph.adjacency.columns.dtype == torch.int32
+    assert torch.equal(graph.mean @ graph.x, expected.mean @ expected.x)
 
 
 # --- steps

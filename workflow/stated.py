@@ -1,0 +1,68 @@
+"""Sizes that the makers of large graphs state, for estimates without their data. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from workflow import variants
+from workflow.task import Task
+
+
+@dataclass(frozen=True)
+class GraphSize:
+    """Of a node task on one homogeneous graph.
+
+    Attributes:
+        edges: without direction; twice as many are stored.
+        features: columns.
+        train, valid, test: nodes of each part.
+        source: where the numbers come from.
+    """
+
+    nodes: int
+    edges: int
+    features: int
+    classes: int
+    train: int
+    valid: int
+    test: int
+    source: str
+
+    def shrunk(self, nodes: int, train: int) -> GraphSize:
+        """As many nodes, with the same edges a node and the same share of each part; but `train` training nodes."""
+        share = nodes / self.nodes
+        valid, test = (max(round(part * share), 1) for part in (self.valid, self.test))
+        test = min(test, nodes - train - valid)
+        return replace(self, nodes=nodes, edges=round(self.edges * share), train=train, valid=valid, test=test)
+
+    @property
+    def disk(self) -> int:
+        """Bytes of the prepared task."""
+        pointer = 4 if 2 * self.edges < 2**31 else 8
+        split = 8 * (self.train + self.valid + self.test)
+        return self.nodes * (4 * self.features + 8 + pointer) + 8 * self.edges + split
+
+
+OGB = "stated by OGB, Hu et al. 2020, table 2 and its website"
+STATED = {
+    "ogbn-arxiv": GraphSize(169_343, 1_166_243, 128, 40, 90_941, 29_799, 48_603, OGB),
+    "ogbn-products": GraphSize(2_449_029, 61_859_140, 100, 47, 196_615, 39_323, 2_213_091, OGB),
+    "ogbn-papers100M": GraphSize(111_059_956, 1_615_685_872, 128, 172, 1_207_179, 125_265, 214_338, OGB),
+}
+"""By the id of the dataset; of some there is no loader."""
+
+
+def stated(dataset: str) -> GraphSize | None:
+    """The stated size of a dataset or a variant of it; None where there is none."""
+    name, variant = variants.parse(dataset)
+    size = STATED.get(name)
+    if size and variant.labels_per_class:
+        size = replace(size, train=min(size.train, variant.labels_per_class * size.classes))
+    return size
+
+
+def of_task(task: Task) -> GraphSize:
+    """The size of a prepared node task."""
+    nodes, columns = task.arrays["features"].shape
+    parts = {part: len(task.split(part)) for part in ("train", "valid", "test")}
+    return GraphSize(nodes, task.num_edges // 2, columns, task.outputs, **parts, source="as prepared")
