@@ -5,6 +5,7 @@ A rule yields a sentence for everything that breaks it; what a method's own code
 
 from __future__ import annotations
 
+import math
 import random
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from methods import registry, rehearsal
 from methods.cases import EPOCH, EPOCHS, Case, rows_of
-from methods.contract import Method, Shape, Signals
+from methods.contract import Method, NotApplicableError, Shape, Signals
 
 TOLERANCE = 1e-8
 """Relative, in float64."""
@@ -180,11 +181,21 @@ def number(trial: Trial) -> Iterator[str]:
 
 
 def edges(trial: Trial) -> Iterator[str]:
-    """Edges are read where that is declared."""
-    case = trial.case
+    """Edges are read where that is declared, and there may be none among the distilled rows."""
+    bare = replace(trial.case, edge_index=trial.case.edge_index[:, :0])
     if not registry.load(trial.method_id).uses_edges:
-        bare = Case(case.kind, case.objective, case.labels, case.edge_index[:, :0], case.graph)
         yield from _exactly(trial, bare, trial.signals(), "reads edges (declare uses_edges)")
+        return
+    try:
+        found = trial.values(bare, *trial.signals())
+    except NotApplicableError:
+        return
+    except Exception as error:  # of code that is not ours
+        kind = type(error).__name__
+        yield f"no edge between distilled nodes ends in {kind} (bear it, or raise NotApplicableError): {error}"
+        return
+    if not all(map(math.isfinite, found.values())):
+        yield "a term is not finite where no edge joins two distilled nodes (bear it, or raise NotApplicableError)"
 
 
 def epoch(trial: Trial) -> Iterator[str]:

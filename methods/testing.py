@@ -110,7 +110,7 @@ def _told(trial: Trial, rule: Rule) -> list[str]:
     path = registry.file(trial.method_id)
     with warnings.catch_warnings(record=True, action="always") as seen:
         try:
-            found = [f"{trial.method_id}: {text}" for text in rule(trial)]
+            found = [f"{trial.method_id}: {' '.join(text.split())}" for text in rule(trial)]
         except ANY_ERROR as error:
             return [told(error, path)]
     widths = [(w.lineno, text) for w in seen if (text := str(w.message)).startswith(BROADCASTS)]

@@ -38,6 +38,9 @@ def judged(what: str) -> Iterator[tuple[str, str, list[str]]]:
             for file in sorted((path / below).glob("[!.]*.py")):
                 if not file.stem.isidentifier():
                     yield kind, file.stem, [_unnameable(file)]
+            if taken := _taken(kind):
+                yield kind, below, [taken]
+                continue
             for stem in modules(path / below):
                 yield from _file(kind, stem)
     elif path.is_file() or what.endswith(".py"):
@@ -46,6 +49,8 @@ def judged(what: str) -> Iterator[tuple[str, str, list[str]]]:
         if not path.stem.isidentifier():
             raise UserError(_unnameable(what))
         kind = _kind(path)
+        if taken := _taken(kind):
+            raise UserError(taken)
         yield from _file(kind, path.stem)
     else:
         plugins.use([], Path())
@@ -59,9 +64,18 @@ def _unnameable(file: Path | str) -> str:
 def _use(folder: Path) -> None:
     try:
         plugins.use([str(folder)], Path())
-        methods.available()
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def _taken(kind: str) -> str:
+    """What is wrong where a method has another one's id, so that none of the folder can be found; else ""."""
+    try:
+        if kind == "method":
+            methods.available()
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _kind(path: Path) -> str:

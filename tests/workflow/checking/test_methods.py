@@ -92,6 +92,33 @@ def test_a_weight_of_epochs_is_declared_and_may_be_nothing_at_some(
     assert found == [] if declared else any("declare uses_epoch" in line for line in found)
 
 
+ALONG = """source, target = batch.edge_index
+        if EMPTY: raise NotApplicableError("none")
+        gap = h_teacher[source] - h_teacher[target] - self.project(h_student)[source]
+        return {"hidden": MEAN}"""
+
+
+@pytest.mark.parametrize(
+    ("empty", "mean", "told"),
+    [
+        ("not len(source)", "gap.square().mean()", None),
+        ("False", "gap.square().sum() / max(len(source), 1)", None),
+        ("False", "gap.square().mean()", "a term is not finite where no edge joins two distilled nodes"),
+        ("False", "gap[:1].square().mean() + gap[0].mean()", "no edge between distilled nodes ends in IndexError"),
+    ],
+)
+def test_distilled_nodes_may_have_no_edge_between_them(
+    empty: str, mean: str, told: str | None, checked: Checked
+) -> None:
+    found = checked(
+        "method",
+        ("return {" + TERM + "}", ALONG.replace("EMPTY", empty).replace("MEAN", mean)),
+        ("import Batch,", "import Batch, NotApplicableError,"),
+        ('title = "', 'uses_edges = True\n    depends_on_rows = depends_on_order = True\n    title = "'),
+    )
+    assert found == [] if told is None else any(told in line for line in found), found
+
+
 def test_a_method_that_draws_rows_declares_it(checked: Checked) -> None:
     assert any("order of nodes" in line for line in checked("method", *SAMPLED))
 

@@ -19,7 +19,7 @@ from workflow.steps import check
         ("nowhere.py", "nowhere.py: there is no such file"),
         ("lab/methods/my-idea.py", "lab/methods/my-idea.py: a file's name has letters, digits and _, "),
         ("lab/my_idea.py", "/lab/my_idea.py: its folder must say what it is; allowed: methods/, "),
-        ("lab", "/lab/methods/kd.py"),
+        ("lab/methods/kd.py", "two files define the method 'kd': baselines/kd.py and /"),
     ],
 )
 def test_what_cannot_be_checked_is_one_line(
@@ -41,4 +41,15 @@ def test_a_file_that_no_import_could_state_is_a_fault_of_its_folder(tmp_path: Pa
     file = tmp_path / "methods" / "my-idea.py"
     assert list(check.judged(str(tmp_path))) == [
         ("method", "my-idea", [f"{file}: a file's name has letters, digits and _, and begins with a letter"])
+    ]
+
+
+def test_an_id_that_is_taken_hides_no_network(tmp_path: Path) -> None:
+    for name in ("methods/kd.py", "networks/mine.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("import")
+    found = [line for _, _, faults in check.judged(str(tmp_path)) for line in faults]
+    assert found == [
+        f"two files define the method 'kd': baselines/kd.py and {tmp_path}/methods/kd.py",
+        f"{tmp_path}/networks/mine.py:1: SyntaxError: invalid syntax",
     ]
