@@ -32,10 +32,11 @@ def test_dry_run(checkout, name):
     pairs = {(e.task, t) for e in config.experiments for t in e.teachers}
     assert found["prepare"] == found["measure"] == len({dataset for dataset, _ in pairs})
     students = {  # of which some method wants a teacher of their own size
-        (e.task, s.model, size)
+        (e.task, s.model, size, teacher if s.ratios else "")  # a ratio is another size beside another teacher
         for e in config.experiments
         for s in e.students
         for size in s.ratios or s.widths
+        for teacher in e.teachers
         if any(methods.own_size(config.method_id(label)) for label in config.chosen(e))
     }
     assert found["teach"] == (len(pairs) + len(students)) * len(config.seed_blocks("teach"))
