@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from workflow import variants
-from workflow.task import Task
+from workflow.arrays import pointer_type
+from workflow.task import SPLITS, Task
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class GraphSize:
     @property
     def disk(self) -> int:
         """Bytes of the prepared task."""
-        pointer = 4 if 2 * self.edges < 2**31 else 8
+        pointer = pointer_type(2 * self.edges)().itemsize
         split = 8 * (self.train + self.valid + self.test)
         return self.nodes * (4 * self.features + 8 + pointer) + 8 * self.edges + split
 
@@ -64,5 +65,5 @@ def stated(dataset: str) -> GraphSize | None:
 def of_task(task: Task) -> GraphSize:
     """The size of a prepared node task."""
     nodes, columns = task.arrays["features"].shape
-    parts = {part: len(task.split(part)) for part in ("train", "valid", "test")}
+    parts = {part: len(task.split(part)) for part in SPLITS}
     return GraphSize(nodes, task.num_edges // 2, columns, task.outputs, **parts, source="as prepared")

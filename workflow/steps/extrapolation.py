@@ -37,7 +37,7 @@ from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training import loop, optimizers
 from workflow.training.extras import MAKERS, Taught
-from workflow.training.feeds.neighbour import FEW, NeighbourBatches
+from workflow.training.feeds.neighbour import NeighbourBatches, batches_of, few
 from workflow.training.feeds.step import Needs
 from workflow.training.seeds import Streams
 from workflow.training.teaching import kept, reads_all
@@ -120,7 +120,7 @@ class Extrapolation:
             print(f"measuring {name} on {self.small.nodes:,} nodes", file=sys.stderr, flush=True)
             self._rates[key] = self._measured(spec.model, training)
         rates = self._rates[key]
-        batches = max(1, min(math.ceil(size.train / training.batch_size), size.train // 2))
+        batches = batches_of(size.train, training.batch_size)
         roots = size.train
         if isinstance(spec, CellSpec) and spec.distill_on == "all":
             roots = size.nodes - (size.test if self.inductive else 0)
@@ -148,10 +148,10 @@ class Extrapolation:
         teacher = sizes.measure(spec.model if isinstance(spec, TeacherSpec) else spec.teacher_model, self.facts).shape
         row = 4 * teacher.out + 2 * sum(teacher.hidden)
         rows = size.train + (0 if self.inductive else size.test)
-        few = rows < FEW * size.nodes
+        part = few(rows, size.nodes)
         if isinstance(spec, TeacherSpec):
-            return row * (rows if few else size.nodes)
-        first = few and reads_all(spec) and spec.taught_by not in self._whole
+            return row * (rows if part else size.nodes)
+        first = part and reads_all(spec) and spec.taught_by not in self._whole
         self._whole |= {spec.taught_by} if first else set()
         return row * size.nodes if first else 0
 
@@ -186,15 +186,15 @@ class Extrapolation:
             feed = self._feed(training.changed(TrainingSettings(batch_size=max(round(roots), 2))), needs)
             before, found = self._peak(partial(self._steps, model, feed, training, streams))
             points.append((*found, before))
-        (few, short, low), (many, long, high) = points
-        more = max(many - few, 1.0)
+        (fewer, short, low), (many, long, high) = points
+        more = max(many - fewer, 1.0)
         node, seen = max((long - short) / more, 0.0), max((high - low) / more, 0.0)
         model.eval()
         # Blocks of an exact answer are as large as on any graph.
         base, valid = self._peak(lambda: self._timed(lambda: loop.score(model, feed, "valid")))
         most, end = self._peak(lambda: self._timed(lambda: _ended(model, feed)))
         base, valid, end = max(base, most), valid / self.small.nodes, end / self.small.nodes
-        return Rates(max(short - few * node, 0.0), node, valid, end, alone, base, seen)
+        return Rates(max(short - fewer * node, 0.0), node, valid, end, alone, base, seen)
 
     def _steps(
         self, model: Model, feed: NeighbourBatches, training: TrainingSettings, streams: Streams

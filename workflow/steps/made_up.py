@@ -12,7 +12,7 @@ from methods.contract import Shape, Signals
 from workflow.catalog import Facts
 from workflow.datasets.parts.csr import symmetric_csr
 from workflow.stated import GraphSize
-from workflow.task import Task
+from workflow.task import SPLITS, Task
 
 SKEW = 0.35
 """Exponent of the power law by which one end of an edge is drawn: some nodes are hubs, as in citations."""
@@ -25,7 +25,7 @@ def nodes(size: GraphSize, random: np.random.Generator) -> dict[str, np.ndarray]
     return {
         "features": random.standard_normal((size.nodes, size.features), np.float32),
         "labels": random.integers(0, size.classes, size.nodes),
-        **{f"split/{part}": np.sort(ids) for part, ids in zip(("train", "valid", "test"), parts, strict=True)},
+        **{f"split/{part}": np.sort(ids) for part, ids in zip(SPLITS, parts, strict=True)},
     }
 
 

@@ -29,6 +29,16 @@ FEW = 0.5
 """Share of a graph's nodes below which these alone are answered for, or kept of what a teacher knows."""
 
 
+def few(rows: int, nodes: int) -> bool:
+    """Whether these rows alone are answered for, or kept, of a graph's nodes."""
+    return rows < FEW * nodes
+
+
+def batches_of(train: int, batch_size: int) -> int:
+    """Steps of an epoch on so many training nodes; a batch has two at least, where there are two."""
+    return max(1, min(math.ceil(train / batch_size), train // 2))
+
+
 class NeighbourBatches:
     """Mini-batches of nodes, each with in-neighbours drawn hop by hop.
 
@@ -62,8 +72,7 @@ class NeighbourBatches:
         hops = len(training.fan_out) if needs.reach is None else min(needs.reach, len(training.fan_out))
         self.fan_out = training.fan_out[: max(hops, 1 if needs.edges else 0)]
         self.rest = self._others() if distill_on == "all" else np.empty(0, np.int64)
-        nodes = len(self.train)
-        self.batches = max(1, min(math.ceil(nodes / training.batch_size), nodes // 2))
+        self.batches = batches_of(len(self.train), training.batch_size)
 
     def _others(self) -> np.ndarray:
         """All nodes that are seen in training but carry no label there."""
@@ -134,7 +143,7 @@ class NeighbourBatches:
     def answered(self) -> np.ndarray | None:
         """[k] ids, ascending, of the nodes that `predict` answers for: those of the split; None for all, if not few."""
         found = np.sort(np.concatenate([self.nodes(part) for part in SPLITS]))
-        return found if len(found) < FEW * len(self.labels) else None
+        return found if few(len(found), len(self.labels)) else None
 
     def units(self, part: str) -> tuple[Tensor, Tensor]:
         """Rows of `predict` for all nodes that belong to a part of the split, and their labels, on the host."""
@@ -176,7 +185,7 @@ class NeighbourBatches:
         They are the training nodes, and the test nodes for fidelity, of which inductive teachers know nothing.
         """
         found = self.train if self.inductive else np.sort(np.concatenate([self.train, self.nodes("test")]))
-        return found if len(found) < FEW * len(self.labels) else None
+        return found if few(len(found), len(self.labels)) else None
 
     def partial(self, model: Model, nodes: np.ndarray) -> Partial:
         """`knowledge` of some nodes, which may differ from that of all in the last bits: sizes of products do."""

@@ -55,9 +55,7 @@ class Neighbours:
     def into(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All edges into some nodes: [m + 1] int64 pointers, and [E] int64 ids of their sources."""
         taken, sources = self._draw(nodes, ALL, None)
-        pointers = np.zeros(len(nodes) + 1, np.int64)
-        np.cumsum(taken, out=pointers[1:])
-        return pointers, sources
+        return _pointers(taken), sources
 
     def sample(
         self, roots: np.ndarray, fan_out: Sequence[int | None], random: np.random.Generator | None = None
@@ -90,11 +88,9 @@ class Neighbours:
             for drawn in nodes:
                 self._place[drawn] = -1
         everyone = np.concatenate(nodes)
-        pointers = np.zeros(len(everyone) + 1, np.int64)
         per_row = np.concatenate([*counts, np.zeros(len(everyone) - known, np.int64)])
-        np.cumsum(per_row, out=pointers[1:])
         edges = np.concatenate([np.empty(0, np.int32), *columns]).astype(np.int64)
-        return Sample(everyone, pointers, edges, tuple(np.cumsum([len(part) for part in nodes]).tolist()))
+        return Sample(everyone, _pointers(per_row), edges, tuple(np.cumsum([len(part) for part in nodes]).tolist()))
 
     def _new(self, sources: np.ndarray) -> np.ndarray:
         """The ids among sources that have no place yet, each once, ascending; faster than a sort of all of them."""
@@ -119,6 +115,13 @@ class Neighbours:
             chosen = distinct(degree[many], most, random)
             edges[first[many][:, None] + np.arange(most)] = begin[many][:, None] + chosen
         return taken, self.sources[edges].astype(np.int64)
+
+
+def _pointers(counts: np.ndarray) -> np.ndarray:
+    """[m] edges of each row -> [m + 1] int64: where each row begins, and where the last one ends."""
+    pointers = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=pointers[1:])
+    return pointers
 
 
 def distinct(among: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
