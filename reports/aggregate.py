@@ -200,7 +200,7 @@ def grids(findings: Findings) -> list[Grid]:
         count = len(tasks.families)
         title = f"{count} {'student' if count == 1 else 'students'}, gains in {tasks.unit}"
         headings = [["Method", "IQM", "Mean", "P(improvement)"]]
-        cites = {settings.method_title(label): settings.cited(label) for label in tasks.gains}
+        cites = settings.cites(tasks.gains)
         found.append(Grid(f"aggregate-{tasks.slug}", title, headings, [Group("", rows)], cites=cites))
     return found
 

@@ -59,8 +59,7 @@ def grids(findings: Findings, headings: Sequence[str] = ()) -> list[Grid]:
     if not rows:
         return []
     body: list[list[Entry]] = [list(row.values()) for row in rows]
-    settings = findings.settings
-    cites = {settings.method_title(label): settings.cited(label) for label in settings.methods}
+    cites = findings.settings.cites(findings.settings.methods)
     return [Grid("cost", "Cost of a training", [list(headings or rows[0])], [Group("", body)], cites=cites)]
 
 

@@ -43,11 +43,6 @@ def groups(labels: Sequence[str], columns: Sequence[Column], settings: Settings)
     return grouped((settings.group(label), row(label)) for label in labels)
 
 
-def cites(labels: Sequence[str], settings: Settings) -> dict[str, list[str]]:
-    """Title -> citation keys of the methods of a table."""
-    return {settings.method_title(label): settings.cited(label) for label in labels}
-
-
 def main(findings: Findings, size: int | None = None) -> list[Grid]:
     """One table per dataset, or several of at most `size` families."""
     settings, found = findings.settings, []
@@ -66,7 +61,7 @@ def main(findings: Findings, size: int | None = None) -> list[Grid]:
                     ],
                     groups=groups(panel.methods, columns, settings),
                     notes=[*panel.notes, *_untested(panel, settings)],
-                    cites=cites(panel.methods, settings),
+                    cites=settings.cites(panel.methods),
                 )
             )
     return found
@@ -130,7 +125,7 @@ def _paper(findings: Findings, name: str, columns: list[Column]) -> list[Grid]:
                 headings=_headings(piece, findings),
                 groups=groups(labels, piece, settings),
                 notes=_notes(piece, labels, settings),
-                cites={"": _sources(piece, settings), **cites(labels, settings)},
+                cites={"": _sources(piece, settings), **settings.cites(labels)},
                 spans=report.columns,
             )
         )

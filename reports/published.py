@@ -177,7 +177,7 @@ def grids(findings: Findings, paper: bool = False) -> list[Grid]:
     if not paper:
         return [Grid("published", title, [HEADINGS], [Group("", [list(row) for row in body])], notes)]
     groups = grouped((f"{dataset}: {pair}", [*row[:5], _short(row[5]), row[7]]) for dataset, pair, *row in body)
-    cites = {settings.method_title(label): settings.cited(label) for label in settings.methods}
+    cites = settings.cites(settings.methods)
     return [Grid("published", title, [FOR_PAPER], groups, notes, cites, spans="two")]
 
 

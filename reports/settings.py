@@ -193,6 +193,10 @@ class Settings(BaseModel):
         facts = self.methods.get(label)
         return [key for key in dict.fromkeys(facts.citations if facts else ()) if key in self.bibliography]
 
+    def cites(self, labels: Iterable[str]) -> dict[str, list[str]]:
+        """Title -> citation keys of the methods of a table."""
+        return {self.method_title(label): self.cited(label) for label in labels}
+
     def dataset_title(self, dataset: str) -> str:
         """The declared title, or the id."""
         return self.datasets.get(dataset, dataset)

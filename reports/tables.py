@@ -191,7 +191,7 @@ def _comparisons(findings: Findings) -> Table:
         grids.append(Grid(slug, title, [list(headings(settings))], [Group("", [list(row) for row in own])]))
         names = headings(settings)._replace(difference="Diff.", gap_closed="Gap")
         short = [_short(_for_paper(line, row)) for line, row in zip(own, rows, strict=True)]
-        cites = main_table.cites([row.method for row in rows], settings)
+        cites = settings.cites(row.method for row in rows)
         paper.append(Grid(slug, title, [list(map(grid.plain, _short(names)))], [Group("", short)], cites=cites))
     how = "Positive differences are better."
     return Table("comparisons", "Comparisons", grids, how, comparisons_frame(findings.comparisons), paper)

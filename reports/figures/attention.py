@@ -12,7 +12,6 @@ from matplotlib.image import AxesImage
 
 from reports.figures.parts.style import Drawing, canvas, colour_scale, finish, numbered_layers, text_size
 from reports.findings import Findings
-from reports.results import Family
 
 KIND = "attention"
 TITLE = "Layer attention"
@@ -49,18 +48,12 @@ def maps(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[pd.DataFrame, pd.Dat
     return found
 
 
-def usable(findings: Findings, family: Family) -> pd.DataFrame:
-    """The weights of the seeds that gave a score; a seed that failed is not averaged over."""
-    ran = family.rows(findings.results.runs).query("usable")[["method", "seed"]]
-    return family.rows(findings.results.attention).merge(ran, on=["method", "seed"])
-
-
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """One figure per family whose methods traced any attention."""
     results, settings = findings.results, findings.settings
     drawings = []
     for family in results.families if len(results.attention) else []:
-        found = maps(usable(findings, family))
+        found = maps(results.scored(results.attention, family))
         order = settings.method_order({method for method, _ in found})
         several = len({name for _, name in found}) > 1
         shown: Maps = []

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from reports.figures.attention import usable
 from reports.figures.parts.style import BLUE, DARK, GRID, PALE, Drawing, canvas, colour_scale, finish, text_size, width
 from reports.findings import Findings
 
@@ -76,9 +75,9 @@ def focus(rows: pd.DataFrame) -> Focus | None:
 
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """One figure per family with attention that moves."""
-    settings, drawings = findings.settings, []
-    for family in findings.results.families if len(findings.results.attention) else []:
-        rows = usable(findings, family)
+    results, settings, drawings = findings.results, findings.settings, []
+    for family in results.families if len(results.attention) else []:
+        rows = results.scored(results.attention, family)
         found = {(str(method), str(name)): focus(own) for (method, name), own in rows.groupby(["method", "name"])}
         order = settings.method_order({method for method, _ in found})
         names = Counter(method for method, _ in found)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from reports.figures.parts.style import Drawing, canvas, colour_scale, finish, numbered_layers, text_size
 from reports.findings import Findings
-from reports.results import Family
 
 KIND = "layers"
 TITLE = "Layers of student and teacher"
@@ -37,20 +36,14 @@ Maps = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """One figure per family with any layers; results of an earlier version have none."""
-    settings, drawings = findings.settings, []
-    for family in findings.results.families if len(findings.results.layers) else []:
-        found = maps(usable(findings, family))
+    results, settings, drawings = findings.results, findings.settings, []
+    for family in results.families if len(results.layers) else []:
+        found = maps(results.scored(results.layers, family))
         chosen = dict.fromkeys([settings.floor, settings.reference, *settings.spotlight])
         shown = {settings.method_title(label): found[label] for label in chosen if label in found}
         if shown:
             drawings.append(_figure(shown, findings.title(family), f"{KIND}-{family.slug}", folder))
     return drawings
-
-
-def usable(findings: Findings, family: Family) -> pd.DataFrame:
-    """The entries of the trainings that gave a score."""
-    ran = family.rows(findings.results.runs).query("usable")[["method", "seed"]]
-    return family.rows(findings.results.layers).merge(ran, on=["method", "seed"])
 
 
 def maps(rows: pd.DataFrame) -> dict[str, Maps]:
