@@ -188,6 +188,7 @@ def held(reference: Reference, **hyperparameters: float) -> Case:
 
 CASES: dict[str, list[Case]] = {
     "glnn": [case(kd(1.0, 1.0))],
+    "glnn-two-steps": [case(kd(1.0, 1.0)), case(kd(0.7, 1.0), lamb=0.3)],
     "ff-g2m": [case(ff_g2m(), "node"), case(ff_g2m(0.5, 4.0), "node", alpha=0.5, temperature=4.0)],
     "ff-g2m-low": [case(ff_g2m(parts="low"), "node")],
     "ff-g2m-high": [case(ff_g2m(parts="high"), "node")],
