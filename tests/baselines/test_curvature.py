@@ -30,6 +30,13 @@ def graph(name: str) -> tuple[torch.Tensor, Neighbours]:
     return torch.tensor(turned).T, near
 
 
+def theorem(near: Neighbours, x: int, y: int) -> float:
+    """Jost and Liu's bound, from sets."""
+    shared, (fewer, more) = len(near[x] & near[y]), sorted((len(near[x]), len(near[y])))
+    free = 1 - 1 / fewer - 1 / more
+    return shared / more - max(free - shared / fewer, 0) - max(free - shared / more, 0)
+
+
 def exact(near: Neighbours, x: int, y: int) -> float:
     """1 - W1 between the uniform distributions on the neighbours of two adjacent nodes, by a linear program."""
     joined = np.array([[j in others for j in range(len(near))] for others in near])
@@ -51,6 +58,7 @@ def test_triangles_and_bound(name: str, block: int, monkeypatch: pytest.MonkeyPa
     assert pairs == sorted((i, j) for i in range(len(near)) for j in near[i] if i < j)
     found = curvature.triangles(lower, upper, len(near))
     assert found.tolist() == [len(near[i] & near[j]) for i, j in pairs]
+    np.testing.assert_allclose(bound.numpy(), [theorem(near, i, j) for i, j in pairs], atol=1e-12)
     transport = np.array([exact(near, i, j) for i, j in pairs])
     assert (bound.numpy() <= transport + 1e-9).all()
     assert (bound.abs() <= 2).all()
