@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,26 @@ from workflow.task import Task
 
 @pytest.fixture(scope="package")
 def one_reading() -> Iterator[None]:
-    """Several fixtures and tests read the same molecules, 5 s each time; once is enough."""
+    """Several fixtures and tests read the same molecules, 5 s each time, and compare all of them; once is enough."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             moleculeace, "fingerprints_and_scaffolds", functools.cache(moleculeace.fingerprints_and_scaffolds)
         )
+        for name in ("similarity_graph", "principal_features"):
+            patch.setattr(similarity, name, once(getattr(similarity, name)))
         yield
+
+
+def once(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+    """The function with its answers kept by the identity of what it was asked, which lives as long as they do."""
+    kept: dict[int, tuple[np.ndarray, Any]] = {}
+
+    def answer(bits: np.ndarray) -> Any:
+        if id(bits) not in kept:
+            kept[id(bits)] = bits, function(bits)
+        return kept[id(bits)][1]
+
+    return answer
 
 
 @pytest.fixture(scope="package")

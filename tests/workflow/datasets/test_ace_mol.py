@@ -6,25 +6,17 @@ from importlib import metadata
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from workflow import catalog
 from workflow.datasets import ace_mol
 from workflow.datasets.parts import moleculeace
 from workflow.task import Task
 
 # A change here is a change of the data and of every number reported on them.
-FULL = "bb31e370e162757f9a83ebd61b1b22a262fde2b0f6f1678de88d461eb58358cf"
 MINI = "b0eb49d41e3fae849b58add93b8a8d66daa366befbe7ea4deeac99e81a818504"
 
 
 def test_the_fingerprint_is_the_recorded_one(mol: Task) -> None:
     assert mol.fingerprint == MINI
-
-
-@pytest.mark.slow
-def test_the_full_task_from_raw_files_to_its_fingerprint() -> None:
-    assert catalog.build("ace-mol", {}).fingerprint == FULL
 
 
 def test_graphs_are_ogbs_and_labels_the_files(mol: Task) -> None:

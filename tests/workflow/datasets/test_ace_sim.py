@@ -11,23 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow import catalog
 from workflow.datasets.parts import moleculeace, similarity
 from workflow.datasets.parts.csr import expand
 from workflow.task import SPLITS, Task
 
 # A change here is a change of the data and of every number reported on them.
-FULL = "834cfd0a02f3649be5044462b444fbefe00d747443f263d5503c12246499a943"
 MINI = "857c0d05684ea8542c72ddbd02cc795d0e77b24b0b321b567ba2c4a4710ac251"
 
 
 def test_the_fingerprint_is_the_recorded_one(sim: Task) -> None:
     assert sim.fingerprint == MINI
-
-
-@pytest.mark.slow
-def test_the_full_task_from_raw_files_to_its_fingerprint(one_reading: None) -> None:
-    assert catalog.build("ace-sim", {}).fingerprint == FULL
 
 
 def test_ace_sim_is_built_without_torch() -> None:
