@@ -23,6 +23,7 @@ class Composition(Method):
         for member in members.values():
             self.ce_weight *= member.ce_weight
         self.uses_ids = any(member.uses_ids for member in members.values())
+        self.labels_apart = any(member.labels_apart for member in members.values())
         self.uses_view = any(member.uses_view for member in members.values())
         self.teacher_extras = tuple(sorted({extra for member in members.values() for extra in member.teacher_extras}))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from methods.spaces import Values
 from methods.sparse import compressed
-from methods.vocabulary import Extra, Kind, Objective
+from methods.vocabulary import Extra, Kind, Objective, TaskFacts
 
 Cached = TypeVar("Cached")
 
@@ -176,17 +176,6 @@ class Batch:
         return ones.new_zeros(len(self.labels)).index_add(0, self.graph, ones).clamp(min=1)
 
 
-class TaskFacts(Protocol):
-    """What `Method.skip` may ask of a task."""
-
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def objective(self) -> Objective: ...
-    @property
-    def num_edges(self) -> int: ...
-
-
 class Method(nn.Module):
     """A way to distil a teacher into a student.
 
@@ -195,7 +184,8 @@ class Method(nn.Module):
     ordinary submodules, which the loop always hands to the optimizer. What one step leaves for later ones must be a
     parameter or a buffer (`register_buffer`), for an interrupted training goes on from these alone.
 
-    The training loss is `ce_weight * CE(labels) + sum(terms)`.
+    The training loss is `ce_weight * CE(labels) + sum(terms)`. A step of the optimizer moves student and heads by its
+    gradient; with `labels_apart` one step goes by the first summand and, the student asked again, one by the second.
     """
 
     title: ClassVar[str]
@@ -227,6 +217,8 @@ class Method(nn.Module):
     """Whether `Batch.ids` or `Batch.row_ids` are read, as by a memory of all rows."""
     uses_view: bool = False
     """Whether `view` gives terms."""
+    labels_apart: bool = False
+    """Whether the labels' loss and the terms move the student in two steps of the optimizer, one after the other."""
     reverses: bool = False
     """Whether the student climbs a term that the heads descend (`methods.reversal`)."""
     teacher_extras: tuple[Extra, ...] = ()

@@ -30,6 +30,8 @@ def check_description(cls: type[Method]) -> Iterator[str]:
     for name, allowed in (("kinds", Kind), ("objectives", Objective)):
         if not isinstance(getattr(cls, name), frozenset) or not getattr(cls, name) <= set(allowed):
             yield f"{name} must be a frozenset of: {', '.join(allowed)}"
+    if not isinstance(cls.labels_apart, bool):
+        yield f"labels_apart = {cls.labels_apart!r}; allowed: True, False"
     if cls.samples and cls.samples not in SAMPLES:
         yield f"samples = {cls.samples!r}; allowed: {', '.join(map(repr, SAMPLES))}"
     if cls.samples == "edges" and not cls.uses_edges:

@@ -186,6 +186,11 @@ def uses_edges(method: str) -> bool:
     return any(load(name).uses_edges for name in parts(method))
 
 
+def labels_apart(method: str) -> bool:
+    """Whether some part of a method wants an optimizer step of the labels' loss alone."""
+    return any(load(name).labels_apart for name in parts(method))
+
+
 def own_size(method: str) -> bool:
     """Whether a method's teacher is a network of the student's own size.
 

@@ -87,8 +87,9 @@ def outline(trial: Trial) -> Iterator[str]:
     if not isinstance(terms, dict):
         yield f"forward must return a dict of terms by name, not {type(terms).__name__}"
         return
-    if not terms and list(method.parameters()):
-        yield "heads without a term"
+    for what, there in (("heads", list(method.parameters())), ("labels_apart", method.labels_apart)):
+        if there and not terms:
+            yield f"{what} without a term"
     for name, term in terms.items():
         if not isinstance(term, Tensor):
             yield f"term '{name}' is not a finite scalar: a {type(term).__name__}, where a tensor is needed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 
 class Kind(StrEnum):
@@ -30,3 +31,14 @@ class Extra(StrEnum):
     """[C, d + 1] weights of the linear map from the last hidden layer (pooled) to the logits, the bias last."""
     CLUSTERS = "clusters"
     """[nodes] int64 community of every node within its graph, counted from 0 (Louvain); graph-level tasks."""
+
+
+class TaskFacts(Protocol):
+    """What `Method.skip` may ask of a task."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def objective(self) -> Objective: ...
+    @property
+    def num_edges(self) -> int: ...

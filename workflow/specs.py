@@ -15,6 +15,8 @@ from workflow.files import digest
 Option = bool | int | float | str
 Network = dict[str, Option]
 """A network's id under `model`, beside its options: what `workflow.models.model.create` builds it from."""
+POSITIONS = "positions"
+"""The option by which a network of any class reads position encodings (`workflow.models.positions`)."""
 Hyperparameters = dict[str, Any]
 """Of a method, whose file says what they may be; those of a composed one stand under the ids of its parts."""
 
@@ -79,12 +81,16 @@ class TrainingSettings(Strict):
         stated = {key: getattr(level, key) for level in (self, *levels) for key in level.model_fields_set}
         return TrainingSettings(**stated)
 
-    def check(self, kind: Kind, where: str) -> None:
-        """Raises UserError for a sampler that cannot serve a kind of task; the message begins with `where`."""
+    def check(self, kind: Kind, network: Network, where: str) -> None:
+        """Raises UserError for a sampler that cannot serve a kind of task or a network; it begins with `where`."""
         if self.sampler not in (allowed := SAMPLERS[kind]):
             raise UserError(
                 f"{where}: training.sampler: '{self.sampler}' does not serve {kind} tasks; allowed: "
                 f"{', '.join(allowed)}"
+            )
+        if POSITIONS in network and self.sampler != "full":
+            raise UserError(
+                f"{where}: training.sampler: '{self.sampler}' does not serve networks with {POSITIONS}; allowed: full"
             )
 
     def times(self, factor: int) -> TrainingSettings:

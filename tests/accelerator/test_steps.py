@@ -30,6 +30,8 @@ MOST_WAITS = 4
 """Of a mini-batch step: those of local structure, whose pairs of neighbours are counted anew in every batch."""
 WAITING = {"_unique2", "bincount", "nonzero", "_linalg_eigh"}
 """What a mini-batch step may wait for, and by whom: pairs of neighbours, an eigendecomposition, labels of some rows."""
+WAITING_TOO = {"g2mlp": {"_local_scalar_dense"}}
+"""By method: for the number of paths of two edges, among which it finds the triangles."""
 EVERY_STEP = {"saint": TrainingSettings(steps_per_epoch=1), "graph": TrainingSettings(batch_size=10)}
 
 
@@ -106,7 +108,7 @@ def test_a_mini_batch_step_waits_for_little(kind, method, gpu):
         seen, steps = second_epoch(gpu, Trainer(kind, method))
     except NotApplicableError as reason:
         pytest.skip(str(reason))
-    assert {why for why, _ in seen.waits} <= WAITING, seen.waits
+    assert {why for why, _ in seen.waits} <= WAITING | WAITING_TOO.get(method, set()), seen.waits
     assert seen.waits.total() <= MOST_WAITS * steps, seen.waits
     assert {way for way, _ in seen.copies} == {"host to device"}  # of the batch, through pinned memory
 

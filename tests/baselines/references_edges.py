@@ -9,7 +9,19 @@ import torch
 from torch import nn
 
 from tests.baselines.references import kd
-from tests.methods.reference import Array, Case, Reference, View, case, divergence, kernel, softmax, unit, weight
+from tests.methods.reference import (
+    Array,
+    Case,
+    Reference,
+    View,
+    case,
+    divergence,
+    kernel,
+    linear,
+    softmax,
+    unit,
+    weight,
+)
 
 Edge = tuple[int, int]
 
@@ -181,6 +193,42 @@ def tined(method: nn.Module, v: View) -> dict[str, float]:
     return {"energy": 0.1 * float(np.mean((student - teacher) ** 2))}
 
 
+def node_curvatures(v: View) -> list[float]:
+    """Means over the edges at a node of Jost and Liu's bound, from sets of neighbours."""
+    n = len(v.z_student)
+    near = [{a if b == i else b for a, b in v.edges.T.tolist() if i in (a, b) and a != b} for i in range(n)]
+
+    def bound(x: int, y: int) -> float:
+        shared, fewer, more = len(near[x] & near[y]), *sorted((len(near[x]), len(near[y])))
+        free = 1 - 1 / fewer - 1 / more
+        return shared / more - max(free - shared / fewer, 0) - max(free - shared / more, 0)
+
+    return [sum(bound(i, j) for j in near[i]) / max(len(near[i]), 1) for i in range(n)]
+
+
+def g2mlp(alpha: float = 1.0, beta: float = 0.1, gamma: float = 1.0) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        n, around = len(v.z_student), edges_of(v, True)
+        raw = [math.exp(gamma * k) for k in node_curvatures(v)]
+
+        def distance(student: Array, teacher: Array) -> float:
+            total = 0.0
+            for i in range(n):
+                rows = [j for at, j in around if at == i]
+                for k in range(teacher.shape[1]):
+                    s, t = student[rows, k], teacher[rows, k]
+                    total += raw[i] / sum(raw) * ((s.mean() - t.mean()) ** 2 + (s.std() - t.std()) ** 2)
+            return beta * float(total) / teacher.shape[1]
+
+        return {
+            "kd": kd(alpha, 1.0)(method, v)["kd"],
+            "hidden": distance(linear(method, "head", v.h_student[-1]), v.h_teacher[-1]),
+            "logits": distance(v.z_student, v.z_teacher),
+        }
+
+    return loss
+
+
 def held(reference: Reference, **hyperparameters: float) -> Case:
     """HGMD, whose weights rest on the student and have no gradient."""
     return Case(reference, hyperparameters, ("node",), gradient=False)
@@ -188,6 +236,7 @@ def held(reference: Reference, **hyperparameters: float) -> Case:
 
 CASES: dict[str, list[Case]] = {
     "glnn": [case(kd(1.0, 1.0))],
+    "glnn-two-steps": [case(kd(1.0, 1.0)), case(kd(0.7, 1.0), lamb=0.3)],
     "ff-g2m": [case(ff_g2m(), "node"), case(ff_g2m(0.5, 4.0), "node", alpha=0.5, temperature=4.0)],
     "ff-g2m-low": [case(ff_g2m(parts="low"), "node")],
     "ff-g2m-high": [case(ff_g2m(parts="high"), "node")],
@@ -217,4 +266,5 @@ CASES: dict[str, list[Case]] = {
         case(gkd("gaussian", 0.5, 2.0, 3.0), "node", kernel="gaussian", width=0.5, beta=2.0, delta=3.0),
     ],
     "tined-energy": [case(tined, "node")],
+    "g2mlp": [case(g2mlp(), "node"), case(g2mlp(0.4, 3.0, -2.0), "node", alpha=0.4, beta=3.0, gamma=-2.0)],
 }

@@ -15,7 +15,7 @@ from tests.methods.cases import STUDENT, TEACHER, LargestTensor, build, signals,
 
 torch.set_num_threads(1)
 
-ALONG_EDGES = ["ff-g2m", "ff-g2m-low", "ff-g2m-high", "propagate-distill", "krd", "hgmd", "hgmd-weight", "gkd"]
+ALONG_EDGES = ["ff-g2m", "ff-g2m-low", "ff-g2m-high", "propagate-distill", "krd", "hgmd", "hgmd-weight", "gkd", "g2mlp"]
 
 
 def both() -> tuple[Batch, Signals, Signals]:

@@ -89,6 +89,8 @@ UNDECLARED = {
     "begin": ({"uses_ids": False, "teacher_extras": (), "begin": lambda self, ids, extras: None}, "defines begin"),
     "view": ({"uses_view": False}, "defines view and does not declare uses_view"),
     "no view": ({"view": Method.view}, "declares uses_view and does not define view"),
+    "apart": ({"labels_apart": True, "forward": lambda self, s, t, batch: {}}, "labels_apart without a term"),
+    "apart how": ({"labels_apart": "first"}, "labels_apart = 'first'; allowed: True, False"),
 }
 
 

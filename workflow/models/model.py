@@ -17,8 +17,8 @@ from methods.listing import shown
 from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.errors import UserError
-from workflow.models import listing
-from workflow.specs import Network
+from workflow.models import listing, positions
+from workflow.specs import POSITIONS, Network
 
 
 class Dropout:
@@ -165,19 +165,21 @@ def create(spec: Network, facts: Facts) -> Model:
     """Builds a network for a dataset.
 
     Args:
-        spec: {"model": id, option: value, ...}.
+        spec: {"model": id, option: value, ...}; `positions` is an option of every network of homogeneous node tasks.
 
     Raises:
         UserError: unknown model, unknown option, a value that the model refuses, or a kind of task it cannot serve.
     """
-    options = {key: value for key, value in spec.items() if key != "model"}
+    options = {key: value for key, value in spec.items() if key not in ("model", POSITIONS)}
     cls = load(str(spec["model"]))
     if facts.kind not in cls.kinds:
         raise UserError(f"model '{spec['model']}' serves {', '.join(sorted(cls.kinds))} tasks, not {facts.kind} tasks")
+    facts = positions.widened(facts, spec)
     parameters = inspect.signature(cls.__init__).parameters.values()
     allowed = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
     for key in options:
         if key not in allowed:
+            allowed += [POSITIONS] if facts.kind == Kind.NODE else []
             raise UserError(f"{key}: unknown option of model '{spec['model']}'; allowed: {', '.join(allowed)}")
     try:
         return cls(facts, **options)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from reports.chosen import Report
-from workflow.specs import Hyperparameters, Network, Strict, TrainingSettings
+from workflow.specs import POSITIONS, Hyperparameters, Network, Strict, TrainingSettings
 from workflow.variants import INDUCTIVE, Variant
 
 TUNED = "-tuned"
@@ -51,11 +51,13 @@ class ConfiguredNetwork(Strict):
     model: str = Field(
         description="a file name of `workflow/models/architectures`; the other keys are that network's options"
     )
+    positions: int | None = Field(None, ge=1, description="columns of position encodings that it reads, see below")
     training: TrainingSettings = Field(TrainingSettings(), description="settings of this network's training")
 
     @property
     def network(self) -> Network:
-        return {"model": self.model, **(self.model_extra or {})}
+        own = {POSITIONS: self.positions} if self.positions else {}
+        return {"model": self.model, **(self.model_extra or {}), **own}
 
 
 class ConfiguredMethod(Strict):

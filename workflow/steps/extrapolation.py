@@ -127,6 +127,7 @@ class Extrapolation:
         seen = self._seen(rates, roots / batches)
         plain = rates.step + rates.node * seen
         terms = self._terms(spec, roots / batches) if isinstance(spec, CellSpec) else 0.0
+        passes = 2 if isinstance(spec, CellSpec) and methods.labels_apart(spec.method_id) else 1
         valid = rates.valid * size.nodes
         network = sizes.measure(spec.model, self.facts)
         disk = 4 * network.params + self._knowledge(spec)
@@ -139,7 +140,7 @@ class Extrapolation:
                 f"{batches:,} steps of {plain:.2f} s an epoch, {duration(valid)} an evaluation, {disk / 1e9:.2f} GB, "
                 f"{own / 2**30:.1f} GiB"
             )
-        epoch = batches * (plain + terms) + valid / training.evaluate_every
+        epoch = batches * (passes * plain + terms) + valid / training.evaluate_every
         return Cost(rates.end * size.nodes, epoch, disk, own / 2**20)
 
     def _knowledge(self, spec: Spec) -> int:

@@ -20,7 +20,7 @@ from workflow.environment import KILLED
 from workflow.errors import UserError, broken_disk
 from workflow.files import digest, write_json
 from workflow.identity import Basis
-from workflow.models import sizes
+from workflow.models import positions, sizes
 from workflow.models.model import Model, create
 from workflow.specs import CellSpec, Network, TeacherSpec, TrainingSettings
 from workflow.task import Task
@@ -94,11 +94,21 @@ class Block:
 
     @cached_property
     def feed(self) -> Feed:
-        """The task on the device."""
+        """The task on the device, as the network reads it."""
+        return self._feed(self.spec.model)
+
+    @cached_property
+    def teaching(self) -> Feed:
+        """The same, as the teacher of a cell reads it."""
+        read, taught = (positions.columns_of(network) for network in (self.spec.model, self._cell.teacher_model))
+        return self.feed if read == taught else self._feed(self._cell.teacher_model)
+
+    def _feed(self, network: Network) -> Feed:
         size, distill_on, edges = sizes.measure(self.spec.model, self.facts), "all", False
         if isinstance(self.spec, CellSpec):
             distill_on, edges = self.spec.distill_on, methods.uses_edges(self.spec.method_id)
-        return choose.create(self.task, self.device, distill_on, self._feeding(), Needs(size.reach, size.powers, edges))
+        task = positions.added(self.task, network, self.place.task)
+        return choose.create(task, self.device, distill_on, self._feeding(), Needs(size.reach, size.powers, edges))
 
     @cached_property
     def teacher_shape(self) -> Shape:
@@ -230,7 +240,7 @@ class Block:
         if skipped := methods.skip(spec.method_id, self.task, self.teacher_shape, model.shape):
             return Outcome(Status.SKIPPED, skipped), None
         knowledge = self._knowledge(seed, known if spec.taught else None)
-        method = self._method(streams, model.shape, Taught(self.feed, seed, known, knowledge, self._teacher))
+        method = self._method(streams, model.shape, Taught(self.teaching, seed, known, knowledge, self._teacher))
         progress, first = self._progress(seed, spec.method), layers.of(model, self.feed) if known else ()
         outcome = fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint)
 
@@ -268,7 +278,7 @@ class Block:
             return no_knowledge(self.task, self.teacher_shape)
         assert self.place.teacher is not None
         records = Records(self.place.teacher)
-        return knowledge_of(records, taught_by, self.feed, lambda: self._teacher(seed), self._cell)
+        return knowledge_of(records, taught_by, self.teaching, lambda: self._teacher(seed), self._cell)
 
     def _teacher(self, seed: int) -> Model:
         """The teacher of a seed, with its weights."""

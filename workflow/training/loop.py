@@ -215,15 +215,24 @@ def _epoch(
         terms: dict[str, Tensor] = {}
         if method and step.teacher is not None and step.batch is not None:
             step.batch.epoch, step.batch.epochs = epoch, epochs
+            if method.labels_apart:
+                _move(run, method.ce_weight * supervised)
+                supervised = supervised.detach()
+                signals = model(step.inputs, Dropout(run.streams.generator("view")))
             terms = method(signals, step.teacher, step.batch)
             if method.uses_view:
                 terms |= _second_view(run, method, step)
             supervised = method.ce_weight * supervised
         loss = sum(terms.values(), start=supervised)
-        run.optimizer.zero_grad()
-        loss.backward()
-        run.optimizer.step()
+        _move(run, loss)
         run.losses.add(epoch, loss, supervised, terms)
+
+
+def _move(run: _Run, loss: Tensor) -> None:
+    """One step of the optimizer."""
+    run.optimizer.zero_grad()
+    loss.backward()
+    run.optimizer.step()
 
 
 def _second_view(run: _Run, method: Method, step: Step) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from methods import gpu
 from reports.rows import Measurement as Row
 from reports.rows import Status
 from workflow import catalog
-from workflow.models import sizes
+from workflow.models import positions, sizes
 from workflow.models.model import Model, create
 from workflow.specs import MeasuredNetwork, Network
 from workflow.task import Task
@@ -124,21 +124,24 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, thr
     """One row per network, the columns of measurements.csv; what cannot be measured has a status and a reason.
 
     Latency is that of answering for every node (or graph) of the task at once, from the features on: nothing of the
-    input is cached, so that the first propagation counts. It is warm and synchronised; median and interquartile
-    range. The weights are those of an untrained network, which changes no size and no time. In inductive tasks, too,
-    the answer is one pass over the whole graph.
+    input is cached, so that the first propagation counts; position encodings are part of the input. It is warm and
+    synchronised; median and interquartile range. The weights are those of an untrained network, which changes no size
+    and no time. In inductive tasks, too, the answer is one pass over the whole graph.
     """
     device = devices.choose(device_name, threads)
     task = Task.load(folder)
     facts = catalog.facts(task.name)
-    feed = choose.create(whole(task), device, "all")
+    feeds: dict[int, Feed] = {}
     rows = []
     for network in networks:
         size = sizes.measure(network.model, facts)
         status, reason = Status.OK, ""
         costs: dict[str, Any] = dict.fromkeys(COSTS)
         try:
-            costs = _cost(network.model, facts, feed, device)
+            columns = positions.columns_of(network.model)
+            if columns not in feeds:
+                feeds[columns] = choose.create(whole(positions.added(task, network.model, folder)), device, "all")
+            costs = _cost(network.model, facts, feeds[columns], device)
         except Exception as error:  # such as a lack of memory: the other networks and all trainings still count
             status, reason = devices.trouble(error)
             devices.end_if_lost(device, reason)

@@ -14,7 +14,7 @@ import torch
 Stream = Literal["network", "heads", "dropout", "sampling", "batches", "global", "view", "noise"]
 """network: first weights of the student or teacher; heads: first weights of a method's heads; dropout: the network's
 masks; sampling: a method's draws; batches: order of the data; global: start of the global streams in a training, which
-must not move; view: the network's masks where a method looks at it twice; noise: on the features of a teacher."""
+must not move; view: the network's masks where a method asks it again in a step; noise: on the features of a teacher."""
 
 
 class HiddenRandomnessError(Exception):

@@ -71,6 +71,8 @@ def test_a_cost_is_that_of_steps_and_answers(distill_on, roots, monkeypatch):
     cell = one(student("kd", distill_on=distill_on))
     seen = one._seen(RATES, roots)
     assert cell.epoch == pytest.approx(10 * (0.75 + 0.001 * seen) + 0.01 * 20_000 / 2)
+    twice = one(student("kd+glnn-two-steps", distill_on=distill_on))
+    assert twice.epoch - cell.epoch == pytest.approx(10 * (0.5 + 0.001 * seen)), "the student answers two times"
     own = 4 * (7 * 2 * 4 + 4 + 8 * 3 + 3 + 2 * 4)
     assert cell.disk == own + (20_000 * row if distill_on == "all" else 0)
     assert one(student("lsp", distill_on=distill_on)).disk == own + (20_000 * row if distill_on == "train" else 0)

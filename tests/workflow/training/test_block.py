@@ -29,9 +29,10 @@ def test_same_seed_same_numbers_bit_for_bit(taught):
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
-def test_a_seed_does_not_depend_on_its_block(taught):
-    together = taught.distill(cell("kd"), seeds=(0, 1), name="together")
-    alone = taught.distill(cell("kd"), seeds=(1,), name="alone")
+@pytest.mark.parametrize("method", ["kd", "glnn-two-steps"])
+def test_a_seed_does_not_depend_on_its_block(method, taught):
+    together = taught.distill(cell(method), seeds=(0, 1), name="together")
+    alone = taught.distill(cell(method), seeds=(1,), name="alone")
     assert numbers(together)[1:] == numbers(alone)
 
 

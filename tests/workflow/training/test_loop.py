@@ -11,6 +11,7 @@ import methods
 from methods.contract import Signals
 from methods.rehearsal import begun
 from tests.conftest import TINY
+from tests.workflow.training import trainings
 from tests.workflow.training.conftest import CPU, SETTINGS, STUDENT, cell, settings
 from tests.workflow.training.trainings import Training
 from workflow.models.model import create
@@ -19,6 +20,8 @@ from workflow.training.feeds import choose
 from workflow.training.loop import fit
 from workflow.training.records import Records
 from workflow.training.seeds import Streams
+
+MLP = {"model": "mlp", "layers": 2, "width": 6, "dropout": 0.0, "norm": "none"}
 
 
 @pytest.mark.parametrize("method", methods.available())
@@ -43,11 +46,59 @@ def test_every_method_trains_and_every_head_moves(method, tiny_task):
             assert not torch.equal(parameter, before[name]), f"{name} did not move"
 
 
-def test_a_second_view_leaves_the_students_masks_alone():
+@pytest.mark.parametrize("pair", [("nosmog", "nosmog-gram"), ("glnn-two-steps", "glnn")])
+def test_a_second_answer_leaves_the_students_masks_alone(pair):
     """Its dropout has a stream of its own, so that the student meets the masks that it meets without one."""
-    with_view, without = (Training("node", method).run()["streams"]["torch"] for method in ("nosmog", "nosmog-gram"))
+    with_view, without = (Training("node", method).run()["streams"]["torch"] for method in pair)
     assert set(with_view) - set(without) == {"view"}
     assert torch.equal(with_view["dropout"][1], without["dropout"][1])
+
+
+@pytest.mark.parametrize("lamb", [0.0, 0.3])
+@pytest.mark.parametrize("kind", ["node", "neighbour"])
+def test_labels_and_terms_apart_are_two_steps_of_adam(kind, lamb):
+    """GLNN's schedule, against two steps of torch's own optimizer on an MLP written out."""
+    training = Training(kind, "glnn-two-steps", MLP, settings(epochs=5, evaluate_every=5, weight_decay=0.1))
+    found = training.run(hyperparameters={"lamb": lamb})
+    weights, labels, terms = two_steps(training, lamb)
+    assert found["outcome"].best_epoch == 5
+    for ours, theirs in zip(found["model"].values(), weights, strict=True):
+        torch.testing.assert_close(ours, theirs.detach(), rtol=1e-4, atol=1e-6)
+    ((_, told),) = found["outcome"].terms
+    assert told == pytest.approx({"labels": labels, "kd": terms}, rel=1e-4)
+    assert found["outcome"].curve[0][1] == pytest.approx(labels + terms, rel=1e-4)
+    for other in ("kd", "glnn-two-steps+fitnet"):  # one step on the sum; and a method whose head waits for its terms
+        options = {"kd": {"alpha": 1 - lamb, "temperature": 1.0}}.get(other, {"glnn-two-steps": {"lamb": lamb}})
+        run = Training(kind, other, MLP, training.changes).run(hyperparameters=options)
+        assert run["outcome"].status == "ok"
+        assert not torch.allclose(run["model"]["convolutions.0.weight"], weights[0], atol=1e-4)
+
+
+def two_steps(training, lamb):
+    """Weights after the epochs, and the mean of each loss over all steps."""
+    feed, streams = training.feed(), Streams(0, "student", CPU)
+    with streams.globally("network"):
+        weights = [p.detach().clone().requires_grad_() for p in create(MLP, TINY).parameters()]
+    knowledge, features = trainings.of_nodes(feed.task), torch.from_numpy(feed.task.arrays["features"])
+    labels = torch.from_numpy(feed.task.labels)
+    adam = torch.optim.Adam(weights, lr=training.settings.learning_rate, weight_decay=0.1)
+    seen = {"labels": [], "terms": []}
+    for _, steps in zip(range(5), feed.steps(streams, knowledge), strict=False):
+        for step in steps:
+            ids = step.batch.ids
+            for name, values in seen.items():
+                first, start, last, end = weights
+                z = (features[ids] @ first.T + start).relu() @ last.T + end
+                if name == "labels":
+                    loss = -lamb * z.log_softmax(1)[step.labeled].gather(1, labels[ids][step.labeled, None]).mean()
+                else:
+                    p = knowledge.logits[ids].softmax(1)
+                    loss = (1 - lamb) * (p * (p.log() - z.log_softmax(1))).sum(1).mean()
+                values.append(loss.item())
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+    return weights, *(sum(values) / len(values) for values in seen.values())
 
 
 def test_reported_scores_are_those_of_the_best_validation_epoch(taught, tiny_task):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -55,6 +56,7 @@ class Training:
         seed: int = 0,
         checkpoint: Checkpoint | None = None,
         progress: Callable[[int, float], None] = lambda epoch, score: None,
+        hyperparameters: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
         """All that a training leaves: outcome, weights, and where its streams stand."""
         feed, kind, streams = feed or self.feed(), KINDS[self.kind], Streams(seed, "student", self.device)
@@ -63,7 +65,7 @@ class Training:
         method = knowledge = None
         if self.method:
             knowledge = kind.knowledge(feed.task)
-            options = {"max_samples": 8} if self.method == "gcrd" else {}
+            options = {"max_samples": 8} if self.method == "gcrd" else hyperparameters
             with streams.globally("heads"):
                 made = methods.create(self.method, teacher=knowledge.shape, student=model.shape, **options)
                 method = begun(made, feed.taught, len(knowledge.hidden[0])).to(self.device)
