@@ -27,7 +27,7 @@ def make_batch(
     """A Batch from lists, arrays or tensors.
 
     Args:
-        labels: [n] classes, or [g, tasks] values (NaN where unmeasured) for the other objectives.
+        labels: [n] classes, or [n or g, targets] values (NaN where unmeasured) for the other objectives.
         edge_index: [2, E], row 0 the source j and row 1 the target i of every edge j -> i; None for no edges.
         objective: how logits are read.
         graph: [n] graph of every node, in graph-level tasks.

@@ -33,7 +33,7 @@ class Facts:
 
     Attributes:
         metric: name of an entry of `reports.metrics`.
-        outputs: classes, or tasks of a graph-level dataset.
+        outputs: classes, or targets of another objective.
         features: columns of the (target type's) features; for graph tasks the encoders decide.
         title: as printed in tables.
         info: the part of `Task.info` that sizes a model (vocabularies; node counts of featureless types; relations).

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.contract import UNLABELED, Signals
+from methods.contract import Signals
 from workflow.models.blocks import BlockGraph
 from workflow.models.graph import Graph
 from workflow.models.model import Model
@@ -22,6 +22,7 @@ from workflow.models.sampled import SampledGraph
 from workflow.moving import moved
 from workflow.task import Task
 from workflow.training import scratch
+from workflow.training.feeds import labels
 from workflow.training.feeds.gathered import halved
 from workflow.training.feeds.sampling import ALL, Neighbours, Sample
 from workflow.training.feeds.step import NO_DROPOUT, Change
@@ -95,9 +96,9 @@ class LargeGraph:
         return view
 
     def visible(self, nodes: np.ndarray) -> Tensor:
-        """[m] labels of nodes, hidden outside the training split."""
+        """Labels of nodes [m], hidden outside the training split."""
         place = np.searchsorted(self.train, nodes).clip(max=len(self.train) - 1)
-        return torch.from_numpy(np.where(self.train[place] == nodes, self.labels[nodes], UNLABELED))
+        return labels.visible(torch.from_numpy(self.labels[nodes]), torch.from_numpy(self.train[place] == nodes))
 
     def graph(self, sample: Sample, wanted: int, x: Tensor | None = None) -> SampledGraph:
         """A drawn graph on the device.
