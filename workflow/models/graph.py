@@ -23,8 +23,8 @@ class Graph:
         pointers, sources: [n + 1] and [E]: sources j of the edges j -> i of every node i, without self-loops; of one
             integer type or of two.
         transpose: the same of the reversed edges; None where the graph is symmetric.
-        labels: what a network may see of the labels, as in `methods.contract.Batch`: hidden outside the training split;
-            None where there are none to see.
+        labels: [n] int64 classes that a network may see as input, `UNLABELED` outside the training split; None where
+            there are none to see, or labels are no classes.
 
     Attributes:
         adjacency: row i holds the sources j of the edges j -> i.

@@ -100,6 +100,10 @@ class LargeGraph:
         place = np.searchsorted(self.train, nodes).clip(max=len(self.train) - 1)
         return labels.visible(torch.from_numpy(self.labels[nodes]), torch.from_numpy(self.train[place] == nodes))
 
+    def _classes(self, nodes: np.ndarray) -> Tensor | None:
+        """The same on the device, as a network may see them: no network reads other labels than classes."""
+        return moved(self.visible(nodes), self.device) if self.labels.ndim == 1 else None
+
     def graph(self, sample: Sample, wanted: int, x: Tensor | None = None) -> SampledGraph:
         """A drawn graph on the device.
 
@@ -117,7 +121,7 @@ class LargeGraph:
             sample.sources,
             sample.ends,
             wanted,
-            moved(self.visible(sample.nodes), self.device),
+            self._classes(sample.nodes),
             (self._degrees(self.edges[0], sample.nodes), self._degrees(self._out_pointers, sample.nodes)),
             constants,
         )
@@ -160,8 +164,8 @@ class LargeGraph:
         """Of a network that cannot be taken in pieces."""
         pointers, sources = (moved(mapped(part), self.device) for part in self.edges)
         # The transpose is not asked for without gradients, so that a directed graph may say it is its own.
-        labels = moved(self.visible(np.arange(self.nodes)), self.device)
-        answer = model(Graph(moved(self.features, self.device), pointers, sources, None, labels), NO_DROPOUT)
+        classes = self._classes(np.arange(self.nodes))
+        answer = model(Graph(moved(self.features, self.device), pointers, sources, None, classes), NO_DROPOUT)
         hidden = [halved(layer).to(HOST) for layer in answer.hidden] if with_hidden else []
         return Signals(answer.logits.to(HOST), tuple(hidden))
 

@@ -54,6 +54,7 @@ class FullGraph:
         self.visible = labels.visible(found, labels.among(len(order), self.split["train"])).to(device)
         """Labels, hidden outside the training split."""
         features = to_device(arrays["features"][order], device)
+        classes = None if found.is_floating_point() else self.visible
 
         def adjacency(nodes: int, prefix: str = "") -> tuple[Tensor, Tensor]:
             moved = csr.permuted(arrays[f"{prefix}pointers"], arrays[f"{prefix}sources"], order)
@@ -62,7 +63,7 @@ class FullGraph:
 
         def graph(nodes: int) -> Graph:
             transpose = None if task.info["symmetric"] else adjacency(nodes, "transpose/")
-            return Graph(features[:nodes], *adjacency(nodes), transpose, self.visible[:nodes])
+            return Graph(features[:nodes], *adjacency(nodes), transpose, None if classes is None else classes[:nodes])
 
         self.graph = graph(len(order))
         self.seen = graph(self.split["test"].start) if self.inductive else self.graph
