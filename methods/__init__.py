@@ -5,6 +5,7 @@ Importing this package does not import torch, so that the Snakefile can list met
 
 from methods.registry import (
     available,
+    clashes,
     create,
     defaults,
     describe,
@@ -23,6 +24,7 @@ from methods.registry import (
 
 __all__ = [
     "available",
+    "clashes",
     "create",
     "defaults",
     "describe",

@@ -27,7 +27,7 @@ def make_batch(
     """A Batch from lists, arrays or tensors.
 
     Args:
-        labels: [n] classes, or [g, tasks] values (NaN where unmeasured) for the other objectives.
+        labels: [n] classes, or [n or g, targets] values (NaN where unmeasured) for the other objectives.
         edge_index: [2, E], row 0 the source j and row 1 the target i of every edge j -> i; None for no edges.
         objective: how logits are read.
         graph: [n] graph of every node, in graph-level tasks.
@@ -125,19 +125,29 @@ def cases(classes: int, rows: int = 24) -> Iterator[Case]:
     source, target = torch.randint(rows, (2, 4 * rows), generator=generator)
     labels = torch.randint(classes, (rows,), generator=generator)
     labels[::5] = UNLABELED
-    for kind in (Kind.NODE, Kind.HETEROGENEOUS):
-        yield Case(kind, Objective.MULTICLASS, labels, torch.stack([source, target]), None)
     graph = torch.arange(rows) // 4
     inside = graph[source] == graph[target]
     values = torch.randn(rows // 4, classes, generator=generator, dtype=torch.float64)
     measured = torch.where(values > 1, torch.nan, values)
     ring = torch.stack([torch.arange(rows), graph * 4 + (torch.arange(rows) + 1) % 4])
     edges = torch.cat([torch.stack([source, target])[:, inside], ring], 1)
-    yield Case(
-        Kind.GRAPH, Objective.BINARY, torch.where(measured.isnan(), measured, (measured > 0).double()), edges, graph
-    )
+    numbers = torch.randn(rows, classes, generator=generator, dtype=torch.float64)
+    numbers[::5], numbers[1, 0] = torch.nan, torch.nan
+    for objective, of_nodes in (
+        (Objective.MULTICLASS, labels),
+        (Objective.BINARY, _signs(numbers)),
+        (Objective.REGRESSION, numbers),
+    ):
+        for kind in (Kind.NODE, Kind.HETEROGENEOUS):
+            yield Case(kind, objective, of_nodes, torch.stack([source, target]), None)
+    yield Case(Kind.GRAPH, Objective.BINARY, _signs(measured), edges, graph)
     yield Case(Kind.GRAPH, Objective.REGRESSION, measured, edges, graph)
     yield Case(Kind.GRAPH, Objective.MULTICLASS, labels[: rows // 4], edges, graph)
+
+
+def _signs(values: Tensor) -> Tensor:
+    """1 where a value is positive, 0 where it is not, NaN where it is NaN."""
+    return torch.where(values.isnan(), values, (values > 0).double())
 
 
 def rows_of(signals: Signals, rows: Tensor, case: Case, copies: int = 1) -> Signals:

@@ -35,7 +35,7 @@ class NotApplicableError(Exception):
 
 @dataclass(frozen=True)
 class Shape:
-    """Widths of a network: `hidden[l]` columns after layer l, and `out` logits (classes, or tasks of a graph)."""
+    """Widths of a network: `hidden[l]` columns after layer l, and `out` logits (classes, or targets)."""
 
     hidden: tuple[int, ...]
     out: int
@@ -90,8 +90,8 @@ class Batch:
     properties below are computed once per training.
 
     Attributes:
-        labels: [n] int64 classes, `UNLABELED` where the student may not see them; or [g, tasks] float, NaN where
-            unmeasured, in graph-level tasks.
+        labels: [n or g] int64 classes, `UNLABELED` where the student may not see them; of other objectives
+            [n or g, targets] float, NaN where unmeasured or not to be seen.
         edge_index: [2, E] int64, row 0 the source j and row 1 the target i of every edge j -> i AMONG the rows.
         generator: the method's own seeded stream, on the device of the tensors; sampling draws from nothing else.
         objective: how logits are read.

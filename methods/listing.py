@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -23,19 +25,45 @@ def modules(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in found if path.stem.isidentifier() and path.stem != "__init__"}
 
 
-def everywhere(own: Path, package: str) -> dict[str, Path]:
-    """The same of a package's own folder and of the plug-ins' beside it.
+@dataclass(frozen=True)
+class Listing:
+    """The files of several folders.
 
-    Raises:
-        ValueError: two files have one name.
+    Attributes:
+        files: id -> file, sorted; of several the first.
+        clashes: id -> one line that names both, where two files have it: neither may be used, for it could be either.
     """
-    found: dict[str, Path] = {}
-    for folder in (own, *plugins.folders(package)):
-        for name, path in modules(folder).items():
-            if name in found:
-                raise ValueError(f"two files have the name '{name}': {shown(found[name])} and {shown(path)}")
-            found[name] = path
-    return dict(sorted(found.items()))
+
+    files: dict[str, Path]
+    clashes: dict[str, str]
+
+    def file(self, name: str) -> Path:
+        """Of a known id. Raises ValueError where two files have it."""
+        if name in self.clashes:
+            raise ValueError(self.clashes[name])
+        return self.files[name]
+
+
+def listed(folders: Iterable[Path], told: str = "have the name", id_of: Callable[[str], str] = str) -> Listing:
+    """All modules of some folders; that an id is taken hides no other.
+
+    Args:
+        told: what two files of one id do.
+        id_of: a file's name -> id.
+    """
+    files: dict[str, Path] = {}
+    clashes: dict[str, str] = {}
+    for folder in folders:
+        for stem, path in modules(folder).items():
+            first = files.setdefault(name := id_of(stem), path)
+            if first != path:
+                clashes.setdefault(name, f"two files {told} '{name}': {shown(first)} and {shown(path)}")
+    return Listing(dict(sorted(files.items())), clashes)
+
+
+def everywhere(own: Path, package: str) -> Listing:
+    """The modules of a package's own folder and of the plug-ins' beside it."""
+    return listed((own, *plugins.folders(package)))
 
 
 def load(path: Path, package: str) -> ModuleType:

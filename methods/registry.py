@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from methods import listing, plugins
+from methods.listing import Listing
 
 if TYPE_CHECKING:
     from methods.contract import Method, Shape
@@ -24,22 +25,15 @@ COMPOSE = "+"
 REFERENCES = Path(__file__).with_name("references.bib")
 
 
-def _files() -> dict[str, Path]:
+def _listed() -> Listing:
     return _found(plugins.active())
 
 
 @plugins.kept
-def _found(active: tuple[Path, ...]) -> dict[str, Path]:
+def _found(active: tuple[Path, ...]) -> Listing:
     """Of the repository and of the plug-ins in use, which are the argument."""
-    files: dict[str, Path] = {}
-    for folder in (*(ROOT / package for package in PACKAGES), *plugins.folders(OWN)):
-        for stem, path in listing.modules(folder).items():
-            name = stem.replace("_", "-")
-            if name in files:
-                both = f"{listing.shown(files[name])} and {listing.shown(path)}"
-                raise ValueError(f"two files define the method '{name}': {both}")
-            files[name] = path
-    return files
+    folders = (*(ROOT / package for package in PACKAGES), *plugins.folders(OWN))
+    return listing.listed(folders, "define the method", lambda stem: stem.replace("_", "-"))
 
 
 def _package(path: Path) -> str:
@@ -47,20 +41,26 @@ def _package(path: Path) -> str:
 
 
 def available() -> list[str]:
-    """Ids of all methods, sorted. Imports nothing."""
-    return sorted(_files())
+    """Ids of all methods, sorted; those in `clashes` cannot be used. Imports nothing."""
+    return list(_listed().files)
+
+
+def clashes() -> dict[str, str]:
+    """Id -> one line that names both files, where two define a method."""
+    return _listed().clashes
 
 
 def parts(method: str) -> list[str]:
     """The ids that a composed id such as `kd+gcrd` is made of.
 
     Raises:
-        ValueError: an id is not known, or is named twice.
+        ValueError: an id is not known, is named twice, or is that of two files.
     """
     names = method.split(COMPOSE)
     for name in names:
-        if name not in _files():
+        if name not in _listed().files:
             raise ValueError(f"unknown method '{name}'; allowed: {', '.join(available())}")
+        _listed().file(name)
     if len(set(names)) < len(names):
         raise ValueError(f"'{method}' names a method twice")
     return names
@@ -68,7 +68,7 @@ def parts(method: str) -> list[str]:
 
 def modules(method: str) -> list[str]:
     """Names of the modules that define a method, one for each part."""
-    return [f"{_package(path)}.{path.stem}" for path in (_files()[name] for name in parts(method))]
+    return [f"{_package(path)}.{path.stem}" for path in map(_listed().file, parts(method))]
 
 
 def file(method: str) -> Path:
@@ -80,7 +80,7 @@ def file(method: str) -> Path:
     names = parts(method)
     if len(names) > 1:
         raise ValueError(f"'{method}' composes {len(names)} methods; name one of: {', '.join(names)}")
-    return _files()[method]
+    return _listed().file(method)
 
 
 def load(method: str) -> type[Method]:

@@ -60,9 +60,16 @@ def faults(method_id: str, **hyperparameters: Any) -> list[str]:
         return found + unusable  # what cannot be built or called cannot be tried
     found += [f"{method_id}: {text}" for text in _of_class(method_id, cls)]
     on: dict[str, list[str]] = {}
+    tried: dict[tuple[bool, str], list[str]] = {}
     for case in cases(STUDENT.out):
-        trial = Trial(method_id, case, TEACHER, STUDENT, hyperparameters)
-        for text in _of_case(trial, cls):
+        if (reason := cls.skip(case, TEACHER, STUDENT)) is not None:
+            texts = [] if isinstance(reason, str) and reason else [f"{method_id}: skip must give a reason or None"]
+        else:
+            meets = case.graph is None, case.objective  # of nodes, a method sees the same whatever the graph's kind
+            if meets not in tried:
+                tried[meets] = list(_of_case(Trial(method_id, case, TEACHER, STUDENT, hyperparameters)))
+            texts = tried[meets]
+        for text in texts:
             on.setdefault(text, []).append(f"{case.kind}/{case.objective}")
     return found + [f"{text}{_hint(text, names)} [{', '.join(names)}]" for text, names in on.items()]
 
@@ -91,13 +98,8 @@ def _of_class(method_id: str, cls: type[Method]) -> Iterator[str]:
         yield "uses_hidden, but skip accepts networks without a hidden layer"
 
 
-def _of_case(trial: Trial, cls: type[Method]) -> Iterator[str]:
+def _of_case(trial: Trial) -> Iterator[str]:
     """What is broken on one task. Of a method whose terms cannot be used, nothing else is asked."""
-    reason = cls.skip(trial.case, trial.teacher, trial.student)
-    if reason is not None:
-        if not (isinstance(reason, str) and reason):
-            yield f"{trial.method_id}: skip must give a reason or None"
-        return
     broken = _told(trial, outline)
     yield from broken
     if not broken and trial.terms():

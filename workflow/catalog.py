@@ -33,7 +33,7 @@ class Facts:
 
     Attributes:
         metric: name of an entry of `reports.metrics`.
-        outputs: classes, or tasks of a graph-level dataset.
+        outputs: classes, or targets of another objective.
         features: columns of the (target type's) features; for graph tasks the encoders decide.
         title: as printed in tables.
         info: the part of `Task.info` that sizes a model (vocabularies; node counts of featureless types; relations).
@@ -65,9 +65,11 @@ def broken() -> list[str]:
 def _found(active: tuple[Path, ...]) -> tuple[dict[str, tuple[str, Facts]], list[str]]:
     """Dataset -> its file and facts, of the repository and of the plug-ins in use, which are the argument."""
     found: dict[str, tuple[str, Facts]] = {}
-    faults = []
+    faults = list(clashes().values())
     ordered = sorted(files().items(), key=lambda item: item[1].parent != FOLDER)  # a plug-in takes no id of ours
     for stem, path in ordered:
+        if stem in clashes() and path.parent != FOLDER:
+            continue
         try:
             for name, facts in names(path).items():
                 if name in found:
@@ -101,11 +103,13 @@ def names(path: Path) -> dict[str, Facts]:
 
 
 def files() -> dict[str, Path]:
-    """Name -> file of every family, of `datasets/` and of plug-ins. Raises UserError where two files have one name."""
-    try:
-        return everywhere(FOLDER, PACKAGE)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    """Name -> file of every family, of `datasets/` and of plug-ins."""
+    return everywhere(FOLDER, PACKAGE).files
+
+
+def clashes() -> dict[str, str]:
+    """Name -> one line that names both files, where two have it. Only the repository's own is then used."""
+    return everywhere(FOLDER, PACKAGE).clashes
 
 
 def _module(loader: str) -> ModuleType:

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any, get_args
 
 import yaml
@@ -17,7 +17,7 @@ import methods
 from methods import plugins
 from workflow import catalog
 from workflow.errors import UserError
-from workflow.models.listing import available as available_models
+from workflow.models import listing as networks
 from workflow.schemas import plain
 from workflow.schemas.configuration import TUNED, Configuration, tuned_label
 from workflow.schemas.plain import shown
@@ -91,17 +91,11 @@ def _checked(raw: object, where: str) -> Configuration:
 
 
 def _use_plugins(config: Configuration, where: str) -> None:
-    """Raises UserError: there is no such folder, or it takes an id that is taken."""
+    """Raises UserError: there is no such folder."""
     try:
         plugins.use(config.plugins, Path(where).parent)
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
-    try:
-        methods.available()
-        available_models()
-        catalog.files()
-    except (ValueError, UserError) as error:
-        raise UserError(f"{where}: plugins: {error}") from error
 
 
 def _in_one_line(error: ErrorDetails) -> str:
@@ -160,7 +154,11 @@ def _suggest(word: str, allowed: Iterable[str]) -> str:
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
-def _known(name: str, allowed: Iterable[str], where: str, what: str) -> None:
+def _known(
+    name: str, allowed: Iterable[str], where: str, what: str, clashes: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    if name in clashes:
+        raise UserError(f"{where}: {clashes[name]}")
     names = sorted(allowed)
     if name not in names:
         raise UserError(f"{where}: unknown {what} {shown(name)}{_suggest(name, names)}; allowed: {', '.join(names)}")
@@ -174,12 +172,13 @@ def _all_known(names: Iterable[str], allowed: Iterable[str], where: str, what: s
 def _check_names(config: Configuration, where: str) -> None:
     """Raises UserError for an id that nothing has."""
     for name, network in config.models.items():
-        _known(network.model, available_models(), f"{where}: models.{name}.model", "model")
+        here = f"{where}: models.{name}.model"
+        _known(network.model, networks.available(), here, "model", networks.clashes())
     for label in config.methods:
         if label == RESERVED:
             raise UserError(f"{where}: methods.{label}: this label is kept for the teachers' rows")
         for part in config.method_id(label).split("+"):
-            _known(part, methods.available(), f"{where}: methods.{label}", "method")
+            _known(part, methods.available(), f"{where}: methods.{label}", "method", methods.clashes())
     labels = [*config.methods, *(tuned_label(label) for label in config.methods if config.tuned)]
     for key, named in (("reference", [config.reference]), ("spotlight", config.spotlight)):
         _all_known(named, labels, f"{where}: {key}", "method")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from methods.vocabulary import Kind, Objective
+from workflow import labelling
 from workflow.arrays import Csr
 from workflow.datasets.parts import csr
 from workflow.datasets.parts.graphs import join_graphs
@@ -43,20 +44,20 @@ class Import:
     def refuse(self, why: str) -> UserError:
         return UserError(f"{self.name}: {why}")
 
-    def node(self, features: Any, edges: Any, labels: Any, splits: Ids) -> Task:
-        """Node classification on one graph.
+    def node(self, features: Any, edges: Any, labels: Any, splits: Ids, objective: Objective | None = None) -> Task:
+        """A label, or several, of the nodes of one graph.
 
         Args:
             features: [n, f] numbers.
             edges: [2, E], row 0 the source and row 1 the target.
-            labels: [n] or [n, 1] classes, any negative number where unknown.
+            labels, objective: see `workflow.labelling.read`.
             splits: see Ids.
         """
-        classes = self._classes(labels)
-        x = self._features(features, "features", len(classes))
-        adjacency, symmetric = self._square(edges, "edge_index", len(classes))
-        arrays = {"features": x, "labels": classes, **self._split(splits, classes), **adjacency}
-        return self._finish(Kind.NODE, Objective.MULTICLASS, arrays, {"symmetric": symmetric})
+        of_nodes, objective = self._of_nodes(labels, objective)
+        x = self._features(features, "features", len(of_nodes))
+        adjacency, symmetric = self._square(edges, "edge_index", len(of_nodes))
+        arrays = {"features": x, "labels": of_nodes, **self._split(splits, of_nodes, objective), **adjacency}
+        return self._finish(Kind.NODE, objective, arrays, {"symmetric": symmetric})
 
     def heterogeneous(
         self,
@@ -66,17 +67,19 @@ class Import:
         relations: Mapping[tuple[str, str, str], Any],
         labels: Any,
         splits: Ids,
+        objective: Objective | None = None,
     ) -> Task:
-        """Node classification of one type of nodes.
+        """A label, or several, of the nodes of one type.
 
         Args:
             target: that type.
             counts: nodes of every type.
             features: [n, f] numbers of the types that have them; the others learn embeddings.
             relations: (SOURCE, NAME, TARGET) -> edges [2, E].
+            labels, splits, objective: as in `node`.
         """
-        classes = self._classes(labels)
-        arrays = {"labels": classes, **self._split(splits, classes)}
+        of_nodes, objective = self._of_nodes(labels, objective)
+        arrays = {"labels": of_nodes, **self._split(splits, of_nodes, objective)}
         for kind, x in features.items():
             arrays[f"features/{kind}"] = self._features(x, f"features/{kind}", counts[kind])
         names = []
@@ -91,15 +94,14 @@ class Import:
             "features": {kind: arrays[f"features/{kind}"].shape[1] for kind in features},
             "relations": names,
         }
-        return self._finish(Kind.HETEROGENEOUS, Objective.MULTICLASS, arrays, info)
+        return self._finish(Kind.HETEROGENEOUS, objective, arrays, info)
 
     def graphs(self, graphs: Sequence[Mapping[str, Any]], splits: Ids, objective: Objective | None = None) -> Task:
         """A label, or several, of every graph.
 
         Args:
             graphs: x [n, k] and edge_attr [E, m] categories (or None), edge_index [2, E], y.
-            objective: None for what the labels look like: whole numbers are classes, 0, 1 and NaN are binary, others a
-                regression.
+            objective: see `workflow.labelling.read`.
         """
         if not graphs:
             raise self.refuse("holds no graph")
@@ -110,9 +112,7 @@ class Import:
         for number, one in enumerate(of_each):
             if len(one) != len(of_each[0]):
                 raise self.refuse(f"graph {number}: y has {len(one)} values, those before have {len(of_each[0])}")
-        labels = np.stack(of_each)
-        objective = objective or _objective(labels)
-        labels = self._classes(labels) if objective == Objective.MULTICLASS else labels.astype(np.float32)
+        labels, objective = labelling.read(np.stack(of_each), objective, self, floats=False)
         raw, widths = [], set()
         for number, graph in enumerate(graphs):
             edges = self._pairs(graph["edge_index"], f"graph {number}: edge_index")
@@ -125,46 +125,26 @@ class Import:
             raw.append({"edge_index": edges, "num_nodes": size, "node_feat": of_nodes, "edge_feat": of_edges})
         if len(widths) > 1:
             raise self.refuse("x or edge_attr: graphs differ in their number of columns")
-        arrays = {**join_graphs(raw), "labels": labels, **self._split(splits, labels)}
+        arrays = {**join_graphs(raw), "labels": labels, **self._split(splits, labels, objective)}
         info = {key: _sizes(arrays[of]) for key, of in _VOCABULARIES.items()}
         return self._finish(Kind.GRAPH, objective, arrays, info)
 
     def _finish(self, kind: Kind, objective: Objective, arrays: dict[str, np.ndarray], info: dict[str, Any]) -> Task:
-        labels = arrays["labels"]
-        outputs = int(labels.max()) + 1 if objective == Objective.MULTICLASS else labels.shape[1]
-        metric = self.metric or METRICS[objective]
+        outputs, metric = labelling.outputs(arrays["labels"]), self.metric or METRICS[objective]
         return Task(self.name, kind, objective, metric, outputs, arrays, info).finish()
 
-    def _tell(self, line: str) -> None:
+    def tell(self, line: str) -> None:
+        """Says a line, once."""
         if line not in self._told:  # of thousands of graphs once
             self._told.append(line)
             self.say(f"{self.name}: {line}")
 
-    def _classes(self, labels: Any) -> np.ndarray:
-        found = np.asarray(labels)
-        if found.ndim == 2 and found.shape[1] == 1:
-            self._tell("labels [n, 1] were taken as [n]")
-            found = found[:, 0]
-        if found.ndim != 1:
-            raise self.refuse(f"labels must be [n] classes, not of shape {list(found.shape)}")
-        if found.dtype.kind == "f":
-            missing = np.isnan(found)
-            if not (found[~missing] == np.floor(found[~missing])).all():
-                raise self.refuse("labels must be whole numbers, the classes")
-            self._tell(f"labels of type {found.dtype} were taken as whole numbers, NaN as unknown")
-            found = np.where(missing, -1, found).astype(np.int64)
-        if found.dtype.kind not in "iu":
-            raise self.refuse(
-                f"labels must be whole numbers, not {'text' if found.dtype.kind in 'OSU' else found.dtype}"
-            )
-        found = np.where(found < 0, -1, found).astype(np.int64)
-        present = np.unique(found[found >= 0])
-        if len(present) < 2:
-            raise self.refuse("labels: there must be at least two classes")
-        if len(present) != present[-1] + 1:
-            gap = int(np.setdiff1d(np.arange(present[-1]), present)[0])
-            raise self.refuse(f"labels: no item has class {gap}; classes must be 0 to C - 1 without a gap")
-        return found
+    def _of_nodes(self, labels: Any, objective: Objective | None) -> tuple[np.ndarray, Objective]:
+        found, seen = labelling.read(labels, objective, self, floats=True)
+        if objective is None and seen != Objective.MULTICLASS:
+            what = "binary targets" if seen == Objective.BINARY else "numbers, a regression"
+            self.tell(f"labels were taken as {what}, NaN as unmeasured; --objective takes them otherwise")
+        return found, seen
 
     def _features(self, x: Any, where: str, rows: int) -> np.ndarray:
         found = np.asarray(x)
@@ -173,13 +153,13 @@ class Import:
         if found.dtype.kind not in "fiub":
             raise self.refuse(f"{where} must be numbers, not {found.dtype}")
         if found.dtype != np.float32:
-            self._tell(f"{where} of type {found.dtype} became float32")
+            self.tell(f"{where} of type {found.dtype} became float32")
         return np.ascontiguousarray(found, np.float32)
 
     def _categories(self, x: Any, rows: int, where: str) -> np.ndarray:
         """[rows, k] whole numbers; one column of zeros where there are none."""
         if x is None:
-            self._tell(f"graphs have no {where}: every row is of one category")
+            self.tell(f"graphs have no {where}: every row is of one category")
             return np.zeros((rows, 1), np.int64)
         found = np.asarray(x)
         found = found[:, None] if found.ndim == 1 else found
@@ -191,7 +171,7 @@ class Import:
             and np.isin(found, (0, 1)).all()
             and (found.sum(1) == 1).all()
         ):
-            self._tell(f"{where}: rows with a single 1 became categories")
+            self.tell(f"{where}: rows with a single 1 became categories")
             return np.asarray(found.argmax(1)[:, None], np.int64)
         if not (found == np.floor(found)).all() or (found < 0).any():
             raise self.refuse(f"{where}: features of graph tasks are categories, whole numbers from 0 on")
@@ -206,14 +186,14 @@ class Import:
     def _edges(self, edges: Any, where: str, sources: int, targets: int, *, loops: bool) -> Csr:
         found = self._pairs(edges, where)
         if loops and (own := int((found[0] == found[1]).sum())):
-            self._tell(f"{where}: {own} self-loops were left out")
+            self.tell(f"{where}: {own} self-loops were left out")
             found = found[:, found[0] != found[1]]
         try:
             pointers, others = csr.csr(found[0], found[1], sources, targets)
         except ValueError as error:
             raise self.refuse(f"{where}: {error}") from error
         if twice := found.shape[1] - len(others):
-            self._tell(f"{where}: {twice} edges that were there already were left out")
+            self.tell(f"{where}: {twice} edges that were there already were left out")
         return pointers, others
 
     def _square(self, edges: Any, where: str, nodes: int) -> tuple[dict[str, np.ndarray], bool]:
@@ -224,11 +204,11 @@ class Import:
         symmetric = all(np.array_equal(a, b) for a, b in zip(found, turned, strict=True))
         arrays = {"pointers": found[0], "sources": found[1]}
         if not symmetric:
-            self._tell(f"{where}: the graph is directed: messages go from source to target alone")
+            self.tell(f"{where}: the graph is directed: messages go from source to target alone")
             arrays |= {"transpose/pointers": turned[0], "transpose/sources": turned[1]}
         return arrays, symmetric
 
-    def _split(self, splits: Ids, labels: np.ndarray) -> dict[str, np.ndarray]:
+    def _split(self, splits: Ids, labels: np.ndarray, objective: Objective) -> dict[str, np.ndarray]:
         found = {}
         for part in SPLITS:
             if part not in splits or splits[part] is None:
@@ -247,9 +227,9 @@ class Import:
             elif len(ids) == len(labels) > 2 and np.isin(ids, (0, 1)).all():
                 raise self.refuse(f"split: {part} has {len(ids)} entries of 0 or 1: a mask must be boolean")
             found[f"split/{part}"] = np.sort(ids).astype(np.int64)
-            known = ids[(ids >= 0) & (ids < len(labels))]
-            if labels.ndim == 1 and (absent := sorted(set(range(labels.max() + 1)) - set(labels[known].tolist()))):
-                self._tell(f"split: {part} has no item of class {', '.join(map(str, absent[:10]))}")
+            known = labels[ids[(ids >= 0) & (ids < len(labels))]]
+            if odd := labelling.lacks(known, objective, labelling.outputs(labels)):
+                self.tell(f"split: {part} {odd}")
         return found
 
 
@@ -259,10 +239,3 @@ _VOCABULARIES = {"vocabulary": "features", "edge_vocabulary": "edge_features"}
 def _sizes(categories: np.ndarray) -> list[int]:
     """How many categories each column has."""
     return [int(size) + 1 for size in categories.max(0)] if len(categories) else [1] * categories.shape[1]
-
-
-def _objective(labels: np.ndarray) -> Objective:
-    known = labels[~np.isnan(labels)] if labels.dtype.kind == "f" else labels
-    if labels.dtype.kind in "iu" and labels.shape[1] == 1:
-        return Objective.MULTICLASS
-    return Objective.BINARY if np.isin(known, (0, 1)).all() else Objective.REGRESSION

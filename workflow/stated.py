@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from methods.vocabulary import Objective
 from workflow import variants
 from workflow.arrays import pointer_type
 from workflow.task import SPLITS, Task
@@ -16,6 +17,7 @@ class GraphSize:
     Attributes:
         edges: without direction; twice as many are stored.
         features: columns.
+        classes: or targets, where these are the labels (`targets`).
         train, valid, test: nodes of each part.
         source: where the numbers come from.
     """
@@ -28,6 +30,7 @@ class GraphSize:
     valid: int
     test: int
     source: str
+    targets: bool = False
 
     def shrunk(self, nodes: int, train: int) -> GraphSize:
         """As many nodes, with the same edges a node and the same share of each part; but `train` training nodes."""
@@ -41,7 +44,8 @@ class GraphSize:
         """Bytes of the prepared task."""
         pointer = pointer_type(2 * self.edges)().itemsize
         split = 8 * (self.train + self.valid + self.test)
-        return self.nodes * (4 * self.features + 8 + pointer) + 8 * self.edges + split
+        label = 4 * self.classes if self.targets else 8
+        return self.nodes * (4 * self.features + label + pointer) + 8 * self.edges + split
 
 
 OGB = "stated by OGB, Hu et al. 2020, table 2 and its website"
@@ -66,4 +70,5 @@ def of_task(task: Task) -> GraphSize:
     """The size of a prepared node task."""
     nodes, columns = task.arrays["features"].shape
     parts = {part: len(task.split(part)) for part in SPLITS}
-    return GraphSize(nodes, task.num_edges // 2, columns, task.outputs, **parts, source="as prepared")
+    targets = task.objective != Objective.MULTICLASS
+    return GraphSize(nodes, task.num_edges // 2, columns, task.outputs, **parts, source="as prepared", targets=targets)

@@ -5,19 +5,20 @@ On disk it is a folder of `.npy` arrays (memory-mapped on loading, never pickled
 Arrays by kind (`/` in a name becomes a sub-folder):
 
 node
-    features [n, f] float32; labels [n] int64;
+    features [n, f] float32;
     pointers [n + 1] and sources [E] int32: CSR adjacency by target, the sources of the edges j -> i of node i,
     ascending, without self-loops or duplicates. `symmetric` says that the reverse of every edge is there too;
     otherwise transpose/pointers and transpose/sources hold the transpose. Pointers into more than 2^31 - 1 edges, and
     no others, are int64.
 heterogeneous
-    labels [n of the target type] int64; features/TYPE [n, f] float32 for the types that have them;
+    features/TYPE [n, f] float32 for the types that have them;
     relation/SOURCE/NAME/TARGET/pointers and .../sources as above, one relation per name (reverses are relations too).
 graph
     features [N, k] int64 categories of all nodes; edge_features [E, m] int64; edge_index [2, E] int64 with node
-    numbers counted over ALL graphs; node_pointers [G + 1] and edge_pointers [G + 1] int64: where each graph begins;
-    labels [G, tasks] float32, NaN where unmeasured.
+    numbers counted over ALL graphs; node_pointers [G + 1] and edge_pointers [G + 1] int64: where each graph begins.
 all
+    labels of every node (of the target type) or graph: [n] int64 classes, or of other objectives [n, outputs] float32,
+    NaN where unmeasured;
     split/train, split/valid, split/test int64: disjoint ids of nodes (of the target type) or graphs.
 """
 
@@ -67,7 +68,7 @@ class Task:
     Attributes:
         name: id of the dataset.
         kind, objective, metric: as in `workflow.catalog.Facts`.
-        outputs: classes C, or number of tasks of a graph-level dataset.
+        outputs: classes C, or the number of targets of another objective.
         arrays: see the module's docstring.
         info: facts that models need beside the arrays: `symmetric` (node); `target`, `counts` {type: nodes},
             `features` {type: columns} and `relations`, names (heterogeneous); `vocabulary` and `edge_vocabulary`,

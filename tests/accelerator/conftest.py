@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.accelerator import Pretend
-from tests.workflow.training.trainings import KINDS
+from tests.workflow.training.trainings import ALL
 from workflow import catalog
 
 
@@ -22,6 +22,6 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pretend]:
 @pytest.fixture
 def tiny_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalogue knows the small task of every kind."""
-    tasks = {kind.task().name: ("tiny", kind.facts) for kind in KINDS.values()}
+    tasks = {kind.task().name: ("tiny", kind.facts) for kind in ALL.values()}
     known = catalog._owners()
     monkeypatch.setattr(catalog, "_owners", lambda: {**known, **tasks})

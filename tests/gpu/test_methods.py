@@ -12,11 +12,13 @@ import methods
 from methods.cases import Case, cases
 from methods.contract import Batch, Method, Shape, Signals
 from methods.rehearsal import begun
+from methods.vocabulary import Kind
 from tests.gpu.numbers import DEVICE, HOST, TOLERANCE, assert_near, batch_on, distance, nudged, signals_on
 
 TEACHER, STUDENT = Shape((24, 20), 5), Shape((12, 9), 5)
 ROWS, STEPS, RATE = 240, 20, 0.05
-CASES = {f"{case.kind}-{case.objective}": case for case in cases(STUDENT.out, ROWS)}
+CASES = {f"{one.kind}-{one.objective}": one for one in cases(STUDENT.out, ROWS) if one.kind != Kind.HETEROGENEOUS}
+"""A method sees the same of nodes of one type and of several."""
 METHODS = methods.available()
 
 

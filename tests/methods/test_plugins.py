@@ -60,11 +60,16 @@ def test_what_cannot_be_used_is_told(stated: list[str], told: str, lab: Path) ->
     assert plugins.active() == ()
 
 
-def test_an_id_that_is_taken_is_told_with_both_files(lab: Path) -> None:
+def test_an_id_that_is_taken_is_told_with_both_files_where_it_is_used_and_hides_no_other(lab: Path) -> None:
     (lab / "methods" / "kd.py").write_text("")
     plugins.use([str(lab)], Path())
-    with pytest.raises(ValueError, match=rf"'kd': baselines/kd.py and {lab}/methods/kd.py$"):
-        methods.available()
+    assert {"kd", "my-own", "fitnet"} <= set(methods.available())
+    assert methods.modules("my-own") == ["baselines.my_own"]
+    assert methods.load("fitnet").title == "FitNet"
+    for use in (methods.load, methods.modules, methods.describe):
+        for name in ("kd", "fitnet+kd"):
+            with pytest.raises(ValueError, match=rf"'kd': baselines/kd.py and {lab}/methods/kd.py$"):
+                use(name)
 
 
 def test_the_group_of_entry_points_is_one_that_packages_can_state() -> None:

@@ -11,7 +11,7 @@ import pytest
 from reports.variants import dataset_of, prepared
 from tests.conftest import make_tiny_task
 from tests.workflow.training.conftest import CPU
-from tests.workflow.training.trainings import KINDS, Training, assert_same
+from tests.workflow.training.trainings import ALL, Training, assert_same
 from workflow import catalog, variants
 from workflow.errors import UserError
 from workflow.task import ABSENT, BLIND, Task, absent
@@ -39,9 +39,9 @@ def test_ids_of_blind_variants():
         catalog.facts("cora@blind,20")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 def test_no_test_label_is_on_disk(kind: str, tmp_path: Path):
-    task = KINDS[kind].task()
+    task = ALL[kind].task()
     blind(task).save(tmp_path / "blind")
     found = Task.load(tmp_path / "blind")
     test, others = task.split("test"), np.setdiff1d(np.arange(len(task.labels)), task.split("test"))
@@ -54,10 +54,10 @@ def test_no_test_label_is_on_disk(kind: str, tmp_path: Path):
     assert found.scored == ("train", "valid")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 def test_the_task_is_the_same_whatever_its_test_labels(kind: str):
     """But for the fingerprint of the task with them: what a training reads is equal, byte for byte."""
-    task = KINDS[kind].task()
+    task = ALL[kind].task()
     labels = task.labels.copy()
     test = task.split("test")
     labels[test] = labels[np.roll(test, 1)]
@@ -67,12 +67,12 @@ def test_the_task_is_the_same_whatever_its_test_labels(kind: str):
         assert blind(task).arrays[name].tobytes() == blind(other).arrays[name].tobytes(), name
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("method", [None, "kd"])
 def test_a_training_is_the_same_and_has_no_test_score(kind: str, method: str | None):
     training = Training(kind, method)
     expected = training.run()
-    found = training.run(choose.create(blind(KINDS[kind].task()), CPU, "all", training.settings))
+    found = training.run(choose.create(blind(ALL[kind].task()), CPU, "all", training.settings))
     scores = expected["outcome"].scores
     assert found["outcome"].scores == {part: scores[part] for part in ("train", "valid")}
     found["outcome"].scores = scores

@@ -86,9 +86,8 @@ def test_a_part_without_a_class_is_told():
     ("changes", "message"),
     [
         ({"y": data().y * 2}, "labels: no item has class 1; classes must be 0 to C - 1"),
-        ({"y": data().y + 0.5}, "labels must be whole numbers"),
         ({"y": torch.zeros(NODES, dtype=torch.long)}, "at least two classes"),
-        ({"y": torch.zeros(NODES, 2)}, r"labels must be \[n\] classes"),
+        ({"y": torch.zeros(NODES, 2, 2)}, r"labels must be \[n\] classes, or \[n, targets\], not of shape"),
         ({"x": data().x[:5]}, r"features must be \[12, f\], not \[5, 5\]"),
         ({"x": data().x / 0}, "features has values that are not finite"),
         ({"x": data().x[:, :0]}, r"features must be \[12, f\], not \[12, 0\]"),

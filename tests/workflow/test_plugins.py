@@ -152,6 +152,34 @@ def test_an_id_of_the_repositorys_is_not_taken_over(lab: Path) -> None:
     plugins.use([str(lab)], Path())
     assert catalog.loader("cora") == "planetoid"
     assert catalog.broken() == [f"{lab}/datasets/mine.py: NAMES: cora: is a dataset of planetoid.py already"]
-    (lab / "networks" / "gcn.py").write_text("")
-    with pytest.raises(UserError, match=r"two files have the name 'gcn': workflow/.*/gcn.py and /.*/networks/gcn.py$"):
-        read(lab)
+
+
+TAKEN = {"methods": ("kd", "baselines/kd.py"), "networks": ("gcn", "workflow/models/architectures/gcn.py")}
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+def test_an_id_that_is_taken_is_told_where_it_is_used_and_hides_no_other(kind: str, lab: Path) -> None:
+    name, ours = TAKEN[kind]
+    (lab / kind / f"{name}.py").write_text("")
+    others = {"methods": {"mine": None, "supervised": None}, "reference": "mine"}
+    assert CELL in build(read(lab, **others), "mine.yaml").cells
+    big = {**CONFIG["models"], "big": {"model": "gcn", "layers": 3, "width": 32}}
+    used = {"methods": {}, "networks": {**others, "models": big}}[kind]
+    with pytest.raises(
+        UserError, match=rf"mine.yaml: [^ ]*: two files [^\n]* '{name}': {ours} and {lab}/.*/{name}.py$"
+    ):
+        read(lab, **used)
+
+
+def test_a_family_of_datasets_of_a_name_that_is_taken_is_left_out(lab: Path, tmp_path: Path) -> None:
+    """Of the repository's, or of another folder's: then neither is known, for it could be either."""
+    theirs = tmp_path / "theirs"
+    for folder, stem in ((lab, "tu"), (theirs, "mine")):
+        (folder / "datasets").mkdir(parents=True, exist_ok=True)
+        (folder / "datasets" / f"{stem}.py").write_text((lab / "datasets" / "mine.py").read_text())
+    new.write("dataset", "other", theirs)
+    told = rf"two files have the name 'mine': {lab}/datasets/mine.py and {theirs}/datasets/mine.py"
+    with pytest.raises(UserError, match=rf"unknown dataset 'mine'.*; left out: {told}"):
+        read(lab, plugins=["lab", "theirs"])
+    assert "mutag" in catalog.available() and "other" in catalog.available()
+    assert f"two files have the name 'tu': workflow/datasets/tu.py and {lab}/datasets/tu.py" in catalog.broken()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,19 @@ import pytest
 
 from tests.benchmarks import data
 from tests.conftest import make_tiny_task
-from tests.workflow import tiny_hetero, tiny_molecules
+from tests.workflow import tiny_hetero, tiny_molecules, tiny_targets
 from workflow import arrays
 from workflow.datasets.parts.csr import csr, expand, symmetric_csr
 from workflow.errors import UserError
 from workflow.task import Task
 
-TASKS = {"tiny": make_tiny_task, "tiny-het": tiny_hetero.make_task, "tiny-molecules": tiny_molecules.make_task}
+TASKS = {
+    "tiny": make_tiny_task,
+    "tiny-het": tiny_hetero.make_task,
+    "tiny-molecules": tiny_molecules.make_task,
+    "tiny-binary": partial(tiny_targets.make_task, "binary"),
+    "tiny-het-regression": partial(tiny_targets.make_hetero_task, "regression"),
+}
 CITES = "relation/paper/cites/paper"
 BY = "relation/paper/by/author"
 
@@ -101,6 +108,17 @@ FAULTS: list[tuple[str, str, Callable[[np.ndarray], Any], str]] = [
     ("tiny-molecules", "labels", lambda a: a[:, 0], "must be float32 of shape [*, 2], not float32 of shape [40]"),
     ("tiny-molecules", "labels", lambda a: a * 2, "labels must be 0, 1, or NaN where unmeasured"),
     ("tiny-molecules", "labels", lambda a: np.where(a == 1, np.inf, a), "labels must be finite, or NaN"),
+    ("tiny-binary", "labels", lambda a: a[:, 0], "must be float32 of shape [*, 3], not float32 of shape [60]"),
+    ("tiny-binary", "labels", lambda a: a == 1, "must be float32 of shape [*, 3], not bool of shape [60, 3]"),
+    ("tiny-binary", "labels", lambda a: a - 1, "labels must be 0, 1, or NaN where unmeasured"),
+    (
+        "tiny-binary",
+        "labels",
+        lambda a: a * 0,
+        "target 0 has 0 positive and 21 negative labels, and no other target has both",
+    ),
+    ("tiny-het-regression", "labels", lambda a: a[:-1], "59 rows, but counts.paper is 60"),
+    ("tiny-het-regression", "labels", lambda a: a * [np.nan, 1, 1], "must be float32 of shape [*, 3], not float64"),
 ]
 
 

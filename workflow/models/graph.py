@@ -24,7 +24,7 @@ class Graph:
             integer type or of two.
         transpose: the same of the reversed edges; None where the graph is symmetric.
         labels: [n] int64 classes that a network may see as input, `UNLABELED` outside the training split; None where
-            there are none to see.
+            there are none to see, or labels are no classes.
 
     Attributes:
         adjacency: row i holds the sources j of the edges j -> i.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from methods.listing import everywhere
-from workflow.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent / "architectures"
 PACKAGE = "workflow.models.architectures"
@@ -17,8 +16,10 @@ def available() -> list[str]:
 
 
 def files() -> dict[str, Path]:
-    """Id -> file, of `architectures/` and of plug-ins, sorted. Raises UserError where two files have one name."""
-    try:
-        return everywhere(FOLDER, PACKAGE)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    """Id -> file, of `architectures/` and of plug-ins, sorted; those in `clashes` cannot be used."""
+    return everywhere(FOLDER, PACKAGE).files
+
+
+def clashes() -> dict[str, str]:
+    """Id -> one line that names both files, where two have it."""
+    return everywhere(FOLDER, PACKAGE).clashes

@@ -137,11 +137,13 @@ def load(model: str) -> type[Model]:
     """The class of a network id.
 
     Raises:
-        UserError: there is none, or its file cannot be imported or defines no class or several.
+        UserError: there is none, or two, or its file cannot be imported or defines no class or several.
     """
     files = listing.files()
     if model not in files:
         raise UserError(f"unknown model '{model}'; allowed: {', '.join(files)}")
+    if told := listing.clashes().get(model):
+        raise UserError(told)
     return _class(files[model])
 
 

@@ -38,9 +38,6 @@ def judged(what: str) -> Iterator[tuple[str, str, list[str]]]:
             for file in sorted((path / below).glob("[!.]*.py")):
                 if not file.stem.isidentifier():
                     yield kind, file.stem, [_unnameable(file)]
-            if taken := _taken(kind):
-                yield kind, below, [taken]
-                continue
             for stem in modules(path / below):
                 yield from _file(kind, stem)
     elif path.is_file() or what.endswith(".py"):
@@ -48,10 +45,7 @@ def judged(what: str) -> Iterator[tuple[str, str, list[str]]]:
             raise UserError(f"{what}: there is no such file")
         if not path.stem.isidentifier():
             raise UserError(_unnameable(what))
-        kind = _kind(path)
-        if taken := _taken(kind):
-            raise UserError(taken)
-        yield from _file(kind, path.stem)
+        yield from _file(_kind(path), path.stem)
     else:
         plugins.use([], Path())
         yield from _named(what)
@@ -66,16 +60,6 @@ def _use(folder: Path) -> None:
         plugins.use([str(folder)], Path())
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-def _taken(kind: str) -> str:
-    """What is wrong where a method has another one's id, so that none of the folder can be found; else ""."""
-    try:
-        if kind == "method":
-            methods.available()
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 def _kind(path: Path) -> str:
@@ -95,6 +79,9 @@ def _file(kind: str, stem: str) -> Iterator[tuple[str, str, list[str]]]:
     if kind != "dataset":
         yield _one(kind, stem.replace("_", "-") if kind == "method" else stem)
         return
+    if stem in catalog.clashes():
+        yield kind, stem, [catalog.clashes()[stem]]
+        return
     path = catalog.files()[stem]
     try:
         names = list(catalog.names(path))
@@ -110,10 +97,7 @@ def _file(kind: str, stem: str) -> Iterator[tuple[str, str, list[str]]]:
 
 def _named(name: str) -> Iterator[tuple[str, str, list[str]]]:
     """All that has this id. Raises UserError where nothing has."""
-    try:
-        known = {"method": methods.available(), "network": listing.available(), "dataset": catalog.available()}
-    except ValueError as error:  # two files of one id
-        raise UserError(str(error)) from error
+    known = {"method": methods.available(), "network": listing.available(), "dataset": catalog.available()}
     kinds = [kind for kind, ids in known.items() if name in ids]
     families = [stem for stem in catalog.files() if name.replace("-", "_") == stem and "dataset" not in kinds]
     if not kinds and not families:

@@ -160,8 +160,9 @@ class Extrapolation:
         """What the costs rest on, line by line."""
         size, small = self.size, self.small
         clock = "seconds of one core" if self.clock is time.process_time else "seconds of the clock"
+        outputs = f"{size.classes} {'targets' if size.targets else 'classes'}"
         return [
-            f"{size.nodes:,} nodes, {size.edges:,} edges, {size.features} features, {size.classes} classes, "
+            f"{size.nodes:,} nodes, {size.edges:,} edges, {size.features} features, {outputs}, "
             f"{size.train:,} + {size.valid:,} + {size.test:,} labels ({size.source})",
             f"rates measured now in {clock} on a made-up graph of {small.nodes:,} nodes and {small.edges:,} edges; "
             "on a larger one a node takes up to three times as long, as caches hold less and layers lie in files:",

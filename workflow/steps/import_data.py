@@ -29,6 +29,8 @@ ARRAYS = {"features": ("features", "x"), "edge_index": ("edge_index",), "labels"
 OF_EDGES = {"edge_attr": ("edge_attr",)}
 """What is read of whole graphs beside these."""
 NODES, EDGES = "nodes.csv", "edges.csv"
+LABELS = "label_"
+"""Begins the name of a column of one of several labels."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="id of the dataset")
     parser.add_argument("--title", default="", help="as printed in tables; the id by default")
     parser.add_argument("--metric", default="", choices=sorted(METRICS), help="by default that of the kind of labels")
-    parser.add_argument("--objective", default="", choices=[str(one) for one in Objective], help="of graphs' labels")
+    parser.add_argument(
+        "--objective",
+        default="",
+        choices=[str(one) for one in Objective],
+        help="of the labels, where they look like another",
+    )
     parser.add_argument("--replace", action="store_true", help="in place of an earlier import of this name")
 
 
@@ -67,12 +74,12 @@ def call(arguments: argparse.Namespace) -> None:
 def read(source: Path, into: Import, objective: Objective | None = None) -> Task:
     """The task in a file or folder. Raises UserError."""
     if source.is_dir():
-        return _from_csv(source, into)
+        return _from_csv(source, into, objective)
     if not source.is_file():
         raise UserError(f"{source}: there is no such file or folder")
     readers: dict[str, Callable[[], Task]] = {
         ".py": lambda: from_pyg(_loaded(source), into, objective),
-        ".npz": lambda: _from_npz(source, into),
+        ".npz": lambda: _from_npz(source, into, objective),
     }
     if source.suffix not in readers:
         raise UserError(f"{source}: allowed: {', '.join(readers)}, or a folder with {NODES} and {EDGES}")
@@ -109,9 +116,9 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
         graphs = graphs[0]
     given = {name: _array(ids) for name, ids in (split or {}).items()}
     if isinstance(graphs, HeteroData):
-        return _from_hetero(graphs, given, into)
+        return _from_hetero(graphs, given, into, objective)
     if isinstance(graphs, Data):
-        return _one_graph(_known(graphs, ARRAYS, PARTS) | given, into)
+        return _one_graph(_known(graphs, ARRAYS, PARTS) | given, into, objective)
     allowed = "`graphs, split` for a list of graphs, with split = {'train': ids, ...}"
     if isinstance(graphs, str) or not isinstance(graphs, Sequence | Dataset):
         raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not {type(graphs).__name__}")
@@ -129,7 +136,7 @@ def _known(store: Any, *names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     return {name: _array(value) for name, value in store.to_dict().items() if name in wanted}
 
 
-def _from_hetero(data: Any, split: Mapping[str, Any], into: Import) -> Task:
+def _from_hetero(data: Any, split: Mapping[str, Any], into: Import, objective: Objective | None) -> Task:
     labelled = [kind for kind in data.node_types if "y" in data[kind]]
     if len(labelled) != 1:
         raise into.refuse(f"one type of nodes must have labels y, not {', '.join(labelled) or 'none'}")
@@ -140,7 +147,7 @@ def _from_hetero(data: Any, split: Mapping[str, Any], into: Import) -> Task:
     relations = {edge: _array(data[edge].edge_index) for edge in data.edge_types}
     counts = {kind: int(data[kind].num_nodes) for kind in data.node_types}
     found = _known(data[target], ARRAYS, PARTS) | dict(split)
-    return into.heterogeneous(target, counts, features, relations, found["y"], _parts(found))
+    return into.heterogeneous(target, counts, features, relations, found["y"], _parts(found), objective)
 
 
 def _array(value: Any) -> Any:
@@ -148,25 +155,25 @@ def _array(value: Any) -> Any:
     return value.detach().cpu().to_dense().numpy() if hasattr(value, "detach") else value
 
 
-def _from_npz(source: Path, into: Import) -> Task:
+def _from_npz(source: Path, into: Import, objective: Objective | None) -> Task:
     try:
         with np.load(source, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{source}: not an .npz file of plain arrays: {str(error).splitlines()[0]}") from error
-    return _one_graph(found, into)
+    return _one_graph(found, into, objective)
 
 
-def _from_csv(folder: Path, into: Import) -> Task:
+def _from_csv(folder: Path, into: Import, objective: Objective | None) -> Task:
     """One graph from two tables.
 
-    nodes.csv has the columns label and split (train, valid, test or empty), and every other one is a feature; row k is
-    node k. edges.csv has source and target.
+    nodes.csv has the columns label, or several label_NAME, and split (train, valid, test or empty); every other one is
+    a feature; row k is node k. edges.csv has source and target.
     """
     import pandas as pd
 
     tables = []
-    for file, needed in ((NODES, ("label", "split")), (EDGES, ("source", "target"))):
+    for file, needed in ((NODES, ("split",)), (EDGES, ("source", "target"))):
         try:
             tables.append(pd.read_csv(folder / file))
         except (OSError, ValueError) as error:
@@ -177,23 +184,32 @@ def _from_csv(folder: Path, into: Import) -> Task:
     unknown = sorted(set(nodes["split"].dropna()) - set(SPLITS))
     if unknown:
         raise UserError(f"{folder / NODES}: split: {unknown[0]}; allowed: {', '.join(SPLITS)}, or nothing")
-    features = nodes.drop(columns=["label", "split"])
+    single = "label" in nodes
+    like = [name for name in nodes if str(name).startswith("label") and name != "label"]
+    several = [name for name in like if str(name).startswith(LABELS)]
+    if not single and not several:
+        raise UserError(f"{folder / NODES}: the column label is missing; needed: label, or several {LABELS}NAME")
+    labels = nodes["label"] if single else nodes[several]
+    features = nodes.drop(columns=["split", *(["label"] if single else several)])
+    for name in like:
+        if name in features:
+            into.tell(f"{NODES}: the column {name} is a feature")
     if texts := [name for name in features if features[name].dtype.kind not in "fiub"]:
         raise UserError(f"{folder / NODES}: the column {texts[0]} must hold numbers")
     splits = {part: (nodes["split"] == part).to_numpy() for part in SPLITS}
     pairs = edges[["source", "target"]].to_numpy().T
-    return into.node(features.to_numpy(), pairs, nodes["label"].to_numpy(), splits)
+    return into.node(features.to_numpy(), pairs, labels.to_numpy(), splits, objective)
 
 
-def _one_graph(found: Mapping[str, Any], into: Import) -> Task:
-    """Node classification from named arrays."""
+def _one_graph(found: Mapping[str, Any], into: Import, objective: Objective | None) -> Task:
+    """A node task from named arrays."""
     chosen = {}
     for what, names in ARRAYS.items():
         there = [name for name in names if found.get(name) is not None]
         if not there:
             raise into.refuse(f"{what}: is missing; allowed names: {', '.join(names)}")
         chosen[what] = found[there[0]]
-    return into.node(chosen["features"], chosen["edge_index"], chosen["labels"], _parts(found))
+    return into.node(chosen["features"], chosen["edge_index"], chosen["labels"], _parts(found), objective)
 
 
 def _parts(found: Mapping[str, Any]) -> dict[str, Any]:

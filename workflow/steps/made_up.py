@@ -22,9 +22,15 @@ def nodes(size: GraphSize, random: np.random.Generator) -> dict[str, np.ndarray]
     """Features, labels and split."""
     ends = np.cumsum([size.train, size.valid, size.test])
     parts = np.split(random.permutation(size.nodes), ends)[:3]
+    labels: np.ndarray
+    features = random.standard_normal((size.nodes, size.features), np.float32)
+    if size.targets:
+        labels = random.integers(0, 2, (size.nodes, size.classes)).astype(np.float32)
+    else:
+        labels = random.integers(0, size.classes, size.nodes)
     return {
-        "features": random.standard_normal((size.nodes, size.features), np.float32),
-        "labels": random.integers(0, size.classes, size.nodes),
+        "features": features,
+        "labels": labels,
         **{f"split/{part}": np.sort(ids) for part, ids in zip(SPLITS, parts, strict=True)},
     }
 

@@ -23,16 +23,18 @@ def call(arguments: argparse.Namespace) -> None:
     """Prints one line per method: id, title, year, reference, and the hyperparameters that can be set.
 
     Raises:
-        UserError: a folder cannot be used, or two files have one id.
-        SystemExit: exit code 1, where a file cannot be loaded; it has one line on standard error, after the others.
+        UserError: a folder cannot be used.
+        SystemExit: exit code 1, where a file cannot be loaded, or two have one id; each has one line on standard error,
+            after the others.
     """
     try:
         plugins.use(arguments.folders, Path())
-        available = methods.available()
     except ValueError as error:
         raise UserError(str(error)) from error
-    broken = []
-    for name in available:
+    broken = [f"error: {line}" for line in methods.clashes().values()]
+    for name in methods.available():
+        if name in methods.clashes():
+            continue
         try:
             about = methods.describe(name)
             options = ", ".join(f"{key}={value}" for key, value in methods.defaults(name).items())

@@ -40,7 +40,7 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     The same call must give the same task: draw from a generator with a seed, and never from global randomness.
     """
     random = np.random.default_rng(0)
-    labels = np.arange(NODES) % 2  # [n] int64
+    labels = np.arange(NODES) % 2  # [n] int64; of another objective [n, outputs] float32, NaN where unmeasured
     features = random.normal(size=(NODES, 4)) + labels[:, None]  # [n, f]
     # Edges of a ring of each class: [E] ends. `symmetric_csr` adds reverses and drops self-loops and duplicates.
     source = np.arange(NODES)

@@ -45,6 +45,10 @@ FAULTS = {
         ("nn.Linear(student.hidden[-1], teacher.hidden[-1])", "nn.Linear(student.hidden[-1], 1)"),
         r"\S*/methods/mine.py:\d+: Using a target size .* \[node/multiclass, .*\]",
     ),
+    "classes where labels are targets": (
+        (TERM, TERM + " * student.logits.gather(1, batch.labels.clamp(min=0)[:, None]).mean()"),
+        r"\S*/methods/mine.py:\d+: RuntimeError: .* \[node/binary, heterogeneous/binary, node/regression, .*\]",
+    ),
     "sampling that draws nothing": (
         ('title = "', 'samples = "nodes"\n    title = "'),
         r"mine: declares samples = 'nodes', but no seed .* \[node/multiclass, .*\]",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from tests.workflow import tiny_targets
 from tests.workflow.samples import cell_spec, teacher_spec
 from workflow.specs import TrainingSettings
 from workflow.stated import STATED, GraphSize, of_task, stated
@@ -19,8 +22,8 @@ TEACHER = teacher_spec("ogbn-products", "t", {"model": "sage", "layers": 3, "wid
 RATES = Rates(step=0.5, node=0.001, valid=0.01, end=0.02, alone=10.0, base=2.0**30, seen=1024.0)
 
 
-def made_up(nodes: int = 1_200) -> Extrapolation:
-    return Extrapolation("ogbn-products", SIZE, nodes, "cpu", 1)
+def made_up(nodes: int = 1_200, size: GraphSize = SIZE) -> Extrapolation:
+    return Extrapolation("ogbn-products", size, nodes, "cpu", 1)
 
 
 def student(method: str, model: str = "sage", **changes):
@@ -41,9 +44,17 @@ def test_sizes_of_variants_and_of_what_nobody_states():
     assert stated("cora") is None
 
 
-def test_bytes_of_a_prepared_task_are_those_of_its_files():
-    task = made_up().task
+@pytest.mark.parametrize("objective", ["", "binary", "regression"])
+def test_bytes_of_a_prepared_task_are_those_of_its_files(objective, monkeypatch):
+    if objective:
+        monkeypatch.setattr("workflow.catalog.facts", lambda name: tiny_targets.facts(objective))
+    one = made_up(size=replace(SIZE, targets=bool(objective)))
+    task = one.task
     size = of_task(task)
+    assert (task.objective, size.targets) == (objective or "multiclass", bool(objective))
+    assert f"7 features, 3 {'targets' if objective else 'classes'}, " in one.told()[0]
+    assert one._terms(student("kd"), 100) > 0
+    assert (one._terms(student("dkd"), 100) > 0) == (not objective), "which serves classes alone"
     assert size.disk == sum(array.nbytes for array in task.arrays.values()) - 4, "of the pointers' last"
     wide = GraphSize(10, 2**30, 1, 2, 1, 1, 1, "")
     assert wide.disk - GraphSize(10, 2**30 - 1, 1, 2, 1, 1, 1, "").disk == 8 + 4 * 10

@@ -12,7 +12,6 @@ import pytest
 
 import methods
 from workflow import cli
-from workflow.errors import UserError
 from workflow.steps import check
 from workflow.steps.methods import call
 
@@ -94,10 +93,16 @@ def test_a_loss_that_raises_is_told_with_its_line(tmp_path: Path) -> None:
     assert re.fullmatch(r"\S*/methods/mine.py:9: RuntimeError: no such thing \[node/multiclass, .*\]", line)
 
 
-def test_two_files_of_one_id_are_told_in_one_line(tmp_path: Path) -> None:
+def test_two_files_of_one_id_are_told_in_one_line_and_hide_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = methods.available()
     file = written(tmp_path, "kd.py", MINE)
-    with pytest.raises(UserError, match=rf"^two files define the method 'kd': baselines/kd.py and {file}$"):
+    written(tmp_path, "mine.py", MINE)
+    with pytest.raises(SystemExit, match=rf"^error: two files define the method 'kd': baselines/kd.py and {file}$"):
         listed(tmp_path)
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert shown == sorted({*whole, "mine"} - {"kd"})
 
 
 def test_a_terminal_that_lacks_a_character_still_gets_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

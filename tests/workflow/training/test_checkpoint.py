@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 import methods
 from methods.vocabulary import Kind
 from tests.workflow.models.tiny_graph import networks
-from tests.workflow.training.trainings import KINDS, Training, assert_same
+from tests.workflow.training.trainings import KINDS, TARGETS, Training, assert_same
 from workflow.specs import TrainingSettings
 from workflow.training import optimizers
 from workflow.training.checkpoint import Checkpoint
@@ -56,8 +56,9 @@ def check_resumes(training, folder, epoch=3):
     assert not list(folder.iterdir())
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "method"), [*((kind, method) for kind in KINDS for method in METHODS), *((kind, "kd") for kind in TARGETS)]
+)
 def test_every_feed_and_method_goes_on_bit_for_bit(kind, method, tmp_path):
     check_resumes(Training(kind, method), tmp_path)
 

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 
 from methods.contract import Signals
 from methods.vocabulary import Objective
-from tests.workflow.training.trainings import KINDS
+from tests.workflow.training.trainings import ALL, KINDS
 from workflow.models.model import create
 from workflow.specs import TrainingSettings
 from workflow.training import fidelity
@@ -180,10 +180,10 @@ def test_a_regression_has_no_probabilities():
     assert fidelity.worst_class(s, y, REGRESSION) is None
 
 
-@pytest.fixture(params=["node", "graph", "full"])
+@pytest.fixture(params=["node", "graph", "full", "node, binary"])
 def trained(request):
     """A network of each kind of task with its feed, and what another one knows."""
-    kind = KINDS[request.param]
+    kind = ALL[request.param]
     task = kind.task()
     torch.manual_seed(0)
     model, other = create(kind.network, kind.facts), create(kind.network, kind.facts).eval()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,7 @@ import methods
 from methods.contract import Signals
 from methods.rehearsal import begun
 from tests.conftest import TINY, make_tiny_task
-from tests.workflow import tiny_hetero, tiny_molecules
+from tests.workflow import tiny_hetero, tiny_molecules, tiny_targets
 from tests.workflow.training.conftest import CPU
 from tests.workflow.training.feeds.tiny_graphs import make_knowledge
 from workflow.catalog import Facts
@@ -45,10 +46,10 @@ class Training:
 
     @property
     def settings(self) -> TrainingSettings:
-        return KINDS[self.kind].settings.changed(TrainingSettings(epochs=5), self.changes)
+        return ALL[self.kind].settings.changed(TrainingSettings(epochs=5), self.changes)
 
     def feed(self) -> Feed:
-        return choose.create(KINDS[self.kind].task(), self.device, "all", self.settings)
+        return choose.create(ALL[self.kind].task(), self.device, "all", self.settings)
 
     def run(
         self,
@@ -59,7 +60,7 @@ class Training:
         hyperparameters: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
         """All that a training leaves: outcome, weights, and where its streams stand."""
-        feed, kind, streams = feed or self.feed(), KINDS[self.kind], Streams(seed, "student", self.device)
+        feed, kind, streams = feed or self.feed(), ALL[self.kind], Streams(seed, "student", self.device)
         with streams.globally("network"):
             model = create(self.network or kind.network, kind.facts).to(self.device)
         method = knowledge = None
@@ -101,6 +102,21 @@ KINDS = {
     "full": Kind(tiny_hetero.make_task, tiny_hetero.FACTS, {**tiny_hetero.SPEC, "dropout": 0.3}, tiny_hetero.FULL),
     "saint": Kind(tiny_hetero.make_task, tiny_hetero.FACTS, {**tiny_hetero.SPEC, "dropout": 0.3}, tiny_hetero.SAINT),
 }
+
+
+def _with_targets(kind: str, objective: str) -> Kind:
+    known = KINDS[kind]
+    make = tiny_targets.make_hetero_task if known.facts.kind == "heterogeneous" else tiny_targets.make_task
+    return replace(known, task=partial(make, objective), facts=tiny_targets.facts(objective, known.facts))
+
+
+TARGETS = {
+    "node, binary": _with_targets("node", "binary"),
+    "neighbour, regression": _with_targets("neighbour", "regression"),
+    "saint, binary": _with_targets("saint", "binary"),
+}
+"""Node tasks with other labels than classes."""
+ALL = {**KINDS, **TARGETS}
 
 
 def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from methods.contract import UNLABELED, Batch, NotApplicableError, Signals
+from methods.contract import Batch, NotApplicableError, Signals
 from workflow.models.model import Model
 from workflow.models.molecules import Collection
 from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
+from workflow.training.feeds import labels
 from workflow.training.feeds.gathered import gathered, halved
 from workflow.training.feeds.step import NO_DROPOUT, Change, Step, to_device
 from workflow.training.seeds import Streams
@@ -41,16 +42,12 @@ class GraphBatches:
         self.task = task
         self.device = device
         self.collection = Collection(task.arrays, task.split("train"))
-        labels = to_device(task.labels, HOST)
-        self.labels = labels if labels.is_floating_point() else labels.long()
+        self.labels = labels.of(task.labels)
         self.split = {part: to_device(task.split(part), HOST).long() for part in SPLITS}
-        # Ranks and errors are computed on the host.
-        scored_on = HOST if labels.is_floating_point() else device
-        self.answers = {part: (ids.to(device), self.labels[ids].to(scored_on)) for part, ids in self.split.items()}
-        self.visible = torch.full_like(self.labels, torch.nan if labels.is_floating_point() else UNLABELED)
-        self.visible[self.split["train"]] = self.labels[self.split["train"]]
-        others = torch.ones(len(labels), dtype=torch.bool)
-        others[torch.cat(list(self.split.values()))] = False
+        self.answers = labels.answers(self.labels, self.split, device)
+        units = len(self.labels)
+        self.visible = labels.visible(self.labels, labels.among(units, self.split["train"]))
+        others = ~labels.among(units, torch.cat(list(self.split.values())))
         rest = [self.split["valid"], self.split["test"], others.nonzero().flatten()]
         self.rest = torch.cat(rest) if distill_on == "all" else torch.empty(0, dtype=torch.int64)
         graphs = len(self.split["train"])
@@ -80,14 +77,14 @@ class GraphBatches:
         ids = torch.cat([labeled, others])
         inputs = self.collection.batch(ids).to(self.device)
         rows = torch.arange(len(labeled), device=self.device) if len(others) else None
-        labels = moved(self.labels[labeled], self.device)
+        seen = moved(self.labels[labeled], self.device)
         if teacher is None:
-            return Step(inputs, rows, labels)
+            return Step(inputs, rows, seen)
         visible = moved(self.visible[ids], self.device)
         batch = Batch(visible, inputs.edge_index, sampling, self.task.objective, inputs.graph)
         batch.find_ids = lambda: moved(ids, self.device)
         batch.find_row_ids = lambda: moved(self.collection.rows(ids), self.device)
-        return Step(inputs, rows, labels, self._taught(teacher, ids), batch)
+        return Step(inputs, rows, seen, self._taught(teacher, ids), batch)
 
     def _taught(self, teacher: Signals, ids: Tensor) -> Signals:
         """The teacher's logits of these graphs and hidden states of their nodes."""

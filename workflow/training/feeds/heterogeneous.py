@@ -1,4 +1,4 @@
-"""Feed of heterogeneous node classification: the whole graph in every step, or graphs sampled by random walks."""
+"""Feed of heterogeneous node tasks: the whole graph in every step, or graphs sampled by random walks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from methods.contract import UNLABELED, Batch, Signals
+from methods.contract import Batch, Signals
 from workflow.errors import UserError
 from workflow.models.hetero import HeteroGraph, Patterns, ends, pattern
 from workflow.models.model import Model
 from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
+from workflow.training.feeds import labels
 from workflow.training.feeds.saint import RandomWalks, induced
 from workflow.training.feeds.step import Change, Step, to_device
 from workflow.training.seeds import Streams
@@ -46,15 +47,15 @@ class HeteroFeed:
         self.counts: dict[str, int] = task.info["counts"]
         self.features = {kind: to_device(task.arrays[f"features/{kind}"], device) for kind in task.info["features"]}
         self.patterns = {name: self._pattern(name) for name in task.info["relations"]}
-        labels = to_device(task.labels, HOST).long()
+        found = labels.of(task.labels)
         self.split = {part: to_device(task.split(part), HOST).long() for part in SPLITS}
         """Of the host, where steps are put together, so that nothing waits for a GPU to tell a number of rows."""
-        self.answers = {part: (ids.to(device), labels[ids].to(device)) for part, ids in self.split.items()}
+        self.answers = labels.answers(found, self.split, device)
         self.answering: dict[str, HeteroGraph] = {}
         """The whole graph for each part of the split that has been asked for: in a training, validation."""
-        self.visible = torch.full_like(labels, UNLABELED)
-        """[n] labels on the host, hidden outside the training split."""
-        self.visible[self.split["train"]] = labels[self.split["train"]]
+        self.labelled = labels.among(len(found), self.split["train"])
+        self.visible = labels.visible(found, self.labelled)
+        """Labels on the host, hidden outside the training split."""
         self.training = training
         self.sampled = training.sampler == "saint"
         if self.sampled and not training.walk_length:
@@ -101,7 +102,7 @@ class HeteroFeed:
         for _ in range(TRIALS):
             drawn = walks.sample(random)
             own = torch.from_numpy(drawn[self.target])
-            train = (self.visible[own] != UNLABELED).nonzero().flatten()
+            train = self.labelled[own].nonzero().flatten()
             if len(train) >= FEWEST_LABELS:
                 break
         else:
@@ -141,15 +142,16 @@ class HeteroFeed:
         if rows is not None:
             nodes = rows if nodes is None else nodes[rows]
         visible = self.visible if nodes is None else self.visible[nodes]
-        labels = moved(visible if labeled is None else visible[labeled], self.device)
+        seen = moved(visible if labeled is None else visible[labeled], self.device)
         labeled = None if labeled is None else moved(labeled, self.device)
         if teacher is None:
-            return Step(graph, labeled, labels)
+            return Step(graph, labeled, seen)
         known = teacher if nodes is None else teacher.at(moved(nodes, teacher.logits.device))
         constant = not self.sampled or (self.target, self.target) not in map(ends, self.patterns)
-        batch = Batch(moved(visible, self.device), self._among(patterns, rows), generator, constant=constant)
+        among, objective = self._among(patterns, rows), self.task.objective
+        batch = Batch(moved(visible, self.device), among, generator, objective, constant=constant)
         batch.find_ids = lambda: moved(torch.arange(len(self.visible)) if nodes is None else nodes, self.device)
-        return Step(graph, labeled, labels, known.to(self.device), batch)
+        return Step(graph, labeled, seen, known.to(self.device), batch)
 
     def _among(self, patterns: Patterns, rows: Tensor | None) -> Tensor:
         """[2, E] edges among the rows, over the relations from the target type to itself."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.contract import UNLABELED, Signals
+from methods.contract import Signals
 from workflow.models.blocks import BlockGraph
 from workflow.models.graph import Graph
 from workflow.models.model import Model
@@ -22,6 +22,7 @@ from workflow.models.sampled import SampledGraph
 from workflow.moving import moved
 from workflow.task import Task
 from workflow.training import scratch
+from workflow.training.feeds import labels
 from workflow.training.feeds.gathered import halved
 from workflow.training.feeds.sampling import ALL, Neighbours, Sample
 from workflow.training.feeds.step import NO_DROPOUT, Change
@@ -95,9 +96,13 @@ class LargeGraph:
         return view
 
     def visible(self, nodes: np.ndarray) -> Tensor:
-        """[m] labels of nodes, hidden outside the training split."""
+        """Labels of nodes [m], hidden outside the training split."""
         place = np.searchsorted(self.train, nodes).clip(max=len(self.train) - 1)
-        return torch.from_numpy(np.where(self.train[place] == nodes, self.labels[nodes], UNLABELED))
+        return labels.visible(torch.from_numpy(self.labels[nodes]), torch.from_numpy(self.train[place] == nodes))
+
+    def _classes(self, nodes: np.ndarray) -> Tensor | None:
+        """The same on the device, as a network may see them: no network reads other labels than classes."""
+        return moved(self.visible(nodes), self.device) if self.labels.ndim == 1 else None
 
     def graph(self, sample: Sample, wanted: int, x: Tensor | None = None) -> SampledGraph:
         """A drawn graph on the device.
@@ -116,7 +121,7 @@ class LargeGraph:
             sample.sources,
             sample.ends,
             wanted,
-            moved(self.visible(sample.nodes), self.device),
+            self._classes(sample.nodes),
             (self._degrees(self.edges[0], sample.nodes), self._degrees(self._out_pointers, sample.nodes)),
             constants,
         )
@@ -159,8 +164,8 @@ class LargeGraph:
         """Of a network that cannot be taken in pieces."""
         pointers, sources = (moved(mapped(part), self.device) for part in self.edges)
         # The transpose is not asked for without gradients, so that a directed graph may say it is its own.
-        labels = moved(self.visible(np.arange(self.nodes)), self.device)
-        answer = model(Graph(moved(self.features, self.device), pointers, sources, None, labels), NO_DROPOUT)
+        classes = self._classes(np.arange(self.nodes))
+        answer = model(Graph(moved(self.features, self.device), pointers, sources, None, classes), NO_DROPOUT)
         hidden = [halved(layer).to(HOST) for layer in answer.hidden] if with_hidden else []
         return Signals(answer.logits.to(HOST), tuple(hidden))
 

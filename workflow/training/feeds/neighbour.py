@@ -1,4 +1,4 @@
-"""Feed of homogeneous node classification on graphs too large for a step: some nodes and what they see by drawn edges.
+"""Feed of homogeneous node tasks on graphs too large for a step: some nodes and what they see by drawn edges.
 
 Features, labels and edges stay where they are (the file, where it is mapped); a step gathers its rows.
 """
@@ -119,7 +119,8 @@ class NeighbourBatches:
             return Step(graph, chosen, labels)
         nodes = torch.from_numpy(sample.nodes[:rows])
         visible = moved(self.seen.visible(sample.nodes[:rows]), self.device)
-        batch = Batch(visible, self._among(sample.pointers, sample.sources, rows), sampling)
+        among = self._among(sample.pointers, sample.sources, rows)
+        batch = Batch(visible, among, sampling, self.task.objective)
         batch.find_ids = lambda: moved(nodes, self.device)
         known = places(teacher, nodes)
         return Step(graph, chosen, labels, gathered(teacher, known, known, self.device), batch)

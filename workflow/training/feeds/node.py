@@ -1,4 +1,4 @@
-"""Feed of homogeneous node classification: the whole graph in every step."""
+"""Feed of homogeneous node tasks: the whole graph in every step."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.contract import UNLABELED, Batch, Signals
+from methods.contract import Batch, Signals
 from workflow.datasets.parts import csr
 from workflow.models.graph import Graph
 from workflow.models.model import Model
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
+from workflow.training.feeds import labels
 from workflow.training.feeds.step import NO_DROPOUT, Change, Step, to_device
 from workflow.training.seeds import Streams
 from workflow.variants import INDUCTIVE
 
 
 class FullGraph:
-    """Node classification with the whole graph in every step.
+    """A node task with the whole graph in every step.
 
     Inside, nodes stand in the order training, validation, others, test, so that every part is a slice: nothing is
     gathered forwards or scattered backwards in a step. Signals come and go in the task's own order.
@@ -48,11 +49,12 @@ class FullGraph:
         """Of the host, where the teacher's knowledge is."""
         self.place = torch.argsort(self.order).to(device)
         self.inductive = bool(task.info.get(INDUCTIVE))
-        self.labels = to_device(arrays["labels"][order], device).long()
-        self.visible = torch.full_like(self.labels, UNLABELED)
-        """[n] labels, hidden outside the training split."""
-        self.visible[self.split["train"]] = self.labels[self.split["train"]]
+        found = labels.of(arrays["labels"][order])
+        self.labels, self.scored = found.to(device), labels.scored(found, device)
+        self.visible = labels.visible(found, labels.among(len(order), self.split["train"])).to(device)
+        """Labels, hidden outside the training split."""
         features = to_device(arrays["features"][order], device)
+        classes = None if found.is_floating_point() else self.visible
 
         def adjacency(nodes: int, prefix: str = "") -> tuple[Tensor, Tensor]:
             moved = csr.permuted(arrays[f"{prefix}pointers"], arrays[f"{prefix}sources"], order)
@@ -61,7 +63,7 @@ class FullGraph:
 
         def graph(nodes: int) -> Graph:
             transpose = None if task.info["symmetric"] else adjacency(nodes, "transpose/")
-            return Graph(features[:nodes], *adjacency(nodes), transpose, self.visible[:nodes])
+            return Graph(features[:nodes], *adjacency(nodes), transpose, None if classes is None else classes[:nodes])
 
         self.graph = graph(len(order))
         self.seen = graph(self.split["test"].start) if self.inductive else self.graph
@@ -75,16 +77,18 @@ class FullGraph:
             teacher: signals of ALL nodes in the task's order, in inductive tasks unknown (NaN) on test nodes; None
                 where a teacher is trained.
         """
-        train, labels = self.units("train")
+        train = self.split["train"]
+        seen = self.labels[train]
         if teacher is None:
-            step = Step(self.seen.at(train), None, labels)
+            step = Step(self.seen.at(train), None, seen)
         else:
             rows = self.distilled
             chosen = self.order[: self.seen.nodes] if rows is None else self.order[rows]
             known = teacher.at(chosen).to(self.device)
-            batch = Batch(*self._among(rows), generator=streams.generator("sampling"), constant=True)
+            sampling = streams.generator("sampling")
+            batch = Batch(*self._among(rows), sampling, self.task.objective, constant=True)
             batch.find_ids = lambda: chosen.to(self.device)
-            step = Step(self.seen.at(rows), train if rows is None else None, labels, known, batch)
+            step = Step(self.seen.at(rows), train if rows is None else None, seen, known, batch)
         while True:
             yield [step]
 
@@ -98,7 +102,7 @@ class FullGraph:
 
     def units(self, part: str) -> tuple[slice, Tensor]:
         """Rows of `predict` for all nodes that belong to a part of the split, and their labels."""
-        return self.split[part], self.labels[self.split[part]]
+        return self.split[part], self.scored[self.split[part]]
 
     def predict(self, model: Model, part: str | None = None) -> Tensor:
         """[k, C] logits of a part of the split, or of all nodes in the feed's own order, dropout off."""
