@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from methods.vocabulary import Kind
+from methods.vocabulary import Kind, Objective
 from reports.rows import Role
 from workflow.errors import UserError
 from workflow.files import digest
@@ -81,8 +81,13 @@ class TrainingSettings(Strict):
         stated = {key: getattr(level, key) for level in (self, *levels) for key in level.model_fields_set}
         return TrainingSettings(**stated)
 
-    def check(self, kind: Kind, network: Network, where: str) -> None:
-        """Raises UserError for a sampler that cannot serve a kind of task or a network; it begins with `where`."""
+    def check(self, kind: Kind, objective: Objective, network: Network, where: str) -> None:
+        """Raises UserError for a sampler or a loss that cannot serve a task or a network; it begins with `where`."""
+        if self.loss != "cross-entropy" and objective != Objective.MULTICLASS:
+            raise UserError(
+                f"{where}: training.loss: '{self.loss}' is for multi-class tasks, and this one is {objective}; allowed: "
+                "cross-entropy, which here is the binary one or the squared error"
+            )
         if self.sampler not in (allowed := SAMPLERS[kind]):
             raise UserError(
                 f"{where}: training.sampler: '{self.sampler}' does not serve {kind} tasks; allowed: "

@@ -40,6 +40,21 @@ def test_a_sampler_that_does_not_serve_the_task_is_refused():
         plan_of({**GOOD, "training": {"sampler": "saint"}})
 
 
+def test_a_loss_that_would_be_ignored_is_refused():
+    molecules = {
+        "training": {"loss": "log-cross-entropy"},
+        "models": {"gine-3x32": {"model": "gine", "layers": 3, "width": 32}, "gine-2": {"model": "gine"}},
+        "methods": {"supervised": None, "kd": None},
+        "experiments": [
+            {"dataset": "ace-mol-mini", "teachers": ["gine-3x32"], "students": [{"model": "gine-2", "widths": [8]}]}
+        ],
+    }
+    with pytest.raises(
+        UserError, match="training.loss: 'log-cross-entropy' is for multi-class tasks, and this one is bi"
+    ):
+        plan_of({**{k: v for k, v in GOOD.items() if k in ("title", "seeds", "reference")}, **molecules})
+
+
 def test_order_of_methods_changes_no_spec():
     """Same specs, so the same jobs with the same numbers."""
     shuffled = copy.deepcopy(GOOD)
