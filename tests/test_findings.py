@@ -4,8 +4,8 @@ A number of that page stands before a comment that says where it is from, `<!--=
 
     kd gains 3.1 <!--=quick mlp-2x67 kd-tuned gain--> points
 
-WHAT is a column of `comparisons.csv` (against the run's reference), the same against another method
-(`difference@gcrd-tuned`), or `gain` (mean paired difference to the floor).
+STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets. WHAT is a column of `comparisons.csv` (against the run's reference), the same against another method
+(`difference@gcrd-tuned`), or `gain` (mean paired difference to the floor). Of METHOD `teacher` there are `mean` and `std`.
 Everything is worked out anew from `runs.csv`, so that no stored table can be older than its rows.
 """
 
@@ -88,7 +88,12 @@ def lines() -> list[str]:
 def value(run: str, student: str, method: str, what: str) -> float:
     what, _, reference = what.partition("@")
     compared = findings(run, reference).comparisons
-    (family,) = (family for family in compared if family.student == student)
+    dataset, _, student = student.rpartition("/")
+    (family,) = (family for family in compared if family.student == student and dataset in ("", family.dataset))
+    if method == "teacher":
+        rows = findings(run).results.runs.query("method == 'teacher'")
+        scores = rows[(rows["dataset"] == family.dataset) & (rows["teacher"] == family.teacher)]["test"]
+        return float({"mean": scores.mean(), "std": scores.std()}[what]) * findings(run).metric(family).scale
     found = against_floor(run)[family] if what == "gain" else {r.method: r for r in compared[family]}
     row = found[method]
     scale = findings(run).metric(family).scale if what in ("mean", "std", "difference", "gain") else 1.0
