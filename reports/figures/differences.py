@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.attempts import Verdict
 from reports.comparisons import Comparison
+from reports.figures.parts.limits import limits, near
 from reports.figures.parts.style import BLUE, DARK, GREY, GRID, SOFT, VERMILLION, Drawing, canvas, finish, lines, width
 from reports.findings import Findings
 from reports.metrics import Metric
@@ -22,6 +23,7 @@ SINGLY = True
 MARKS = {Verdict.BETTER: (BLUE, "^"), Verdict.WORSE: (VERMILLION, "v")}
 OTHER = (GREY, "o")
 ROW = 1.12  # lines of text
+ROOM = 0.05  # of the axis's width, for the arrowheads of what lies beyond it
 
 
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
@@ -44,8 +46,13 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         figure = Figure(figsize=(width(0.875), height))
         axes = figure.add_axes((0.27, 0.55 / height, 0.5, lines(ROW * len(rows)) / height))
         axes.axvline(0, color=DARK, linewidth=0.8)
-        for place, row in enumerate(rows):
-            _row(axes, place, row, metric)
+        kept = near([row.difference for row in rows], 0.0)
+        ends = [
+            end * metric.scale for row, at in zip(rows, kept, strict=True) if at for end in (row.ci_low, row.ci_high)
+        ]
+        axes.set_xlim(*limits([0.0, *ends], ROOM))
+        for place, (row, at) in enumerate(zip(rows, kept, strict=True)):
+            _row(axes, place, row, metric, bool(at))
         axes.set_yticks(range(len(rows)), [settings.method_title(row.method) for row in rows])
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.tick_params(axis="y", length=0)
@@ -59,6 +66,8 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
             "after Holm's correction over the family; intervals are not corrected, so one may miss zero without being "
             "significant."
         )
+        if not kept.all():
+            caption += " Arrowheads at the edge: further below than the axis reaches."
         better = [settings.method_title(row.method) for row in rows if row.verdict == Verdict.BETTER]
         alt = f"Forest plot of {len(rows)} methods against {reference}, {title}. Significantly better: " + (
             (", ".join(better) or "none") + "."
@@ -66,12 +75,15 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         return finish(figure, folder, name, title, caption, alt)
 
 
-def _row(axes: Axes, place: int, row: Comparison, metric: Metric) -> None:
-    """One method: its interval, its mean, and both in words on the right."""
+def _row(axes: Axes, place: int, row: Comparison, metric: Metric, near_by: bool) -> None:
+    """One method: its interval and its mean, or an arrowhead where they lie beyond the axis; in words on the right."""
     colour, marker = MARKS.get(row.verdict, OTHER)
     low, mean, high = np.array([row.ci_low, row.difference, row.ci_high]) * metric.scale
-    axes.plot([low, high], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
-    axes.plot(mean, place, marker=marker, color=colour, markersize=5)
+    if near_by:
+        axes.plot([low, high], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
+        axes.plot(mean, place, marker=marker, color=colour, markersize=5)
+    else:
+        axes.plot(0.015, place, marker="<", color=colour, markersize=5, transform=axes.get_yaxis_transform())
     axes.text(
         1.03,
         place,

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import costs
+from reports.figures.parts.limits import CUT, focus
 from reports.figures.parts.style import (
     DARK,
     GREY,
@@ -95,6 +96,9 @@ def _figure(findings: Findings, bars: Bars, folder: Path) -> Drawing:
         for axes, (column, what) in zip(panels, COSTS.items(), strict=True):
             _panel(axes, findings, bars, column, strong)
             axes.set_xlabel(what)
+        every = [mean for means in bars.values() for mean in means.values()]
+        drawn = [means[label] for means in bars.values() for label in strong if label in means]
+        cut = focus(panels[0], every, metric.sign, drawn + _teachers(findings, bars))
         panels[0].set_ylabel(metric.title)
         figure.text(0.0, 0.97, title, weight="bold", va="center", size=text_size() + 1)
         handles = [
@@ -106,7 +110,7 @@ def _figure(findings: Findings, bars: Bars, folder: Path) -> Drawing:
         handles.append(Line2D([], [], color=DARK, linewidth=0.9, label="Pareto front"))
         panels[-1].legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.04), frameon=False)
         alt = f"{metric.title} against latency, parameters and operations. {title}, {len(shown)} methods."
-        return finish(figure, folder, name, title, CAPTION, alt)
+        return finish(figure, folder, name, title, CAPTION + CUT * cut, alt)
 
 
 def _common(bars: Bars) -> list[str]:
@@ -144,13 +148,20 @@ def _panel(axes: Axes, findings: Findings, bars: Bars, column: str, strong: Iter
     _sizes(axes, findings, labels)
 
 
+def _teachers(findings: Findings, families: Iterable[Family]) -> list[float]:
+    """Mean score of the teacher of each family where it was trained whole."""
+    ceilings = ((family, findings.attempts[family].get(findings.settings.ceiling)) for family in families)
+    return [
+        findings.metric(family).scale * float(own.values().mean()) for family, own in ceilings if own and own.complete
+    ]
+
+
 def _teacher(axes: Axes, findings: Findings, family: Family, column: str) -> list[tuple[float, float]]:
     """Draws the teacher where it was measured and trained whole, and returns its point."""
-    own = findings.attempts[family].get(findings.settings.ceiling)
-    cost = _costs(findings, family.dataset, family.teacher, 1.0).get(column)
-    if own is None or not own.complete or cost is None:
+    cost, means = _costs(findings, family.dataset, family.teacher, 1.0).get(column), _teachers(findings, [family])
+    if not means or cost is None:
         return []
-    mean = findings.metric(family).scale * float(own.values().mean())
+    (mean,) = means
     axes.plot(cost, mean, marker="*", color=GREY, markersize=10, linestyle="", zorder=3)
     return [(cost, mean)]
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from reports import printing, statistics
 from reports.attempts import Attempts, tested
+from reports.figures.parts.limits import CUT, focus
 from reports.figures.parts.style import (
     DARK,
     GREY,
@@ -117,12 +118,15 @@ def _figure(findings: Findings, families: list[Family], series: Points, title: s
     with canvas(name):
         height = max(3.4, lines(sum(look.strong for look in styles.values())) + 0.8)
         figure = Figure(figsize=(width(1.344), height))
+        ceiling = findings.attempts[families[0]].get(settings.ceiling)
         left = figure.add_axes((0.06, 0.55 / height, 0.32, 1 - 1.05 / height))
         right = figure.add_axes((0.46, 0.55 / height, 0.36, 1 - 1.05 / height))
         _lines(left, series, styles)
-        _teacher(left, findings.attempts[families[0]].get(settings.ceiling), metric.scale, settings)
+        _teacher(left, ceiling, metric.scale, settings)
         _lines(right, differences, styles)
         right.axhline(0, color=DARK, linewidth=0.8, zorder=0)
+        teacher = [_interval(ceiling, metric.scale, settings)[0]] if ceiling and ceiling.complete else []
+        cut = _focus(left, series, styles, metric.sign, teacher) | _focus(right, differences, styles, 1, [0.0])
         left.set_title(metric.title)
         right.set_title(f"Gain over {against}, {metric.unit}")
         for axes in (left, right):
@@ -138,6 +142,7 @@ def _figure(findings: Findings, families: list[Family], series: Points, title: s
             f"spotlit methods, and the best at the strongest compression; the band spans the means of the {others} "
             "other methods. A point is left out where a run of that method failed or is missing."
         )
+        caption += CUT * cut
         alt = f"Line charts of {metric.title}, and of its gain, against compression: {len(series)} methods, {title}."
         if leader:
             alt += f" At {printing.ratio(ratios[-1])} the highest is {settings.method_title(leader)}."
@@ -190,6 +195,12 @@ def _lines(axes: Axes, series: Points, styles: dict[str, Look]) -> None:
             capsize=2,
             zorder=3,
         )
+
+
+def _focus(axes: Axes, series: Points, styles: dict[str, Look], sign: int, shown: list[float]) -> bool:
+    """Limits that show the coloured lines whole; whether other means lie beyond them."""
+    drawn = [end for label, line in series.items() if styles[label].strong for point in line for end in point[2:]]
+    return focus(axes, [point[1] for line in series.values() for point in line], sign, drawn + shown)
 
 
 def _teacher(axes: Axes, own: Attempts | None, scale: float, settings: Settings) -> None:
