@@ -211,12 +211,12 @@ def _teacher(axes: Axes, own: Attempts | None, scale: float, settings: Settings)
     axes.axhline(mean, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
     axes.annotate(
         f"teacher {mean:.4g}",
-        # On the right, where compression has taken the students away from it.
+        # Above it, where few students are; on the right, where compression has taken them away.
         xy=(0.99, mean),
         xycoords=("axes fraction", "data"),
-        xytext=(0, -3),
+        xytext=(0, 2),
         textcoords="offset points",
         ha="right",
-        va="top",
+        va="bottom",
         color=SOFT,
     )
