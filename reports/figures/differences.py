@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from reports.attempts import Verdict
 from reports.comparisons import Comparison
@@ -51,8 +52,9 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
             end * metric.scale for row, at in zip(rows, kept, strict=True) if at for end in (row.ci_low, row.ci_high)
         ]
         axes.set_xlim(*limits([0.0, *ends], ROOM))
-        for place, (row, at) in enumerate(zip(rows, kept, strict=True)):
-            _row(axes, place, row, metric, bool(at))
+        for verdict in dict.fromkeys(row.verdict for row in rows):
+            own = [place for place, row in enumerate(rows) if row.verdict == verdict]
+            _alike(axes, {place: rows[place] for place in own}, metric, kept)
         axes.set_yticks(range(len(rows)), [settings.method_title(row.method) for row in rows])
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.tick_params(axis="y", length=0)
@@ -75,20 +77,25 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         return finish(figure, folder, name, title, caption, alt)
 
 
-def _row(axes: Axes, place: int, row: Comparison, metric: Metric, near_by: bool) -> None:
-    """One method: its interval and its mean, or an arrowhead where they lie beyond the axis; in words on the right."""
-    colour, marker = MARKS.get(row.verdict, OTHER)
-    low, mean, high = np.array([row.ci_low, row.difference, row.ci_high]) * metric.scale
-    if near_by:
-        axes.plot([low, high], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
-        axes.plot(mean, place, marker=marker, color=colour, markersize=5)
-    else:
-        axes.plot(0.015, place, marker="<", color=colour, markersize=5, transform=axes.get_yaxis_transform())
-    axes.text(
-        1.03,
-        place,
-        f"{metric.signed(row.difference)}  {row.verdict}",
-        transform=axes.get_yaxis_transform(),
-        va="center",
-        color=colour if row.verdict in MARKS else SOFT,
+def _alike(axes: Axes, rows: dict[int, Comparison], metric: Metric, kept: NDArray[np.bool_]) -> None:
+    """Methods of one verdict by their places: intervals and means, or arrowheads where they lie beyond the axis."""
+    colour, marker = MARKS.get(next(iter(rows.values())).verdict, OTHER)
+    inside = [place for place in rows if kept[place]]
+    low, mean, high = (
+        metric.scale * np.array([getattr(rows[place], name) for place in inside])
+        for name in ("ci_low", "difference", "ci_high")
     )
+    axes.hlines(inside, low, high, color=colour, linewidth=1.4)
+    axes.plot(mean, inside, linestyle="", marker=marker, color=colour, markersize=5)
+    if beyond := [place for place in rows if not kept[place]]:
+        across = axes.get_yaxis_transform()
+        axes.plot([0.015] * len(beyond), beyond, "<", color=colour, markersize=5, transform=across)
+    for place, row in rows.items():
+        axes.text(
+            1.03,
+            place,
+            f"{metric.signed(row.difference)}  {row.verdict}",
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            color=colour if row.verdict in MARKS else SOFT,
+        )
