@@ -4,8 +4,9 @@ A number of that page stands before a comment that says where it is from, `<!--=
 
     kd gains 3.1 <!--=quick mlp-2x67 kd-tuned gain--> points
 
-STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets. WHAT is a column of `comparisons.csv` (against the run's reference), the same against another method
-(`difference@gcrd-tuned`), or `gain` (mean paired difference to the floor). Of METHOD `teacher` there are `mean` and `std`.
+STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets. WHAT is a column of
+`comparisons.csv` (against the run's reference), the same against another method (`difference@gcrd-tuned`), or `gain`
+(mean paired difference to the floor). Of METHOD `teacher` there are `mean` and `std`.
 Everything is worked out anew from `runs.csv`, so that no stored table can be older than its rows.
 """
 

@@ -85,8 +85,8 @@ class TrainingSettings(Strict):
         """Raises UserError for a sampler or a loss that cannot serve a task or a network; it begins with `where`."""
         if self.loss != "cross-entropy" and objective != Objective.MULTICLASS:
             raise UserError(
-                f"{where}: training.loss: '{self.loss}' is for multi-class tasks, and this one is {objective}; allowed: "
-                "cross-entropy, which here is the binary one or the squared error"
+                f"{where}: training.loss: '{self.loss}' is for multi-class tasks, and this one is {objective}; "
+                "allowed: cross-entropy, which here is the binary one or the squared error"
             )
         if self.sampler not in (allowed := SAMPLERS[kind]):
             raise UserError(

@@ -50,7 +50,7 @@ def test_a_loss_that_would_be_ignored_is_refused():
         ],
     }
     with pytest.raises(
-        UserError, match="training.loss: 'log-cross-entropy' is for multi-class tasks, and this one is bi"
+        UserError, match=r"training.loss: 'log-cross-entropy' is for multi-class tasks, and this one is"
     ):
         plan_of({**{k: v for k, v in GOOD.items() if k in ("title", "seeds", "reference")}, **molecules})
 
