@@ -61,7 +61,7 @@ function startFilter() {
     choice("Student", "student", pairs.map((name) => [name, name])),
     choice("Group", "group", groups.map((name) => [name, name])),
     el("label", {}, "Method", el("input", { name: "method", type: "search", placeholder: "part of its name" })),
-    el("button", { type: "reset", class: "tool" }, "Show all"), told);
+    el("button", { type: "button", class: "tool" }, "Show all"), told);
   // `form.dataset` is taken by data-* attributes, so that the controls are looked up once by name.
   const controls = Object.fromEntries(["dataset", "student", "group", "method"].map((name) => [name, form.elements[name]]));
   const apply = () => {
@@ -73,6 +73,10 @@ function startFilter() {
   };
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(apply));
+  // Not by a button of type reset: its event comes before the controls change.
+  form.querySelector("button").addEventListener("click", () => {
+    form.reset();
+    apply();
+  });
   document.querySelector("main").before(form);
 }
