@@ -65,10 +65,11 @@ def broken() -> list[str]:
 def _found(active: tuple[Path, ...]) -> tuple[dict[str, tuple[str, Facts]], list[str]]:
     """Dataset -> its file and facts, of the repository and of the plug-ins in use, which are the argument."""
     found: dict[str, tuple[str, Facts]] = {}
-    faults = list(clashes().values())
-    ordered = sorted(files().items(), key=lambda item: item[1].parent != FOLDER)  # a plug-in takes no id of ours
+    listing = everywhere(FOLDER, PACKAGE)
+    faults = list(listing.clashes.values())
+    ordered = sorted(listing.files.items(), key=lambda item: item[1].parent != FOLDER)  # a plug-in takes no id of ours
     for stem, path in ordered:
-        if stem in clashes() and path.parent != FOLDER:
+        if stem in listing.clashes and path.parent != FOLDER:
             continue
         try:
             for name, facts in names(path).items():

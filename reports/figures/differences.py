@@ -24,7 +24,6 @@ SINGLY = True
 MARKS = {Verdict.BETTER: (BLUE, "^"), Verdict.WORSE: (VERMILLION, "v")}
 OTHER = (GREY, "o")
 ROW = 1.12  # lines of text
-ROOM = 0.05  # of the axis's width, for the arrowheads of what lies beyond it
 
 
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
@@ -51,7 +50,7 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         ends = [
             end * metric.scale for row, at in zip(rows, kept, strict=True) if at for end in (row.ci_low, row.ci_high)
         ]
-        axes.set_xlim(*limits([0.0, *ends], ROOM))
+        axes.set_xlim(*limits([0.0, *ends]))
         for verdict in dict.fromkeys(row.verdict for row in rows):
             own = [place for place, row in enumerate(rows) if row.verdict == verdict]
             _alike(axes, {place: rows[place] for place in own}, metric, kept)

@@ -118,14 +118,12 @@ def _figure(findings: Findings, families: list[Family], series: Points, title: s
     with canvas(name):
         height = max(3.4, lines(sum(look.strong for look in styles.values())) + 0.8)
         figure = Figure(figsize=(width(1.344), height))
-        ceiling = findings.attempts[families[0]].get(settings.ceiling)
         left = figure.add_axes((0.06, 0.55 / height, 0.32, 1 - 1.05 / height))
         right = figure.add_axes((0.46, 0.55 / height, 0.36, 1 - 1.05 / height))
         _lines(left, series, styles)
-        _teacher(left, ceiling, metric.scale, settings)
+        teacher = _teacher(left, findings.attempts[families[0]].get(settings.ceiling), metric.scale, settings)
         _lines(right, differences, styles)
         right.axhline(0, color=DARK, linewidth=0.8, zorder=0)
-        teacher = [_interval(ceiling, metric.scale, settings)[0]] if ceiling and ceiling.complete else []
         cut = _focus(left, series, styles, metric.sign, teacher) | _focus(right, differences, styles, 1, [0.0])
         left.set_title(metric.title)
         right.set_title(f"Gain over {against}, {metric.unit}")
@@ -203,9 +201,10 @@ def _focus(axes: Axes, series: Points, styles: dict[str, Look], sign: int, shown
     return focus(axes, [point[1] for line in series.values() for point in line], sign, drawn + shown)
 
 
-def _teacher(axes: Axes, own: Attempts | None, scale: float, settings: Settings) -> None:
+def _teacher(axes: Axes, own: Attempts | None, scale: float, settings: Settings) -> list[float]:
+    """Draws the teacher's level, and returns it; nothing where it was not trained whole."""
     if own is None or not own.complete:
-        return
+        return []
     mean, low, high = _interval(own, scale, settings)
     axes.axhspan(low, high, color="#eeeeee", zorder=0)
     axes.axhline(mean, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
@@ -220,3 +219,4 @@ def _teacher(axes: Axes, own: Attempts | None, scale: float, settings: Settings)
         va="bottom",
         color=SOFT,
     )
+    return [mean]

@@ -137,9 +137,8 @@ def _factor(edges: csr_array, columns: int) -> np.ndarray:
     values, vectors = _leading(product, nodes, wanted)
     largest = vectors[np.abs(vectors).argmax(0), np.arange(wanted)]
     filtered = np.mean([values**step for step in range(1, WINDOW + 1)], axis=0)
-    weights = np.sqrt(
-        np.where(values > TOLERANCE, filtered, 0)
-    )  # a negative eigenvalue's is negative, which no square is
+    # A negative eigenvalue's filter is negative, which no square is.
+    weights = np.sqrt(np.where(values > TOLERANCE, filtered, 0))
     found[:, :wanted] = inverse[:, None] * vectors * np.where(largest < 0, -weights, weights)
     return found
 
