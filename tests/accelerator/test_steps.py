@@ -94,6 +94,16 @@ def networks(kinds: Iterable[str]) -> list[tuple[str, str]]:
     return [(kind, name) for kind in kinds for name in available() if KINDS[kind].facts.kind in load(name).kinds]
 
 
+def test_dropout_is_one_mask_both_ways(gpu):
+    x = torch.ones(300, 7).to(CUDA).requires_grad_()
+    with gpu.watched() as seen:
+        dropped = loop.Dropout(torch.Generator(CUDA))(x, 0.3)
+        dropped.sum().backward()
+    assert (dict(seen.waits), dict(seen.copies)) == ({}, {})
+    assert torch.equal(dropped.unique().cpu(), torch.tensor([0, 1 / 0.7]))
+    assert torch.equal(x.grad, dropped.detach())
+
+
 @pytest.mark.parametrize("method", [None, *methods.available()])
 @pytest.mark.parametrize("kind", FULL_GRAPH)
 def test_a_full_graph_step_neither_waits_nor_copies(kind, method, gpu):

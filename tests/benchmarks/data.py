@@ -14,6 +14,7 @@ from tests.benchmarks.settings import FULL_NODES
 from tests.workflow.datasets.ogb_layout import MAG
 from workflow.catalog import Facts
 from workflow.datasets.parts.csr import both_ways, relation, symmetric_csr
+from workflow.datasets.parts.graphs import EDGE_VOCABULARY, VOCABULARY, molecule_info
 from workflow.task import Task
 from workflow.training.knowledge import save_knowledge
 
@@ -25,6 +26,8 @@ PUBMED = {"nodes": 19_717, "edges": 44_338, "features": 500, "classes": 3}
 CORA = {"nodes": 2_708, "edges": 5_278, "features": 1_433, "classes": 7}
 DENSITY = {"pubmed": 0.1, "cora": 0.013}
 """Share of features that are not 0."""
+ATOMS, DISTINCT_ATOMS, DISTINCT_BONDS = 25, 200, 20
+"""Of ogbg-molhiv: atoms of a molecule on average; and about so many distinct rows of categories."""
 LATENT, NOISE = 16, 0.5
 CHUNK = 2**16
 
@@ -97,6 +100,39 @@ def mag_sized(share: float) -> Task:
     arrays |= _split(np.split(random.permutation(papers), [int(0.85 * papers), int(0.94 * papers)]))
     info = {"target": "paper", "counts": counts, "features": {"paper": sizes["features"]}, "relations": names}
     return Task("ogbn-mag", "heterogeneous", "multiclass", "accuracy", sizes["classes"], arrays, info)
+
+
+def molecules(graphs: int) -> Task:
+    """Trees with a ring each, of ogbg-molhiv's mean number of atoms and of distinct atoms; labels are noise."""
+    random = np.random.default_rng(0)
+    counts = random.integers(ATOMS - 10, ATOMS + 11, graphs)
+    begins = np.concatenate([[0], np.cumsum(counts)])
+    edges, sizes = [], []
+    for first, count in zip(begins, counts, strict=False):
+        later = np.arange(1, count)
+        earlier = np.concatenate([np.maximum(0, later - random.integers(1, 4, count - 1)), [0]])
+        pairs = first + np.stack([earlier, np.append(later, count - 1)])
+        edges += [pairs, pairs[::-1]]
+        sizes.append(2 * count)
+    columns = {
+        "features": _categories(random, VOCABULARY, DISTINCT_ATOMS, begins[-1]),
+        "edge_features": _categories(random, EDGE_VOCABULARY, DISTINCT_BONDS, sum(sizes)),
+    }
+    arrays = {
+        **columns,
+        "edge_index": np.concatenate(edges, axis=1),
+        "node_pointers": begins,
+        "edge_pointers": np.concatenate([[0], np.cumsum(sizes)]),
+        "labels": random.integers(0, 2, (graphs, 1)).astype(np.float32),
+        **_split(np.split(random.permutation(graphs), [int(0.8 * graphs), int(0.9 * graphs)])),
+    }
+    return Task("ogbg-molhiv", "graph", "binary", "rocauc", 1, arrays, molecule_info())
+
+
+def _categories(random: np.random.Generator, sizes: tuple[int, ...], distinct: int, rows: int) -> np.ndarray:
+    """[rows, columns] categories, of so many distinct rows."""
+    kinds = np.stack([random.integers(0, size, distinct) for size in sizes], axis=1)
+    return kinds[random.integers(0, distinct, rows)]
 
 
 def _citations(random: np.random.Generator, nodes: int, edges: int) -> dict[str, np.ndarray]:

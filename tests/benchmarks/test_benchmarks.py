@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch_geometric.data import Batch as PyGBatch
 
 import methods
 from methods.contract import Signals
@@ -15,8 +16,11 @@ from tests.benchmarks import data, parts, process, tables
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.memory import limits
 from tests.benchmarks.settings import Settings
-from tests.benchmarks.speed import deep, overhead
+from tests.benchmarks.speed import deep, molecular, overhead
 from tests.benchmarks.speed.relational import Sides
+from workflow.models.model import Dropout, create
+from workflow.models.molecules import Collection
+from workflow.task import SPLITS
 from workflow.training import device as devices
 
 pytestmark = pytest.mark.no_cover  # being watched for coverage would be measured, too
@@ -145,6 +149,30 @@ def test_both_relational_networks_compute_the_same():
                 parameter.copy_(torch.stack(maps))
     drawn, patterns = sides.draw()
     assert sides.theirs(drawn, patterns) == pytest.approx(sides.ours(), rel=1e-4)
+
+
+def test_both_molecular_networks_compute_the_same():
+    task = data.molecules(12)
+    ours = create(molecular.spec_of(3, 8), data.facts_of(task)).eval()
+    plain = molecular.plain_network(task, 3, 8).eval()
+    with torch.no_grad():
+        tables = [plain.atoms, *plain.bonds]
+        for mine, theirs in zip([ours.encoder, *(c.bonds for c in ours.convolutions)], tables, strict=True):
+            for table, rows in zip(
+                theirs.tables, mine.table.split([len(t.weight) for t in theirs.tables]), strict=True
+            ):
+                table.weight.copy_(rows)
+    for convolution, layer in zip(ours.convolutions, plain.layers, strict=True):
+        layer.nn.load_state_dict(convolution.perceptron.state_dict())
+    plain.head.load_state_dict(ours.head.state_dict())
+    graphs = Collection(task.arrays, task.split("train")).span(0, 12)
+    held = {
+        int(n): graph
+        for part in SPLITS
+        for n, graph in zip(task.split(part), molecular.datasets(task)[part], strict=True)
+    }
+    theirs = plain(PyGBatch.from_data_list([held[number] for number in range(12)]))
+    torch.testing.assert_close(ours(graphs, Dropout(None)).logits, theirs)
 
 
 def test_a_process_of_its_own_answers_with_its_own_peak():

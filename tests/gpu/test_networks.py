@@ -88,3 +88,12 @@ def test_the_gpu_gives_the_numbers_of_the_cpu(task: str, name: str) -> None:
     assert_near("logits", known[:1], right[:1], max(TOLERANCE, 3 * noise))
     assert_near("knowledge", known, right, max(1e-3 if task == "graph" else TOLERANCE, 3 * noise))
     assert score(there.model, there.feed, "valid") == pytest.approx(score(here.model, here.feed, "valid"), abs=0.02)
+
+
+def test_dropout_is_one_mask_both_ways() -> None:
+    x = torch.ones(3000, 70, device=DEVICE, requires_grad=True)
+    dropped = Dropout(torch.Generator(DEVICE).manual_seed(1))(x, 0.3)
+    dropped.sum().backward()
+    torch.testing.assert_close(dropped.unique().cpu(), torch.tensor([0, 1 / 0.7]))
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
+    assert torch.equal(x.grad, dropped)

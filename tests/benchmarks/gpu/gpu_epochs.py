@@ -12,7 +12,7 @@ import torch
 from tests.benchmarks import data, trainings
 from tests.benchmarks.gpu import card
 from tests.benchmarks.settings import Settings
-from tests.benchmarks.speed import relational
+from tests.benchmarks.speed import molecular, relational
 from tests.benchmarks.speed.epochs import plain_epochs_of
 from tests.benchmarks.tables import Row, Table, judge, say
 from workflow.task import Task
@@ -43,7 +43,12 @@ def run(settings: Settings) -> list[Table]:
     for kind, layers, width, heads in NETWORKS + ATTENTION:
         rows.append(judge(_compare(task, kind, layers, width, heads, device), ratio=WANTED[width]))
         say("gpu_epochs", rows[-1])
-    return [Table(ABOUT, rows), _relational(settings, device), _methods(task, device)]
+    return [
+        Table(ABOUT, rows),
+        molecular.table(settings, device),
+        _relational(settings, device),
+        _methods(task, device),
+    ]
 
 
 def _compare(task: Task, kind: str, layers: int, width: int, heads: int, device: torch.device) -> Row:

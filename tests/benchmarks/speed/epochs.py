@@ -12,7 +12,7 @@ from torch import nn
 from methods.sparse import rows_of
 from tests.benchmarks import data, process, trainings
 from tests.benchmarks.settings import Settings
-from tests.benchmarks.speed import relational
+from tests.benchmarks.speed import molecular, relational
 from tests.benchmarks.speed.plain import Plain
 from tests.benchmarks.tables import Row, Table, judge, say, spread
 from workflow.task import SPLITS, Task
@@ -39,7 +39,7 @@ def run(settings: Settings) -> list[Table]:
         for kind, layers, width, heads in networks:
             rows.append(judge(compare(settings, nodes, kind, layers, width, heads), ratio=WANTED[kind]))
             say("epochs", rows[-1])
-    return [Table(ABOUT, rows), relational.table(settings)]
+    return [Table(ABOUT, rows), molecular.table(settings), relational.table(settings)]
 
 
 def compare(settings: Settings, nodes: int, kind: str, layers: int, width: int, heads: int) -> Row:

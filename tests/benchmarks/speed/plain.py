@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
+from torch_geometric.data import Data
 
 
 class Plain(nn.Module):
@@ -29,6 +30,50 @@ class Plain(nn.Module):
         for layer, norm in zip(self.layers, self.norms, strict=False):
             x = nn.functional.dropout(norm(layer(x, edges)).relu(), 0.5, self.training)
         out: Tensor = self.layers[-1](x, edges)
+        return out
+
+
+class Categories(nn.Module):
+    """OGB's encoder of atoms or bonds: the sum over columns of one learned vector per category."""
+
+    def __init__(self, vocabulary: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(size, width) for size in vocabulary)
+
+    def forward(self, columns: Tensor) -> Tensor:
+        vectors = [table(columns[:, place]) for place, table in enumerate(self.tables)]
+        return torch.stack(vectors).sum(0)
+
+
+class PlainGINE(nn.Module):
+    """The network of OGB's examples for ogbg-mol*, without a virtual node.
+
+    Args:
+        vocabulary, edge_vocabulary: categories of each column of atoms and bonds.
+    """
+
+    def __init__(
+        self, vocabulary: Sequence[int], edge_vocabulary: Sequence[int], layers: int, width: int, outputs: int
+    ) -> None:
+        super().__init__()
+        self.atoms = Categories(vocabulary, width)
+        self.bonds = nn.ModuleList(Categories(edge_vocabulary, width) for _ in range(layers))
+        self.layers = nn.ModuleList(pyg.GINEConv(self._perceptron(width), train_eps=True) for _ in range(layers))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(layers))
+        self.head = nn.Linear(width, outputs)
+
+    @staticmethod
+    def _perceptron(width: int) -> nn.Sequential:
+        middle = nn.BatchNorm1d(2 * width)
+        return nn.Sequential(nn.Linear(width, 2 * width), middle, nn.ReLU(), nn.Linear(2 * width, width))
+
+    def forward(self, batch: Data) -> Tensor:
+        """[G, tasks] logits of a batch of graphs."""
+        x = self.atoms(batch.x)
+        for number, (layer, bonds, norm) in enumerate(zip(self.layers, self.bonds, self.norms, strict=True)):
+            x = norm(layer(x, batch.edge_index, bonds(batch.edge_attr)))
+            x = nn.functional.dropout(x.relu() if number < len(self.layers) - 1 else x, 0.5, self.training)
+        out: Tensor = self.head(pyg.global_mean_pool(x, batch.batch, batch.num_graphs))
         return out
 
 

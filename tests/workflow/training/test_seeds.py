@@ -37,6 +37,19 @@ def test_dropout_draws_from_its_own_stream(p):
         assert abs(float((zero[distance:] * zero[:-distance]).mean())) < 5 * p * (1 - p) / x.numel() ** 0.5
 
 
+@pytest.mark.parametrize("device", [CPU, torch.device("meta")], ids=["CPU", "another device"])
+def test_dropout_keeps_a_byte_per_entry_for_the_gradient(device):
+    saved = []
+    x = torch.ones(30, 7, device=device, requires_grad=True)
+    generator = torch.Generator().manual_seed(1) if device == CPU else torch.Generator()
+    with torch.autograd.graph.saved_tensors_hooks(lambda kept: saved.append(kept.nbytes) or kept, lambda kept: kept):
+        dropped = Dropout(generator)(x, 0.3)
+        assert saved == [x.numel()]
+        dropped.sum().backward()
+    if device == CPU:
+        assert torch.equal(x.grad, dropped)  # of ones: the mask times its scale, both ways
+
+
 def test_streams_differ_by_seed_role_and_name():
     numbers_ = {
         Streams(seed, role, CPU).number(stream)

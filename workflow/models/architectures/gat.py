@@ -13,7 +13,7 @@ from methods.sparse import Pattern, product
 from methods.vocabulary import Objective
 from workflow.catalog import Facts
 from workflow.models.graph import Graph
-from workflow.models.model import Dropout, keep_mask
+from workflow.models.model import Dropout, keep
 from workflow.models.parts.containers import Layers
 from workflow.models.parts.first_layer import check_probabilities
 from workflow.models.parts.layerwise import Layerwise
@@ -126,7 +126,7 @@ class GAT(Layerwise):
         classes, known = graph.memo("classes of training nodes", lambda: self._classes(graph))
         shown = known
         if dropout.generator is not None:
-            shown = known * (keep_mask(known, 1 - SHOWN, dropout.generator) > 0)
+            shown = known * keep(known, 1 - SHOWN, dropout.generator)[0]
         labels, whole = classes * shown, graph.whole
         for _ in range(self.label_iterations):
             with torch.no_grad():
@@ -183,7 +183,7 @@ class GAT(Layerwise):
         """[E, H] scores -> [E, H] attention weights."""
         if self.edge_dropout == 0 or dropout.generator is None:
             return dropout(segment_softmax(scores, edges), self.attention_dropout)
-        kept = keep_mask(scores.new_empty(len(scores), 1), self.edge_dropout, dropout.generator) > 0
+        kept, _ = keep(scores.new_empty(len(scores), 1), self.edge_dropout, dropout.generator)
         # Finite, as a node may lose all its edges; its uniform weights then fall to the mask.
         weights = segment_softmax(scores.masked_fill(~kept, torch.finfo(scores.dtype).min), edges)
         return dropout(weights * kept, self.attention_dropout)

@@ -56,7 +56,7 @@ def test_dropped_edges_leave_the_softmax(graph, edges, monkeypatch):
     kept = whole * (torch.rand(whole.shape, generator=torch.Generator().manual_seed(10)) < 0.5)
     kept[5] = 0
     mask = kept[graph.looped.rows.long(), graph.looped.columns.long()][:, None]
-    monkeypatch.setattr("workflow.models.architectures.gat.keep_mask", lambda x, p, generator: 2 * mask)
+    monkeypatch.setattr("workflow.models.architectures.gat.keep", lambda x, p, generator: (mask > 0, 2.0))
     ours = model(graph, moving()).logits
     expected = dense_layer(model, 0, graph.x, kept, norm=whole)
     torch.testing.assert_close(ours, expected)
