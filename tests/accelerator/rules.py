@@ -51,3 +51,10 @@ def _misaligned(name: str, matrix: Tensor) -> Iterator[str]:
             # Of the offset, not of the address: an allocation of CUDA begins at a multiple of 512 bytes.
             if x.numel() and x.storage_offset() * x.element_size() % ALIGNMENT:
                 yield f"{name}: {part} of a sparse matrix do not begin at a multiple of {ALIGNMENT} bytes"
+
+
+def is_view(operator: Any) -> bool:
+    """Whether an operator gives another look at its argument, and computes nothing."""
+    returns = operator._schema.returns
+    shares = bool(returns) and returns[0].alias_info is not None and not returns[0].alias_info.is_write
+    return shares or operator.overloadpacket.__name__ in ("_indices", "_values", "detach")

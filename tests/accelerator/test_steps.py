@@ -12,6 +12,8 @@ import methods
 from methods.contract import Method, NotApplicableError, Signals
 from methods.rehearsal import begun
 from tests.accelerator import CUDA, Pretend, Seen
+from tests.benchmarks import data
+from tests.benchmarks.speed import relational
 from tests.workflow.training.trainings import KINDS
 from workflow.models.listing import available
 from workflow.models.model import Model, create, load
@@ -133,6 +135,19 @@ def test_every_network_of_a_full_graph_neither_waits_nor_copies(kind, name, gpu)
 def test_every_network_of_mini_batches_waits_for_nothing(kind, name, gpu):
     seen, _ = second_epoch(gpu, Trainer(kind, "kd", {"model": name, "layers": 3, "width": 8, "dropout": 0.3}))
     assert not seen.waits
+
+
+def test_a_sampled_step_of_an_rgcn_asks_less_of_the_host_than_pyg(gpu):
+    """What a card is bound by in small steps: launches, copies and waits."""
+    sides = relational.Sides(data.mag_sized(1 / 500), 2, 16, 40, device=CUDA)
+    seen = {}
+    for name, step in {"ours": sides.ours, "theirs": lambda: sides.theirs(*sides.draw())}.items():
+        step()
+        with gpu.watched() as seen[name]:
+            step()
+    assert seen["ours"].kernels < 0.5 * seen["theirs"].kernels
+    assert seen["ours"].waits.total() == 1  # for the loss
+    assert seen["ours"].copies.total() <= 9
 
 
 @pytest.mark.parametrize("kind", KINDS)

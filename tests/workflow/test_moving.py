@@ -6,7 +6,7 @@ import torch
 
 from tests.accelerator import CUDA, HOST, Pretend
 from workflow import moving
-from workflow.moving import moved
+from workflow.moving import moved, moved_together
 
 
 def test_the_host_does_not_wait_for_a_move():
@@ -29,6 +29,29 @@ def test_large_and_empty_tensors_take_no_pinned_memory(monkeypatch):
             assert seen.waits.total() == waits, size
 
 
+SEVERAL = (torch.arange(5), torch.ones(2, 3), torch.zeros(0, 4), torch.tensor([True, False]), torch.tensor(7.0)[None])
+
+
+def test_several_tensors_take_one_copy():
+    with Pretend() as gpu:
+        with gpu.watched() as seen:
+            there = moved_together(SEVERAL, CUDA)
+        assert (seen.waits.total(), seen.copies.total()) == (0, 1)
+        for x, found in zip(SEVERAL, there, strict=True):
+            assert (found.device, found.dtype, found.shape) == (CUDA, x.dtype, x.shape)
+            assert found.storage_offset() * found.itemsize % 16 == 0
+            assert found.tolist() == x.tolist()
+
+
+def test_several_that_are_large_together_move_one_by_one(monkeypatch):
+    monkeypatch.setattr(moving, "MOST_PINNED", 64)
+    with Pretend() as gpu, gpu.watched() as seen:
+        there = moved_together(SEVERAL, CUDA)
+        assert seen.copies.total() == len(SEVERAL)
+        assert [x.tolist() for x in there] == [x.tolist() for x in SEVERAL]
+
+
 def test_on_the_host_nothing_is_copied():
     x = torch.ones(3)
     assert moved(x, HOST) is x
+    assert moved_together([x], HOST)[0] is x

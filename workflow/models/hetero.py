@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from methods.sparse import Matrix
-from workflow.models.propagation import relation_mean
+from workflow.models.propagation import relation_means
 from workflow.moving import moved
 
 Cached = TypeVar("Cached")
@@ -52,7 +52,7 @@ class HeteroGraph:
         self.ids = {} if ids is None else ids
         self.sampled = ids is not None
         like = next(iter(features.values()))
-        self.means = {name: relation_mean(pattern, like, backward) for name, pattern in sorted(patterns.items())}
+        self.means = relation_means(patterns, like, backward)
         """D_r^-1 A_r of every relation r."""
         self.last = self.means
         """The same for a network's last layer, whose targets are the wanted rows alone."""
@@ -88,7 +88,7 @@ class HeteroGraph:
         like = next(iter(self.features.values()))
         into = {name: pattern for name, pattern in patterns.items() if ends(name)[1] == self.target}
         wanted = rows.numpy()
-        return {name: relation_mean(pattern[wanted], like, backward) for name, pattern in sorted(into.items())}
+        return relation_means({name: pattern[wanted] for name, pattern in into.items()}, like, backward)
 
     def memo(self, key: Hashable, compute: Callable[[], Cached]) -> Cached:
         """`compute()` once per graph: for constants such as A X."""

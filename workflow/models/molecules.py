@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from methods.sparse import Pattern, pointers_of, rows_of
-from workflow.moving import moved
+from workflow.moving import moved_together
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,6 @@ class Categories:
     def at(self, index: Tensor | slice) -> Categories:
         """Those of some nodes or edges, with int64 codes."""
         return Categories(self.rows, self.code[index].long())
-
-    def to(self, device: torch.device) -> Categories:
-        return Categories(moved(self.rows, device), moved(self.code, device))
 
 
 @dataclass(frozen=True)
@@ -108,10 +105,12 @@ class Molecules:
     def to(self, device: torch.device) -> Molecules:
         if device == self.graph.device:
             return self
-        edges = Pattern(moved(self.edges.pointers, device), moved(self.edges.columns, device), self.nodes)
-        atoms, bonds = self.atoms.to(device), self.bonds.to(device)
-        graph, begins = moved(self.graph, device), moved(self.begins, device)
-        return Molecules(atoms, bonds, edges, graph, begins, self.log_degree)
+        atoms, bonds, edges = self.atoms, self.bonds, self.edges
+        parts = [atoms.rows, atoms.code, bonds.rows, bonds.code, edges.pointers, edges.columns, self.graph, self.begins]
+        there = iter(moved_together(parts, device))
+        atoms, bonds = Categories(next(there), next(there)), Categories(next(there), next(there))
+        edges = Pattern(next(there), next(there), self.nodes)
+        return Molecules(atoms, bonds, edges, next(there), next(there), self.log_degree)
 
 
 class Collection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from methods import gpu
 from methods.sparse import Entries, Matrix, Pattern, compressed
-from workflow.moving import moved
+from workflow.moving import moved_together
 
 
 def with_loops(adjacency: Pattern) -> Pattern:
@@ -96,30 +98,65 @@ def mean(adjacency: Pattern, transpose: Pattern, dtype: torch.dtype) -> Matrix:
     return Matrix(forward, Entries(transpose, share.index_select(0, transpose.columns)))
 
 
-def relation_mean(pattern: csr_array, like: Tensor, backward: bool) -> Matrix:
-    """D^-1 A of one relation: the mean over the sources of every target, 0 for a target without any.
+def relation_means(patterns: Mapping[str, csr_array], like: Tensor, backward: bool) -> dict[str, Matrix]:
+    """D^-1 A of every relation: the mean over the sources of every target, 0 for a target without any.
 
     Args:
-        pattern: A [targets x sources]. A sampled graph has new ones in every step, which scipy turns into compressed
-            columns in compiled code, without a sort.
+        patterns: A [targets x sources] by name. A sampled graph has new ones in every step, which scipy turns into
+            compressed columns in compiled code, without a sort.
         like: gives the type and the device.
-        backward: whether gradients will be asked for, which needs the transpose too.
+        backward: whether gradients will be asked for, which needs the transposes too.
     """
+    names = sorted(patterns)
+    found = [entries for name in names for entries in _both_ways(patterns[name], like.dtype, backward)]
+    places, values = placed([entries.pattern for entries in found], [entries.values for entries in found], like.device)
+    there = map(Entries, places, values)
+    return {name: Matrix(next(there), next(there) if backward else None) for name in names}
+
+
+def _both_ways(pattern: csr_array, dtype: torch.dtype, backward: bool) -> list[Entries]:
+    """D^-1 A of one relation, and its transpose if gradients will be asked for, on the host."""
     degree = np.diff(pattern.indptr)
-    share = torch.from_numpy(1 / np.maximum(degree, 1)).to(like.dtype)
+    share = torch.from_numpy(1 / np.maximum(degree, 1)).to(dtype)
+    found = [Entries(of_scipy(pattern), torch.repeat_interleave(share, torch.from_numpy(degree)))]
+    if backward:
+        # The compressed columns of a matrix are the compressed rows of its transpose.
+        columns = pattern.tocsc()
+        found.append(Entries(of_scipy(columns), share[torch.from_numpy(columns.indices)]))
+    return found
 
-    def move(found: Any, values: Tensor, width: int) -> Entries:
-        pointers, columns = (torch.from_numpy(np.asarray(a)) for a in (found.indptr, found.indices))
-        places = Pattern(moved(pointers, like.device), moved(columns, like.device), width)
-        return Entries(places, moved(values, like.device))
 
-    targets, sources = pattern.shape
-    forward = move(pattern, torch.repeat_interleave(share, torch.from_numpy(degree)), sources)
-    if not backward:
-        return Matrix(forward, None)
-    # The compressed columns of a matrix are the compressed rows of its transpose.
-    columns = pattern.tocsc()
-    return Matrix(forward, move(columns, share[torch.from_numpy(columns.indices)], targets))
+def of_scipy(matrix: Any) -> Pattern:
+    """The pattern of a matrix of scipy that is compressed by rows, or that of the transpose of one by columns."""
+    pointers, columns = (torch.from_numpy(np.asarray(part)) for part in (matrix.indptr, matrix.indices))
+    return Pattern(pointers, columns, matrix.shape[1] if matrix.format == "csr" else matrix.shape[0])
+
+
+def placed(
+    patterns: Sequence[Pattern], others: Sequence[Tensor], device: torch.device
+) -> tuple[list[Pattern], list[Tensor]]:
+    """Patterns and tensors of the host on the device, in one copy."""
+    parts = [part for pattern in patterns for part in (pattern.pointers, pattern.columns)]
+    there = iter(moved_together([*parts, *others], device))
+    found = [Pattern(next(there), next(there), pattern.width) for pattern in patterns]
+    if device.type == "cuda" and found:
+        _say_that_rows_are_short(patterns, found)
+    return found, list(there)
+
+
+def _say_that_rows_are_short(patterns: Sequence[Pattern], there: Sequence[Pattern]) -> None:
+    """What the host knows of rows that need no cut: else a GPU works that out, in two dozen kernels for each pattern.
+
+    Args:
+        patterns: on the host; there: the same on the device.
+    """
+    short = [int(pattern.counts.max()) <= gpu.CHUNK if pattern.height else False for pattern in patterns]
+    none = there[0].pointers.new_zeros(max(pattern.height for pattern in patterns) + 1)
+    for pattern, is_short in zip(there, short, strict=True):
+        if is_short:
+            # In place of what the property of that name would find.
+            begins = pattern.pointers
+            vars(pattern)["chunks"] = gpu.Chunks(begins[:-1], begins[1:], none[: len(begins)])
 
 
 def average(graph: Any, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from methods.contract import NotApplicableError
 from methods.sparse import Matrix, Pattern
 from workflow.models import propagation
 from workflow.models.graph import Graph
-from workflow.moving import moved
+from workflow.moving import moved_together
 
 CONVERGES = 4
 """So many nodes are seen per wanted one before a map stands behind the sum over neighbours, on fewer rows."""
@@ -47,7 +47,9 @@ class SampledGraph(Graph):
         constants: Mapping[tuple[str, int], Tensor] | None = None,
     ) -> None:
         nothing = x.new_empty(0)  # no layer asks for the transpose of all that was drawn
-        super().__init__(x, _placed(pointers, x.device), _placed(sources, x.device), (nothing, nothing), labels)
+        host = [torch.from_numpy(part.astype(np.int32)) for part in (pointers, sources)]
+        begins, columns = moved_together(host, x.device)
+        super().__init__(x, begins, columns, (nothing, nothing), labels)
         self.rows = slice(0, ends[wanted])
         self.degrees = degrees
         self._constants = constants or {}
@@ -90,13 +92,11 @@ class SampledGraph(Graph):
         pointers, sources = pointers[: wanted + 1], sources[: pointers[wanted]]
         if loops:
             pointers, sources = propagation.with_loops_inserted(pointers, sources)
-        drawn = Pattern(_placed(pointers, device), _placed(sources, device), self.nodes)
-        if not torch.is_grad_enabled():
-            return drawn, None
+        drawn = csr_array((np.ones(len(sources), np.int8), sources, pointers), shape=(wanted, self.nodes))
         # The compressed columns of a matrix are the compressed rows of its transpose, in compiled code, without a sort.
-        ones = np.ones(len(sources), np.int8)
-        turned = csr_array((ones, sources, pointers), shape=(wanted, self.nodes)).tocsc()
-        return drawn, Pattern(_placed(turned.indptr, device), _placed(turned.indices, device), wanted)
+        ways = [drawn, drawn.tocsc()] if torch.is_grad_enabled() else [drawn]
+        found, _ = propagation.placed([propagation.of_scipy(way).narrow() for way in ways], [], device)
+        return found[0], found[1] if len(found) > 1 else None
 
     def with_features(self, features: Sequence[Tensor]) -> Graph:
         """As of a `Graph`. Raises NotApplicableError where constants rest on features of nodes that are not here."""
@@ -131,8 +131,3 @@ class SampledGraph(Graph):
             None if self.labels is None else self.labels[:nodes],
             (of_in[:nodes], of_out[:nodes]),
         )
-
-
-def _placed(indices: np.ndarray, device: torch.device) -> Tensor:
-    """Indices of what was drawn for one step, which 32 bits can hold."""
-    return moved(torch.from_numpy(indices.astype(np.int32)), device)
