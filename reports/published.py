@@ -94,22 +94,35 @@ def rows(findings: Findings, path: Path = FACTS) -> list[Published]:
     found = []
     for block in facts(path):
         for cell in block.get("cells", []):
-            place = (cell["dataset"], cell["teacher"], cell.get("student"))
             for family in findings.results.families:
-                if family[:3] == place and findings.metric(family).name == block["metric"]:
+                if _stands_beside(family, cell) and findings.metric(family).name == block["metric"]:
                     found += _of_family(findings, family, block, cell)
     return found
 
 
+def _stands_beside(family: Family, cell: dict[str, Any]) -> bool:
+    """Whether a cell is of this teacher and student; a student may have several names here."""
+    students = cell.get("student", [])
+    named = family.student in (students if isinstance(students, list) else [students])
+    return named and (family.dataset, family.teacher) == (cell["dataset"], cell["teacher"])
+
+
 def _of_family(findings: Findings, family: Family, block: dict[str, Any], cell: dict[str, Any]) -> list[Published]:
-    """Methods with a failed training have no counterpart."""
+    """Methods with a failed training have no counterpart; one that ran with tuned values alone is its own.
+
+    Published figures, too, are of values that were chosen for their data.
+    """
     settings, scale = findings.settings, findings.metric(family).scale
     scores = {label: value for label, value in cell.items() if label not in NOT_SCORES}
     if "teacher_score" in cell:
         scores[settings.ceiling] = cell["teacher_score"]
+    tuned = {choice.method: choice.tuned for choice in settings.tuning if choice.dataset == family.dataset}
+    attempts = findings.attempts[family]
+    for label in set(scores) - set(attempts):
+        scores[tuned.get(label, label)] = scores.pop(label)
     found = []
     for label in settings.method_order(scores):
-        own = findings.attempts[family].get(label)
+        own = attempts.get(label)
         if own is None or not own.complete:
             continue
         mean, *std = scores[label]
