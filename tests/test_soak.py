@@ -18,7 +18,7 @@ import yaml
 
 from tests.checkouts import copy_code, start
 
-TRAININGS = int(os.environ.get("ABKD_SOAK", "80"))
+TRAININGS = int(os.environ.get("ABKD_SOAK", "40"))
 METHODS = ("supervised", "kd", "fitnet", "at", "nst", "cka", "rkd", "sp", "vid", "abkd")
 SEEDS = 4
 MOST_MIB = 1024

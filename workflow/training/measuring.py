@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.benchmark import Measurement, Timer
+from torch.utils.benchmark import Measurement
 from torch.utils.benchmark.utils.common import TaskSpec
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,7 +28,7 @@ from workflow.training.feeds.step import Feed
 from workflow.training.seeds import Streams
 from workflow.variants import whole
 
-REPEATS = 30
+REPEATS, WARM_CALLS = 30, 2
 WARM_SECONDS = 0.5
 """In which a GPU that has been idle raises its clock, and torch its memory."""
 LONGEST_SECONDS = 20.0
@@ -202,14 +203,19 @@ def gpu_latency(call: Callable[[], Any]) -> Measurement:
 
 
 def latency(call: Callable[[], Any]) -> Measurement:
-    """Seconds of REPEATS calls, each after two that warm up, synchronised; fewer where that takes LONGEST_SECONDS.
+    """Seconds of REPEATS calls after WARM_CALLS that warm up; fewer of both where they take LONGEST_SECONDS.
 
-    One call at a time (`timeit(1)`): `blocked_autorange` takes the mean of ten in some runs and of one in others.
+    By the standard library's timer: that of torch warms up anew before every measurement, by twice what it measures.
     """
-    timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
-    taken: list[Measurement] = []
-    started = time.monotonic()
-    while not taken or (len(taken) < REPEATS and time.monotonic() - started < LONGEST_SECONDS):
-        taken.append(timer.timeit(1))
-    (merged,) = Measurement.merge(taken)
-    return merged
+    timer = timeit.Timer(call)
+
+    def times(most: int) -> list[float]:
+        started = time.monotonic()
+        found = [timer.timeit(1)]
+        while len(found) < most and time.monotonic() - started < LONGEST_SECONDS:
+            found.append(timer.timeit(1))
+        return found
+
+    times(WARM_CALLS)
+    taken = times(REPEATS)
+    return Measurement(1, taken, TaskSpec("call()", "", num_threads=torch.get_num_threads()))

@@ -41,7 +41,7 @@ def run(settings: Settings) -> list[Table]:
     task = data.arxiv_sized(settings.arxiv_nodes)
     rows = []
     for kind, layers, width, heads in NETWORKS + ATTENTION:
-        rows.append(judge(_compare(task, kind, layers, width, heads, device), ratio=WANTED[width]))
+        rows.append(judge(_compare(task, kind, layers, width, heads, device, settings.quick), ratio=WANTED[width]))
         say("gpu_epochs", rows[-1])
     return [
         Table(ABOUT, rows),
@@ -51,20 +51,23 @@ def run(settings: Settings) -> list[Table]:
     ]
 
 
-def _compare(task: Task, kind: str, layers: int, width: int, heads: int, device: torch.device) -> Row:
+def _compare(
+    task: Task, kind: str, layers: int, width: int, heads: int, device: torch.device, quick: bool = False
+) -> Row:
     spec: dict[str, Any] = {"model": kind, "layers": layers, "width": width}
     sides = {
         "ours": trainings.epochs(task, spec | ({"heads": heads} if kind == "gat" else {}), device=device),
         "pyg": plain_epochs_of(task, kind, layers, width, heads, device),
     }
     times: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(TURNS + 1):
+    turns, epochs = (1, 1) if quick else (TURNS, EPOCHS)
+    for turn in range(turns + 1):
         for name, side in sides.items():
             with card.as_torch_comes() if name == "pyg" else nullcontext():
-                taken = _seconds(side)
+                taken = _seconds(side, epochs)
             if turn:
                 times[name].append(taken)
-    ours, pyg = (sorted(times[name])[TURNS // 2] for name in sides)
+    ours, pyg = (sorted(times[name])[turns // 2] for name in sides)
     name = f"{kind} {layers}x{width}" + (f"x{heads}h" if kind == "gat" else "")
     return {
         "network": name,
@@ -75,10 +78,10 @@ def _compare(task: Task, kind: str, layers: int, width: int, heads: int, device:
     }
 
 
-def _seconds(side: Iterator[None]) -> float:
+def _seconds(side: Iterator[None], epochs: int = EPOCHS) -> float:
     """Of one epoch."""
     next(side)
-    return card.once(lambda: [next(side) for _ in range(EPOCHS)]) / EPOCHS
+    return card.once(lambda: [next(side) for _ in range(epochs)]) / epochs
 
 
 def _busy(side: Iterator[None], seconds: float) -> float | None:
@@ -102,7 +105,7 @@ def _relational(settings: Settings, device: torch.device) -> Table:
             with card.as_torch_comes():
                 sides.theirs(*sides.draw())
 
-        for turn in range(TURNS * 3 + 1):
+        for turn in range((1 if settings.quick else TURNS * 3) + 1):
             for side, call in (("pyg", plain), ("ours", sides.ours)):
                 taken = card.once(call)
                 if turn:

@@ -54,7 +54,8 @@ def run(settings: Settings) -> list[Table]:
                 target = f"{__name__}:one"
                 given = {"folder": folder, "method": method, "hyperparameters": hyperparameters}
                 # Epochs of milliseconds need more of them for a steady median.
-                repeats = max(settings.repeats, min(MOST_REPEATS, LARGEST // int(nodes)))
+                most = 1 if settings.quick else MOST_REPEATS
+                repeats = max(settings.repeats, min(most, LARGEST // int(nodes)))
                 answer = process.call(settings, target, **given, repeats=repeats, kept=True)
                 memory = process.call(settings, target, **given, repeats=1, kept=False)
                 row = {

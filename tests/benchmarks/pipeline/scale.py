@@ -25,7 +25,7 @@ LIMITS = {"ogbn-arxiv": (180, 6 * 2**10), "ogbn-mag": (480, 14 * 2**10)}
 LONG = True
 """Runs only where it is named."""
 LARGEST_MIB = 16 * 2**10
-QUICK_METHODS = 2
+QUICK_METHODS = 1
 PREPARED_ABOUT = (
     "Preparation of made-up raw files in OGB's layout, of exactly the official numbers of nodes, edges, features and "
     "classes: `python -m workflow.steps.prepare`, from gzipped text to the prepared task."

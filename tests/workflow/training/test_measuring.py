@@ -120,13 +120,14 @@ def test_latency_is_the_median_of_warm_answers():
     assert len(taken.times) == measuring.REPEATS
 
 
-@pytest.mark.parametrize(("longest", "repeats"), [(0.05, 1), (0.5, 2)])
+@pytest.mark.parametrize(("longest", "repeats"), [(0.05, 1), (0.5, 5)])
 def test_a_slow_network_is_timed_for_about_as_long_as_is_allowed(monkeypatch, longest, repeats):
     monkeypatch.setattr(measuring, "LONGEST_SECONDS", longest)
     calls = []
     taken = measuring.latency(lambda: (calls.append(1), time.sleep(0.1)))
     assert taken.median >= 0.1
-    assert len(taken.times) <= repeats and len(calls) == 3 * len(taken.times)
+    assert len(taken.times) <= repeats
+    assert len(calls) == len(taken.times) + min(repeats, measuring.WARM_CALLS)
 
 
 @pytest.mark.parametrize("batch", [(), (5,)])
