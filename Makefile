@@ -14,7 +14,7 @@ UPGRADE ?=
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
-.PHONY: reproduce test test-slurm test-crash test-soak test-gpu paper bench bench-gpu lint format lock clean
+.PHONY: reproduce test test-slurm test-crash test-soak test-data test-gpu paper bench bench-gpu lint format lock clean
 
 reproduce: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -32,6 +32,9 @@ test-crash: .venv/ready
 
 test-soak: .venv/ready
 	ABKD_SOAK=2000 $(BIN)/python -m pytest -q -s tests/test_soak.py
+
+test-data: .venv/ready
+	ABKD_FULL_DATA=1 $(BIN)/python -m pytest -n auto -q tests/workflow/datasets
 
 # As root on Debian: sets a SLURM of one node up and takes it down again, docs/clusters.md. No part of `make test`.
 test-slurm: .venv/ready

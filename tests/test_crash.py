@@ -2,7 +2,7 @@
 
 Nor do they depend on the number of cores, the order of the jobs or the blocks of seeds, which differ between the two.
 
-`make test-crash` kills 30 times in a run of config/smoke.yaml; the tests kill three times in a smaller one.
+`make test-crash` kills 30 times in a run of config/smoke.yaml; the tests kill twice in a smaller one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import yaml
 
 from tests.checkouts import copy_code, snakemake, start
 
-KILLS = int(os.environ.get("ABKD_KILLS", "3"))
+KILLS = int(os.environ.get("ABKD_KILLS", "2"))
 SEED = int(os.environ.get("ABKD_KILL_SEED", "0"))
 LATEST_SECONDS = 25.0
 """A kill comes at most so long after Snakemake's start."""
