@@ -40,10 +40,10 @@ if not isinstance(GPU_SLOTS, int) or GPU_SLOTS < 1:
     sys.exit(f"error: resources: gpu_slots: must be a whole number of at least 1, not {GPU_SLOTS}")
 # What a rule asks for to be alone on a machine; a cluster's profile says so in its own way.
 CORES = workflow.cores if LOCAL else 1
-if LOCAL:
-    for name, total in {"mem_mb": MEMORY_MB, "gpu": max(GPUS, 1) * GPU_SLOTS}.items():
-        if name not in workflow.global_resources:
-            workflow.register_resource(name, total)
+TOTALS = {"mem_mb": MEMORY_MB, "gpu": max(GPUS, 1) * GPU_SLOTS} if LOCAL else {}
+for name, total in {"preparing": 1, **TOTALS}.items():
+    if name not in workflow.global_resources:
+        workflow.register_resource(name, total)
 
 # Jobs run in the Python that runs Snakemake, whether or not its environment is activated, and end with it.
 # A cluster's jobs do not share a machine, so they need no server to fork from.

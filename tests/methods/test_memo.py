@@ -11,6 +11,7 @@ import methods
 from methods.contract import Shape
 from methods.testing import make_batch, make_signals
 
+TURNS = 12
 TEACHER, STUDENT = Shape((6,), 3), Shape((4,), 3)
 
 
@@ -24,14 +25,14 @@ def test_a_method_at_the_address_of_a_dead_one_gets_values_of_its_own():
         alone = methods.create("kd", teacher=TEACHER, student=STUDENT, temperature=temperature)
         wanted[temperature] = alone(student, teacher, fresh)["kd"].item()
     addresses = set()
-    for turn in range(40):
+    for turn in range(TURNS):
         temperature = (1.0, 2.0, 4.0, 8.0)[turn % 4]
         method = methods.create("kd", teacher=TEACHER, student=STUDENT, temperature=temperature)
         addresses.add(id(method))
         assert method(student, teacher, batch)["kd"].item() == pytest.approx(wanted[temperature], rel=1e-6)
         del method
         gc.collect()
-    assert len(addresses) < 40, "no address was used twice, so that nothing was tested"
+    assert len(addresses) < TURNS, "no address was used twice, so that nothing was tested"
 
 
 def test_what_was_kept_dies_with_its_owner():

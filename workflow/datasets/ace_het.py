@@ -118,9 +118,10 @@ def frameworks(scaffolds: Sequence[str]) -> list[str]:
 def fragments(smiles: Sequence[str]) -> Iterator[list[str]]:
     """For each molecule its BRICS pieces, in the order of their atoms in its SMILES, with `*` where it was cut."""
     from rdkit import Chem
-    from rdkit.Chem import BRICS
+    from rdkit.Chem.rdmolops import FragmentOnBRICSBonds
 
     with moleculeace.quiet_rdkit():
         for text in smiles:
-            pieces = Chem.GetMolFrags(BRICS.BreakBRICSBonds(Chem.MolFromSmiles(text)), asMols=True)
+            # Atoms of pieces are what they were in the molecule, which was sanitised.
+            pieces = Chem.GetMolFrags(FragmentOnBRICSBonds(Chem.MolFromSmiles(text)), asMols=True, sanitizeFrags=False)
             yield [Chem.MolToSmiles(piece, isomericSmiles=False) for piece in pieces]

@@ -6,6 +6,7 @@ rule distill:
         f"{RESULTS}/cells/{{variant}}/{{teacher}}/{{student}}/{{method}}/{{identity}}/seeds~{{seeds}}.json",
     log:
         f"logs/{RUN.name}/distill/{{variant}}/{{teacher}}/{{student}}/{{method}}/{{identity}}/seeds~{{seeds}}.log",
+    priority: 1
     conda:
         "../envs/python.yaml"
     threads: RUN.threads

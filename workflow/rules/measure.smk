@@ -1,4 +1,4 @@
-# All cores are asked for, so that nothing else runs while latencies are taken.
+# All cores are asked for, so that nothing else runs while latencies are taken; last, as cores would wait for each other.
 rule measure:
     input:
         task="data/tasks/{dataset}/task.json",

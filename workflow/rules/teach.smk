@@ -6,6 +6,7 @@ rule teach:
         f"{RESULTS}/teachers/{{dataset}}/{{teacher}}/{{identity}}/seeds~{{seeds}}.json",
     log:
         f"logs/{RUN.name}/teach/{{dataset}}/{{teacher}}/{{identity}}/seeds~{{seeds}}.log",
+    priority: 1
     conda:
         "../envs/python.yaml"
     threads: RUN.threads
