@@ -28,9 +28,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_dry_run(checkout, name):
     config, _, trouble = tuned.used(load(ROOT / "config" / name), str(ROOT / "config" / name))
     assert not trouble
-    answer = snakemake(checkout, "-n", "--configfile", f"config/{name}")
-    found = jobs(answer)
-    assert answer.stdout.count("preparing=1") == found["prepare"], "two would load the same raw files at once"
+    found = jobs(snakemake(checkout, "-n", "--configfile", f"config/{name}"))
     pairs = {(e.task, t) for e in config.experiments for t in e.teachers}
     assert found["prepare"] == found["measure"] == len({dataset for dataset, _ in pairs})
     students = {  # of which some method wants a teacher of their own size

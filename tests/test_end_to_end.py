@@ -34,12 +34,25 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_code(tmp_path_factory.mktemp("checkout"))
 
 
+def most_at_once(log: str, begin: str) -> int:
+    """How many jobs whose message begins so ran beside each other."""
+    running, most = set(), 0
+    for started, message, ended in re.findall(r"^Job (\d+): (.*)$|^Finished jobid: (\d+)", log, flags=re.M):
+        if started and message.startswith(begin):
+            running.add(started)
+        running.discard(ended)
+        most = max(most, len(running))
+    return most
+
+
 @pytest.fixture(scope="session")
 def smoke(checkout: Path) -> Path:
     """A finished run of config/smoke.yaml."""
     answer = snakemake(checkout, "--configfile", "config/smoke.yaml")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "results/smoke/index.html" in answer.stdout
+    assert most_at_once(answer.stdout + answer.stderr, "preparing ") == 1, "two may load the same raw files"
+    assert most_at_once(answer.stdout + answer.stderr, "") == 2
     return checkout / "results" / "smoke"
 
 
