@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -27,10 +28,7 @@ def moved(x: Tensor, device: torch.device) -> Tensor:
 
 def moved_together(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     """The same of several, side by side in one copy: a step of many small ones is bound by their number."""
-    starts, end = [], 0
-    for x in tensors:
-        starts.append(end)
-        end += -(-x.nbytes // ALIGNED) * ALIGNED
+    *starts, end = accumulate((-(-x.nbytes // ALIGNED) * ALIGNED for x in tensors), initial=0)
     if device.type != "cuda" or any(x.device.type != "cpu" for x in tensors) or end > MOST_PINNED:
         return [moved(x, device) for x in tensors]
     room = torch.empty(end, dtype=torch.uint8)

@@ -92,10 +92,12 @@ class SampledGraph(Graph):
         pointers, sources = pointers[: wanted + 1], sources[: pointers[wanted]]
         if loops:
             pointers, sources = propagation.with_loops_inserted(pointers, sources)
-        drawn = csr_array((np.ones(len(sources), np.int8), sources, pointers), shape=(wanted, self.nodes))
-        # The compressed columns of a matrix are the compressed rows of its transpose, in compiled code, without a sort.
-        ways = [drawn, drawn.tocsc()] if torch.is_grad_enabled() else [drawn]
-        found, _ = propagation.placed([propagation.of_scipy(way).narrow() for way in ways], [], device)
+        ways = [Pattern(torch.from_numpy(pointers), torch.from_numpy(sources), self.nodes)]
+        if torch.is_grad_enabled():
+            # The compressed columns of a matrix are the compressed rows of its transpose: no sort, in compiled code.
+            ones = np.ones(len(sources), np.int8)
+            ways.append(propagation.of_scipy(csr_array((ones, sources, pointers), shape=(wanted, self.nodes)).tocsc()))
+        found, _ = propagation.placed([way.narrow() for way in ways], [], device)
         return found[0], found[1] if len(found) > 1 else None
 
     def with_features(self, features: Sequence[Tensor]) -> Graph:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,20 +187,21 @@ def gpu_latency(call: Callable[[], Any]) -> Measurement:
 
     The calls that warm up take WARM_SECONDS and more.
     """
-    started = time.monotonic()
-    while time.monotonic() - started < WARM_SECONDS:
-        call()
-        torch.cuda.synchronize()
-    taken: list[float] = []
-    started = time.monotonic()
-    while not taken or (len(taken) < REPEATS and time.monotonic() - started < LONGEST_SECONDS):
+
+    def once() -> float:
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         begin.record()
         call()
         end.record()
         end.synchronize()
-        taken.append(begin.elapsed_time(end) / 1000)
-    return Measurement(1, taken, TaskSpec("call()", "", num_threads=torch.get_num_threads()))
+        seconds: float = begin.elapsed_time(end) / 1000
+        return seconds
+
+    started = time.monotonic()
+    while time.monotonic() - started < WARM_SECONDS:
+        call()
+        torch.cuda.synchronize()
+    return _repeated(once)
 
 
 def latency(call: Callable[[], Any]) -> Measurement:
@@ -207,15 +209,14 @@ def latency(call: Callable[[], Any]) -> Measurement:
 
     By the standard library's timer: that of torch warms up anew before every measurement, by twice what it measures.
     """
-    timer = timeit.Timer(call)
+    once = partial(timeit.Timer(call).timeit, 1)
+    _repeated(once, WARM_CALLS)
+    return _repeated(once)
 
-    def times(most: int) -> list[float]:
-        started = time.monotonic()
-        found = [timer.timeit(1)]
-        while len(found) < most and time.monotonic() - started < LONGEST_SECONDS:
-            found.append(timer.timeit(1))
-        return found
 
-    times(WARM_CALLS)
-    taken = times(REPEATS)
+def _repeated(once: Callable[[], float], most: int | None = None) -> Measurement:
+    """What `once` tells, so often (REPEATS by default), or fewer times where that takes LONGEST_SECONDS."""
+    started, taken = time.monotonic(), [once()]
+    while len(taken) < (most or REPEATS) and time.monotonic() - started < LONGEST_SECONDS:
+        taken.append(once())
     return Measurement(1, taken, TaskSpec("call()", "", num_threads=torch.get_num_threads()))

@@ -72,6 +72,12 @@ def as_torch_comes() -> Iterator[None]:
         torch._C._set_deterministic_algorithms(before, warn_only=True)
 
 
+def plainly(step: Callable[[], float]) -> float:
+    """What a step of the plain loop answers."""
+    with as_torch_comes():
+        return step()
+
+
 def peak_mib(call: Callable[[], Any]) -> float:
     """MiB of the device's memory at the peak of a call, 0 without a GPU."""
     if not torch.cuda.is_available():

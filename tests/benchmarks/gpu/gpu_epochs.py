@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from tests.benchmarks import data, trainings
+from tests.benchmarks import data, process, trainings
 from tests.benchmarks.gpu import card
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed import molecular, relational
@@ -59,14 +59,9 @@ def _compare(
         "ours": trainings.epochs(task, spec | ({"heads": heads} if kind == "gat" else {}), device=device),
         "pyg": plain_epochs_of(task, kind, layers, width, heads, device),
     }
-    times: dict[str, list[float]] = {name: [] for name in sides}
     turns, epochs = (1, 1) if quick else (TURNS, EPOCHS)
-    for turn in range(turns + 1):
-        for name, side in sides.items():
-            with card.as_torch_comes() if name == "pyg" else nullcontext():
-                taken = _seconds(side, epochs)
-            if turn:
-                times[name].append(taken)
+    mine, theirs = (partial(_seconds, side, epochs) for side in sides.values())
+    times = process.alternate({"ours": mine, "pyg": partial(card.plainly, theirs)}, turns, settling=1)
     ours, pyg = (sorted(times[name])[turns // 2] for name in sides)
     name = f"{kind} {layers}x{width}" + (f"x{heads}h" if kind == "gat" else "")
     return {
@@ -99,17 +94,12 @@ def _relational(settings: Settings, device: torch.device) -> Table:
     rows: list[Row] = []
     for layers, width in RELATIONAL:
         sides = relational.Sides(task, layers, width, ROOTS, device=device)
-        times: dict[str, list[float]] = {"ours": [], "pyg": []}
 
-        def plain(sides: relational.Sides = sides) -> None:
-            with card.as_torch_comes():
-                sides.theirs(*sides.draw())
+        def plain(sides: relational.Sides = sides) -> float:
+            return sides.theirs(*sides.draw())
 
-        for turn in range((1 if settings.quick else TURNS * 3) + 1):
-            for side, call in (("pyg", plain), ("ours", sides.ours)):
-                taken = card.once(call)
-                if turn:
-                    times[side].append(taken)
+        steps = {"ours": partial(card.once, sides.ours), "pyg": partial(card.plainly, partial(card.once, plain))}
+        times = process.alternate(steps, 1 if settings.quick else TURNS * 3, settling=1)
         ours, pyg = (1000 * float(np.median(taken)) for taken in times.values())
         rows.append({"network": f"r-gcn {layers}x{width}", "ours_ms": ours, "pyg_ms": pyg, "ratio": pyg / ours})
         say("gpu_epochs", rows[-1])

@@ -12,7 +12,7 @@ from torch import nn
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
-from tests.benchmarks import data, trainings
+from tests.benchmarks import data, process, trainings
 from tests.benchmarks.gpu import card
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed.plain import PlainGINE
@@ -84,14 +84,11 @@ def table(settings: Settings, device: torch.device = trainings.CPU) -> Table:
     for layers, width in NETWORKS:
         ours = trainings.epochs(task, spec_of(layers, width), device=device)
         plain = plain_epochs(task, layers, width, device)
-        times: dict[str, list[float]] = {"ours": [], "pyg": []}
-        for turn in range(settings.repeats + 1):
-            mine = card.once(partial(next, ours))
-            with card.as_torch_comes():
-                theirs = card.once(partial(next, plain))
-            if turn:
-                times["ours"].append(mine)
-                times["pyg"].append(theirs)
+        sides = {
+            "ours": partial(card.once, partial(next, ours)),
+            "pyg": partial(card.plainly, partial(card.once, partial(next, plain))),
+        }
+        times = process.alternate(sides, settings.repeats, settling=1)
         row = {
             "network": f"gine {layers}x{width}",
             "graphs": len(task.labels),
