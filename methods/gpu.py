@@ -52,6 +52,15 @@ class Chunks:
         stops = torch.cat([torch.minimum(last, first + CHUNK), torch.where(needed, stop, 0)])
         return cls(starts, stops, further)
 
+    @classmethod
+    def uncut(cls, pointers: Tensor, zeros: Tensor) -> Chunks:
+        """Those of a matrix whose rows have `CHUNK` entries at most, without any kernel.
+
+        Args:
+            zeros: [n + 1 or more] of the type of the pointers.
+        """
+        return cls(pointers[:-1], pointers[1:], zeros[: len(pointers)])
+
 
 @cache
 def compiled() -> bool:

@@ -81,8 +81,7 @@ def _row_sums(values: Tensor, pattern: Pattern) -> Tensor:
     """
     if values.dim() == 1:
         return torch.segment_reduce(values.contiguous(), "sum", offsets=pattern.pointers, unsafe=True)
-    entries = torch.arange(len(values), dtype=pattern.pointers.dtype, device=values.device)
-    return times(Pattern(pattern.pointers, entries, len(values)), values.new_ones(len(values)), values)
+    return times(pattern.entries, values.new_ones(len(values)), values)
 
 
 class _Softmax(torch.autograd.Function):

@@ -49,11 +49,13 @@ class Pattern:
         pointers: [n + 1]; the entries of row i are pointers[i] to pointers[i + 1] - 1.
         columns: [E] column of every entry.
         width: m.
+        cut: `chunks`, where they are known already.
     """
 
     pointers: Tensor
     columns: Tensor
     width: int
+    cut: gpu.Chunks | None = None
 
     @property
     def height(self) -> int:
@@ -94,7 +96,13 @@ class Pattern:
     @cached_property
     def chunks(self) -> gpu.Chunks:
         """How a GPU takes the entries."""
-        return gpu.Chunks.of(self.pointers, len(self.columns))
+        return self.cut or gpu.Chunks.of(self.pointers, len(self.columns))
+
+    @cached_property
+    def entries(self) -> Pattern:
+        """[n, E]: row i holds the numbers of its own entries, for sums over them."""
+        every = torch.arange(len(self.columns), dtype=self.pointers.dtype, device=self.pointers.device)
+        return Pattern(self.pointers, every, len(self.columns), None if every.device.type == "cpu" else self.chunks)
 
     def matrix(self, values: Tensor) -> Tensor:
         """The CSR tensor [n, m] of these values [E], without re-checking the indices."""

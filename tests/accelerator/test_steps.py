@@ -12,8 +12,9 @@ import methods
 from methods.contract import Method, NotApplicableError, Signals
 from methods.rehearsal import begun
 from tests.accelerator import CUDA, Pretend, Seen
-from tests.benchmarks import data
+from tests.benchmarks import data, trainings
 from tests.benchmarks.speed import relational
+from tests.benchmarks.speed.epochs import plain_epochs_of
 from tests.workflow.training.trainings import KINDS
 from workflow.models.listing import available
 from workflow.models.model import Model, create, load
@@ -148,6 +149,23 @@ def test_a_sampled_step_of_an_rgcn_asks_less_of_the_host_than_pyg(gpu):
     assert seen["ours"].kernels < 0.5 * seen["theirs"].kernels
     assert seen["ours"].waits.total() == 1  # for the loss
     assert seen["ours"].copies.total() <= 9
+
+
+@pytest.mark.parametrize("name", ["gcn", "sage", "gat"])
+def test_an_epoch_asks_less_of_the_host_than_pyg(name, gpu):
+    task, spec = data.arxiv_sized(400), {"model": name, "layers": 2, "width": 16}
+    heads = {"heads": 4} if name == "gat" else {}
+    sides = {
+        "ours": trainings.epochs(task, spec | heads, kept=False, device=CUDA),
+        "theirs": plain_epochs_of(task, name, 2, 16, heads.get("heads", 1), CUDA),
+    }
+    seen = {}
+    for side, epochs in sides.items():
+        next(epochs), next(epochs)
+        with gpu.watched() as seen[side]:
+            next(epochs)
+    assert seen["ours"].kernels < seen["theirs"].kernels
+    assert seen["ours"].waits.total() <= 2  # for the losses and the scores
 
 
 @pytest.mark.parametrize("kind", KINDS)

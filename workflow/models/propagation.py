@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,23 +141,12 @@ def placed(
     there = iter(moved_together([*parts, *others], device))
     found = [Pattern(next(there), next(there), pattern.width) for pattern in patterns]
     if device.type == "cuda" and found:
-        _say_that_rows_are_short(patterns, found)
+        # The host knows which rows are short. A GPU would work that out in two dozen kernels for each pattern.
+        zeros = found[0].pointers.new_zeros(max(pattern.height for pattern in patterns) + 1)
+        for number, pattern in enumerate(patterns):
+            if pattern.height == 0 or int(pattern.counts.max()) <= gpu.CHUNK:
+                found[number] = replace(found[number], cut=gpu.Chunks.uncut(found[number].pointers, zeros))
     return found, list(there)
-
-
-def _say_that_rows_are_short(patterns: Sequence[Pattern], there: Sequence[Pattern]) -> None:
-    """What the host knows of rows that need no cut: else a GPU works that out, in two dozen kernels for each pattern.
-
-    Args:
-        patterns: on the host; there: the same on the device.
-    """
-    short = [int(pattern.counts.max()) <= gpu.CHUNK if pattern.height else False for pattern in patterns]
-    none = there[0].pointers.new_zeros(max(pattern.height for pattern in patterns) + 1)
-    for pattern, is_short in zip(there, short, strict=True):
-        if is_short:
-            # In place of what the property of that name would find.
-            begins = pattern.pointers
-            vars(pattern)["chunks"] = gpu.Chunks(begins[:-1], begins[1:], none[: len(begins)])
 
 
 def average(graph: Any, x: Tensor) -> Tensor:
