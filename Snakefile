@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -21,7 +22,7 @@ if not workflow.configfiles:
 
 from reports.variants import prepared
 from workflow import environment, gpus, progress, tuned
-from workflow.run import Run, machine_memory_mb
+from workflow.run import Run
 
 RUN = Run.of(config, workflow.configfiles[-1])
 RESULTS = RUN.results
@@ -31,7 +32,7 @@ ENDED = threading.Event()
 LOCAL = workflow.nodes is None and not workflow.remote_exec
 if not LOCAL and RUN.config.device == "auto":
     sys.exit(f"error: {RUN.where}: device: auto would be another one on every node of a cluster; allowed: cpu, cuda")
-MEMORY_MB = machine_memory_mb() if LOCAL else None
+MEMORY_MB = psutil.virtual_memory().total // 2**20 if LOCAL else None
 GPUS = gpus.count() if LOCAL and RUN.gpus else 0
 # Of a profile: jobs that may share one GPU. Newer Snakemakes wrap what a resource is worth.
 GPU_SLOTS = dict(workflow.global_resources).get("gpu_slots", 1)

@@ -24,6 +24,10 @@ class Status(StrEnum):
     MISSING = "missing"
 
 
+PASSING = (Status.FAILED, Status.OOM)
+"""What can pass with the moment: a GPU that others used, a full disk. A diverged training diverges again."""
+
+
 class Role(StrEnum):
     """What a measured network is."""
 

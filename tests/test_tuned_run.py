@@ -74,3 +74,10 @@ def test_two_commands_from_the_trials_to_the_table(checkout: Path):
     (line,) = [line for line in stale.stderr.splitlines() if line.startswith("error: ")]
     assert "tuned/small.yaml is stale: the code or the search space of kd has changed; it is made by: snakema" in line
     assert "Traceback" not in stale.stderr
+
+    assert jobs(snakemake(checkout, "tune", "-n", *NAMED))["distill"] == 2, "of kd alone"
+    second = snakemake(checkout, "tune", *NAMED)
+    assert "1 of 2 choices are those of earlier tunings, which still hold" in second.stdout, second.stderr
+    nothing = snakemake(checkout, "tune", "-n", *NAMED)
+    assert "Nothing to be done" in nothing.stdout + nothing.stderr
+    assert snakemake(checkout, "-n", *NAMED).returncode == 0

@@ -9,13 +9,14 @@ import yaml
 from pydantic import ValidationError
 
 from methods.spaces import at_border, flat, parsed
+from reports.rows import PASSING
 from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import write_text
 from workflow.schemas import plain
 from workflow.schemas.configuration import Tune, tuned_label
 from workflow.specs import Hyperparameters, Strict
-from workflow.tuning import FLOOR
+from workflow.tuning import FLOOR, Group
 
 try:  # ten times as fast, where libyaml is there
     from yaml import CSafeLoader as SafeLoader
@@ -44,6 +45,11 @@ class Trial(Strict):
     note: str
     valid: dict[str, list[float | None]]
     trainings: dict[str, str]
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it has no rank for a reason that may be gone when it is tried again."""
+        return self.note.startswith(tuple(f"{status} " for status in PASSING))
 
     @property
     def mean(self) -> float | None:
@@ -83,6 +89,10 @@ class Choice(Strict):
     @property
     def place(self) -> tuple[str, str, str]:
         return self.dataset, self.teacher, self.student
+
+    @property
+    def group(self) -> Group:
+        return (*self.place, self.label)
 
     @property
     def hyperparameters(self) -> Hyperparameters:

@@ -10,11 +10,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from workflow import catalog, gpus, identity, locks, prepared, reporting, sources, tuned, tuning, variants
 from workflow import config as configuration
 from workflow import plan as planning
+from workflow.choices import Tuned
 from workflow.errors import UserError
 from workflow.files import digest, keep
 from workflow.schemas.configuration import Configuration
@@ -68,14 +67,24 @@ class Run:
 
     @cached_property
     def tuning(self) -> Run | None:
-        """The trials: a run in the same folders, by the same rules, with a plan and seeds of its own."""
+        """The trials that are wanted, a run in the same folders, by the same rules; None where none are planned."""
         if not self.plan.tuning:
             return None
-        return Run(tuning.on_other_seeds(self.stated), self.where, (self.plan.tuning, self.plan_file))
+        return self._trying(tuning.without(self.plan.tuning, {choice.group for choice in self.kept.choices}))
+
+    @cached_property
+    def kept(self) -> Tuned:
+        """Choices of earlier tunings that still hold, and whose trials are not all here. There must be trials."""
+        assert self.plan.tuning and self.stated.tune
+        files = sorted(self.tuned_file.parent.glob("*.yaml"), key=lambda file: (file != self.tuned_file, file))
+        return tuned.holding(self.plan.tuning, self.stated.tune, files, TASKS, self._trying(self.plan.tuning).markers)
+
+    def _trying(self, plan: Plan) -> Run:
+        return Run(tuning.on_other_seeds(self.stated), self.where, (plan, self.plan_file))
 
     def owner(self, key: str) -> Run:
         """The run that a teacher or a cell belongs to: this one or its tuning."""
-        return self.tuning if self.tuning and key not in self.plan.cells and key not in self.plan.teachers else self
+        return self if key in self.plan.cells or key in self.plan.teachers else self.tuning or self
 
     @staticmethod
     def of(config: Mapping[str, Any], where: str) -> Run:
@@ -254,6 +263,14 @@ class Run:
         return self._kept("tune", self._told(sources.digest("tune")))
 
     @property
+    def trials(self) -> list[str]:
+        """What `tune` waits for. Ends with one line where an earlier tuning cannot be read."""
+        try:
+            return self.tuning.all_blocks if self.tuning else []
+        except UserError as error:
+            sys.exit(f"error: {error}")
+
+    @property
     def tuned_file(self) -> Path:
         """What `tune` writes."""
         return Path(self.where).parent / "tuned" / f"{self.name}.yaml"
@@ -281,8 +298,3 @@ def from_here(path: str | Path) -> str:
     """A file's path as seen from this folder, if it lies below it: a moved checkout must not look like another one."""
     here, file = Path.cwd(), Path(path).absolute()
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(path)
-
-
-def machine_memory_mb() -> int:
-    """MiB of this machine."""
-    return int(psutil.virtual_memory().total // 2**20)

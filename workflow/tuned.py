@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import methods
 from reports.variants import prepared as reported
-from workflow import prepared, sources
-from workflow.choices import Tuned, read
+from workflow import prepared, sources, tuning
+from workflow.choices import Choice, Tuned, read
 from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json
-from workflow.schemas.configuration import TUNED, Configuration, ConfiguredMethod, Experiment, Student, tuned_label
+from workflow.schemas.configuration import (
+    TUNED,
+    Configuration,
+    ConfiguredMethod,
+    Experiment,
+    Student,
+    Tune,
+    tuned_label,
+)
 from workflow.specs import CellSpec, Hyperparameters, Plan
+from workflow.task import BLIND
+from workflow.variants import seeing
+
+Markers = Callable[[str], list[str]]
 
 
 def applied(config: Configuration, tuned: Tuned) -> Configuration:
@@ -146,3 +159,64 @@ def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
             continue
         if read_json(folder / "task.json")["fingerprint"] != fingerprint:
             raise UserError(f"{dataset} is another dataset than the one that was tuned on")
+
+
+def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, markers: Markers) -> Tuned:
+    """The choices of earlier tunings that trials of today would only repeat, without those whose trials are here.
+
+    Args:
+        trials: all of them; tune: how they are chosen from.
+        files: what earlier tunings have written; of two choices the first is taken.
+        tasks: the folder of prepared tasks, as of `others`.
+        markers: of a cell, by its key: files which are all there where its trials are trained in this folder.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    groups = {
+        group: cells
+        for group, cells in tuning.groups(trials).items()
+        if not all(Path(m).exists() for own in cells.values() for cell in own.values() for m in markers(cell.key))
+    }
+    found = Tuned(tune=tune, data={}, choices=[])
+    for file in files:
+        try:
+            earlier = read(file)
+        except UserError as error:
+            raise UserError(f"{error}; without that file, what it holds is tuned anew") from error
+        if earlier.tune.model_copy(update={"methods": tune.methods}) != tune:
+            continue
+        for choice in earlier.choices:
+            cells = groups.get(choice.group)
+            if not cells or not _holds(choice, cells, trials):
+                continue
+            blind = next(iter(cells[0].values())).dataset
+            told = earlier.data.get(seeing(blind))
+            # Where nothing is prepared yet, at least all choices rest on the same data.
+            if told and told == (_known(blind, tasks) or found.data.get(seeing(blind), told)):
+                del groups[choice.group]
+                found.data[seeing(blind)] = told
+                found.choices.append(choice)
+    return found
+
+
+def _holds(choice: Choice, cells: Mapping[int, Mapping[str, CellSpec]], trials: Plan) -> bool:
+    """Whether a choice rests on these cells, by trial and student, and on the code of today."""
+    first = next(iter(cells[0].values()))
+    return (
+        (choice.method, choice.stated) == (first.method_id, first.hyperparameters)
+        and choice.code == loss(choice.method)
+        and choice.settings == {sized: setting(trials, cell) for sized, cell in cells[0].items()}
+        and [merged(choice.stated, trial.values) for trial in choice.trials[1:]]
+        == [next(iter(cells[number].values())).hyperparameters for number in range(1, len(cells))]
+        and not any(trial.may_pass for trial in choice.trials)
+    )
+
+
+def _known(blind: str, tasks: Path) -> str:
+    """Fingerprint of the dataset behind a blind one; "" where neither is prepared by the code of today."""
+    for name in (blind, seeing(blind)):
+        if prepared.is_by(tasks / name, prepared.code_of(name)):
+            told = read_json(tasks / name / "task.json")
+            return str(told["info"].get(BLIND, told["fingerprint"]))
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import methods
@@ -9,11 +10,14 @@ from methods.spaces import design, flat, nested
 from reports.settings import Settings
 from workflow.config import merged
 from workflow.schemas.configuration import TUNED, Configuration, ConfiguredMethod, Experiment
-from workflow.specs import Hyperparameters
-from workflow.variants import Variant
+from workflow.specs import CellSpec, Hyperparameters, Plan
+from workflow.variants import Variant, seeing
 
 FLOOR = Settings().floor
 """Label of the students without a teacher, which stand beside the trials of every method."""
+
+Group = tuple[str, str, str, str]
+"""What is chosen for at once: dataset as tables name it, teacher, student of any width, label."""
 
 
 class _Blind(Experiment):
@@ -33,6 +37,29 @@ def of_trial(label: str) -> tuple[str, int]:
     """A method's label and the number of its trial."""
     method, _, number = label.rpartition(".")
     return method, int(number)
+
+
+def group(cell: CellSpec) -> Group:
+    """What a trial's cell belongs to."""
+    label, _ = of_trial(cell.method)
+    return seeing(cell.variant), cell.teacher, cell.family, label
+
+
+def groups(plan: Plan) -> dict[Group, dict[int, dict[str, CellSpec]]]:
+    """The cells of all trials by group, number of the trial and student with its width, as they are planned."""
+    found: dict[Group, dict[int, dict[str, CellSpec]]] = {}
+    for cell in plan.cells.values():
+        _, number = of_trial(cell.method)
+        found.setdefault(group(cell), {}).setdefault(number, {})[cell.sized] = cell
+    return found
+
+
+def without(plan: Plan, left: Collection[Group]) -> Plan:
+    """The trials of the other groups, and their teachers."""
+    cells = {key: cell for key, cell in plan.cells.items() if group(cell) not in left}
+    taught_by = {cell.taught_by for cell in cells.values()}
+    teachers = {key: teacher for key, teacher in plan.teachers.items() if key in taught_by}
+    return plan.model_copy(update={"teachers": teachers, "cells": cells})
 
 
 def on_other_seeds(config: Configuration) -> Configuration:

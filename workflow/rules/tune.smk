@@ -2,10 +2,11 @@
 # `tuned` names it. `tune` finds the trials itself, as `collect` does its trainings.
 rule tune:
     input:
-        blocks=RUN.tuning.all_blocks if RUN.tuning else [],
+        blocks=lambda wildcards: RUN.trials,
         config=lambda wildcards: RUN.tuning_file,
     output:
-        str(RUN.tuned_file) if RUN.tuning else [],
+        # Choices that still hold are taken over from it.
+        update(str(RUN.tuned_file)) if RUN.plan.tuning else [],
     log:
         f"logs/{RUN.name}/tune.log",
     conda:

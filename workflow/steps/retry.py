@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from reports.rows import Status
+from reports.rows import PASSING, Status
 from workflow import config as configuration
 from workflow import prepared
 from workflow.errors import UserError
@@ -17,8 +17,6 @@ from workflow.run import Run
 
 TUNE = "tune"
 """Snakemake's target whose trainings are the trials."""
-BY_DEFAULT = (Status.FAILED, Status.OOM)
-"""What can pass with the moment: a GPU that others used, a full disk. A diverged training diverges again."""
 
 
 def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
@@ -82,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--status",
         nargs="+",
-        default=list(BY_DEFAULT),
+        default=list(PASSING),
         choices=[status for status in Status if status not in (Status.OK, Status.MISSING)],
         help="rows to train again, beside those that are missing or stale; default: failed oom",
     )

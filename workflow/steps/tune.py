@@ -18,11 +18,11 @@ from workflow.choices import Choice, Trial, Tuned
 from workflow.config import complete
 from workflow.errors import UserError, command
 from workflow.files import read_json
-from workflow.ledger import Ledger, Training
+from workflow.ledger import Ledger
 from workflow.run import Run
 from workflow.specs import CellSpec, Hyperparameters
 from workflow.task import BLIND
-from workflow.tuning import of_trial
+from workflow.tuning import Group, groups
 from workflow.variants import seeing
 
 Ranked = Mapping[int, Mapping[str, list[Row]]]
@@ -38,49 +38,50 @@ def main() -> None:
     arguments = parser.parse_args()
     told = read_json(arguments.config)["value"]
     run = Run(complete(told["config"], told["where"]), told["where"])
-    found = choose(run)
+    found, kept = choose(run), len(run.kept.choices)
     choices.write(arguments.output, found)
+    if kept:
+        print(f"{kept} of {len(found.choices)} choices are those of earlier tunings, which still hold")
     print("\n".join([*lines(found), f"{arguments.output}: a run uses it by the key `tuned`"]))
 
 
 def choose(run: Run) -> Tuned:
-    """All choices of a run whose trials are trained.
+    """All choices of a run whose trials are trained, and those that it keeps, as they are planned.
 
     Raises:
         UserError: a trial has no record that belongs to the plan.
     """
     trials = run.tuning
-    assert trials and run.stated.tune
+    assert trials and run.stated.tune and run.plan.tuning
     trainings = list(Ledger(trials))
     if gaps := [training for training in trainings if training.record is None]:
         raise UserError(
             f"{run.results}: {len(gaps)} of {len(trainings)} trials do not belong to {run.where}: {gaps[0].name} "
             f"({gaps[0].trouble or 'missing'}); train them with: abkd-bench retry {run.where} -- tune"
         )
-    groups: dict[tuple[str, str, str, str], list[Training]] = {}
+    kept = {choice.group: choice for choice in run.kept.choices}
+    rows: dict[str, list[Row]] = {}
     for training in trainings:
-        if isinstance(cell := training.spec, CellSpec):
-            label, _ = of_trial(cell.method)
-            groups.setdefault((seeing(cell.variant), cell.teacher, cell.family, label), []).append(training)
+        rows.setdefault(training.spec.key, []).append(training.row)
+    tried = {seeing(name): read_json(trials.task(name))["info"][BLIND] for name in trials.datasets}
     return Tuned(
         tune=run.stated.tune,
-        data={seeing(name): read_json(trials.task(name))["info"][BLIND] for name in trials.datasets},
-        choices=[_choice(trials, key, group) for key, group in groups.items()],
+        data=dict(sorted({**run.kept.data, **tried}.items())),
+        choices=[
+            kept[group] if group in kept else _choice(trials, group, cells, rows)
+            for group, cells in groups(run.plan.tuning).items()
+        ],
     )
 
 
-def _choice(run: Run, key: tuple[str, str, str, str], group: list[Training]) -> Choice:
-    """What is chosen for one method, dataset, teacher and student of any width."""
-    dataset, teacher, student, label = key
-    cells: dict[int, dict[str, CellSpec]] = {}
-    rows: dict[int, dict[str, list[Row]]] = {}
-    for training in group:
-        assert isinstance(training.spec, CellSpec)
-        _, number = of_trial(training.spec.method)
-        cells.setdefault(number, {})[training.spec.sized] = training.spec
-        rows.setdefault(number, {}).setdefault(training.spec.sized, []).append(training.row)
+def _choice(
+    run: Run, group: Group, cells: Mapping[int, Mapping[str, CellSpec]], known: Mapping[str, list[Row]]
+) -> Choice:
+    """What is chosen for one group by its trials, whose rows are known by the keys of their cells."""
+    dataset, teacher, student, label = group
     first = next(iter(cells[0].values()))
-    ranks, notes = rank(rows, metric(group[0].row.metric))
+    rows = {number: {sized: known[cell.key] for sized, cell in own.items()} for number, own in cells.items()}
+    ranks, notes = rank(rows, metric(known[first.key][0].metric))
     fixed = flat(first.hyperparameters)
     space = {k: values for k, values in flat(methods.search_space(first.method_id)).items() if k not in fixed}
     return Choice(

@@ -1,0 +1,159 @@
+"""What a second tuning does not try again: choices that still hold, of which the trials may be gone."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflow.steps.conftest import CONFIG
+from tests.workflow.steps.test_tune import TUNED, of
+from workflow import choices, prepared, tuned
+from workflow.choices import Tuned
+from workflow.errors import UserError
+from workflow.run import Run
+from workflow.task import Task
+from workflow.tuning import of_trial
+from workflow.variants import Variant
+
+MADE: list[Tuned] = []
+
+
+@pytest.fixture
+def shipped(tiny):
+    """A file of choices whose trials are not here, as in a fresh clone."""
+    made = tiny(**TUNED)
+    if not MADE:
+        MADE.append(choices.read(made.tune()))
+        shutil.rmtree(made.run.results)
+    choices.write(made.run.tuned_file, MADE[0])
+    return tiny
+
+
+def wanted(run: Run) -> set[str]:
+    """The methods whose trials are to be trained."""
+    assert run.tuning
+    return {of_trial(cell.method)[0] for cell in run.tuning.plan.cells.values()}
+
+
+def test_choices_that_still_hold_are_not_made_again(shipped):
+    made = shipped(**TUNED)
+    before = made.run.tuned_file.read_bytes()
+    assert (wanted(made.run), made.run.tuning.plan.teachers, made.run.tuning.all_blocks) == (set(), {}, [])
+    made.tune()
+    assert made.run.tuned_file.read_bytes() == before
+
+
+def test_a_new_method_is_tuned_alone(shipped):
+    more = {**TUNED, "methods": {**TUNED["methods"], "fitnet": None}}
+    made = shipped(**more)
+    assert wanted(made.run) == {"fitnet"}
+    earlier = choices.read(made.run.tuned_file)
+    found = choices.read(made.tune())
+    assert [choice.label for choice in found.choices] == [*more["methods"]]
+    assert found.choices[:3] == earlier.choices
+    assert found.data == earlier.data
+    assert shipped(**more).run.trouble == ""
+    # Its trials are here now, so that they stay planned: else the next `snakemake tune` would have other inputs.
+    assert wanted(shipped(**more).run) == {"fitnet"}
+
+
+def widths(*of_students: int) -> list[dict[str, Any]]:
+    return [{**CONFIG["experiments"][0], "students": [{"model": "small", "widths": [*of_students]}]}]
+
+
+EVERY = {"supervised", "kd", "kd+abkd"}
+OTHERS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "stated": ({"methods": {**TUNED["methods"], "kd": {"alpha": 0.7}}}, {"kd"}),
+    "trials": ({"tune": {"trials": 4}}, EVERY),
+    "seeds": ({"tune": {"trials": 3, "first_seed": 2000}}, EVERY),
+    "fewer methods": ({"tune": {"trials": 3, "methods": ["kd"]}}, set()),
+    "training": ({"training": {"epochs": 5}}, EVERY),
+    "one more width": ({"experiments": widths(4, 6)}, EVERY),
+    "another width": ({"experiments": widths(6)}, EVERY),
+}
+
+
+@pytest.mark.parametrize(("changes", "again"), OTHERS.values(), ids=OTHERS)
+def test_what_a_choice_rested_on_is_tuned_again(shipped, changes: dict[str, Any], again: set[str]):
+    assert wanted(shipped(**{**TUNED, **changes}).run) == again
+
+
+def test_other_code_of_a_method_tunes_it_again(shipped, monkeypatch):
+    known = tuned.loss
+    monkeypatch.setattr(tuned, "loss", lambda method: "other" if "abkd" in method else known(method))
+    made = shipped(**TUNED)
+    assert wanted(made.run) == {"kd+abkd"}
+    made.tune()
+    assert [choice.code == "other" for choice in choices.read(made.run.tuned_file).choices] == [False, False, True]
+
+
+def test_other_values_of_a_trial_tune_it_again(shipped):
+    """They come from code that no digest holds: the design of the trials."""
+    file = shipped(**TUNED).run.tuned_file
+    found = choices.read(file)
+    of(found, "kd").trials[2].values["temperature"] = 77.0
+    choices.write(file, found)
+    assert wanted(shipped(**TUNED).run) == {"kd"}
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_other_data_tune_everything_again(shipped, blind: bool, tiny_task: Task):
+    """Whichever of the two is prepared here."""
+    if blind:
+        shutil.rmtree("data/tasks/tiny")
+    else:
+        shutil.rmtree("data/tasks/tiny@blind")
+    assert wanted(shipped(**TUNED).run) == set()
+    arrays = {**tiny_task.arrays, "features": tiny_task.arrays["features"] * 2}
+    other = dataclasses.replace(tiny_task, arrays=arrays).finish()
+    task = Variant(blind=True).apply(other).finish() if blind else other
+    prepared.save(task, Path("data/tasks") / task.name, prepared.code_of(task.name))
+    assert wanted(shipped(**TUNED).run) == EVERY
+
+
+@pytest.mark.parametrize(
+    ("note", "again"), [("oom on smallx4, seed 0", {"kd"}), ("diverged on smallx4, seed 0", set())]
+)
+def test_a_trial_that_failed_by_chance_is_tried_again(shipped, note: str, again: set[str]):
+    file = shipped(**TUNED).run.tuned_file
+    found = choices.read(file)
+    trial = of(found, "kd").trials[1]
+    of(found, "kd").trials[1] = trial.model_copy(update={"note": note, "rank": None})
+    choices.write(file, found)
+    assert wanted(shipped(**TUNED).run) == again
+
+
+def test_the_choices_of_another_configuration_are_taken_over(shipped):
+    """Those of its own file come first."""
+    own = shipped(**TUNED).run.tuned_file
+    found = choices.read(own)
+    choices.write(own.with_name("another.yaml"), found)
+    own.unlink()
+    assert wanted(shipped(**TUNED).run) == set()
+    of(found, "kd").trials[1].trainings["smallx4"] = "of its own"
+    choices.write(own, found)
+    assert of(shipped(**TUNED).run.kept, "kd").trials[1].trainings == {"smallx4": "of its own"}
+    choices.write(own, found.model_copy(update={"choices": found.choices[:1]}))
+    assert wanted(shipped(**TUNED).run) == set()
+
+
+def test_choices_are_not_taken_over_from_two_data(shipped):
+    """Nothing is prepared yet that could tell which data are there."""
+    own = shipped(**TUNED).run.tuned_file
+    found = choices.read(own)
+    shutil.rmtree("data/tasks")
+    choices.write(own, found.model_copy(update={"choices": found.choices[:1]}))
+    choices.write(own.with_name("another.yaml"), found.model_copy(update={"data": {"tiny": "other"}}))
+    assert wanted(shipped(**TUNED).run) == {"kd", "kd+abkd"}
+
+
+def test_a_file_that_cannot_be_read_is_not_replaced(shipped):
+    shipped(**TUNED).run.tuned_file.write_text("<<<<<<< HEAD")
+    with pytest.raises(UserError, match=r"tiny.yaml: .*; without that file, what it holds is tuned anew$"):
+        _ = shipped(**TUNED).run.tuning
+    with pytest.raises(SystemExit, match=r"^error: config/tuned/tiny.yaml: "):
+        _ = shipped(**TUNED).run.trials
