@@ -191,7 +191,8 @@ class GAT(Layerwise):
 
 def aggregate(weights: Tensor, values: Tensor, edges: Pattern) -> Tensor:
     """out[i] = sum over edges e = (j -> i) of weights[e] * values[j], by heads: [E, H], [n, H, C] -> [n, H, C]."""
-    heads = zip(weights.unbind(1), values.unbind(1), strict=True)
+    # One copy of each for all heads: a product wants its factors without gaps.
+    heads = zip(weights.t().contiguous(), values.transpose(0, 1).contiguous(), strict=True)
     return torch.stack([product(weight, value, edges) for weight, value in heads], dim=1)
 
 
