@@ -14,7 +14,7 @@ UPGRADE ?=
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
-.PHONY: reproduce test test-slurm test-crash test-soak test-data test-gpu paper bench bench-gpu lint format lock clean
+.PHONY: reproduce test test-slurm test-crash test-soak test-data test-gpu test-kernels paper bench bench-gpu lint format lock clean
 
 reproduce: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -43,6 +43,11 @@ test-slurm: .venv/ready
 # On a machine with a GPU, docs/gpu.md; together within ten minutes. `make test` skips the first and has no part of the second.
 test-gpu: .venv/ready
 	$(BIN)/python -m pytest -n 4 -q tests/gpu
+
+# Without a GPU: its kernels by Triton's interpreter. Triton (1 GB) stays out of the environment, where a GPU's torch has its own.
+test-kernels: .venv/ready
+	test -d .triton || $(PIP) --no-deps --target .triton triton==3.9.0
+	PYTHONPATH=.triton TRITON_INTERPRET=1 $(BIN)/python -m pytest -q tests/methods/test_triton_kernels.py
 
 bench-gpu: .venv/ready
 	$(BIN)/python -m tests.benchmarks gpu_products gpu_epochs gpu_memory gpu_seeds
@@ -80,4 +85,4 @@ lock: .venv/ready
 # Only what is made again without changing a number. Not results/ and data/, and not .snakemake, which holds the settings
 # and the code that every result was made with: without it Snakemake takes outdated results for good ones.
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage* *.egg-info
+	rm -rf .venv .triton .pytest_cache .mypy_cache .ruff_cache .coverage* *.egg-info

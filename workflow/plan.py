@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from workflow import catalog, sources, tuning
 from workflow.catalog import Facts
@@ -31,24 +34,28 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(".snakemake/plans")
 
 
-def cached(config: Configuration, where: str) -> tuple[Plan, Path]:
+def cached(config: Configuration, where: str, stated: Configuration) -> tuple[Plan, Path]:
     """The plan of a configuration and its file, computed anew only when it or the code behind it has changed.
+
+    Args:
+        stated: it without what it takes from a file of tuned values.
 
     Raises:
         UserError: something that cannot run; see `build`.
     """
     states = [catalog.state(experiment.task) for experiment in config.experiments]
-    file = CACHE / f"{digest([config.model_dump(exclude_unset=True), sources.digest('plan'), states])}.json"
+    told = [known.model_dump(exclude_unset=True, mode="json") for known in (config, stated)]
+    file = CACHE / f"{digest([told, sources.digest('plan'), states])}.json"
     with contextlib.suppress(OSError, ValueError):  # none yet, or not whole
         return Plan.model_validate_json(file.read_text(encoding="utf-8")), file
-    return _planned(config, where, file), file
+    return _planned(told, where, file), file
 
 
-def _planned(config: Configuration, where: str, file: Path) -> Plan:
+def _planned(told: list[dict[str, Any]], where: str, file: Path) -> Plan:
     """Plans in a process of its own, and keeps the answer."""
     answer = subprocess.run(
         [sys.executable, "-m", "workflow.plan", where],
-        input=config.model_dump_json(exclude_unset=True),
+        input=json.dumps(told),
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -77,10 +84,10 @@ def read_spec(file: Path, key: str) -> TeacherSpec | CellSpec:
         raise UserError(f"{file}: has no plan of {key}; run snakemake again") from error
 
 
-def build(config: Configuration, where: str) -> Plan:
-    """All teachers and cells of a run, and the trials that it is tuned by. Raises UserError as `_build`."""
-    plan = _build(config, where)
-    return plan.model_copy(update={"tuning": _build(tuning.trials(config), where)}) if config.tune else plan
+def build(config: Configuration, where: str, stated: Configuration | None = None) -> Plan:
+    """All teachers and cells of a run, and the trials of what was stated. Raises UserError as `_build`."""
+    plan, tried = _build(config, where), stated or config
+    return plan.model_copy(update={"tuning": _build(tuning.trials(tried), where)}) if tried.tune else plan
 
 
 def _build(config: Configuration, where: str) -> Plan:
@@ -281,9 +288,9 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
 def main() -> None:
     """Plans the configuration on standard input; the plan goes to standard output."""
     try:
-        config = Configuration.model_validate_json(sys.stdin.read())
+        config, stated = TypeAdapter(tuple[Configuration, Configuration]).validate_json(sys.stdin.read())
         with contextlib.redirect_stdout(sys.stderr):  # whatever a method's file prints on its import
-            plan = build(config, sys.argv[1])
+            plan = build(config, sys.argv[1], stated)
         print(plan.model_dump_json())
     except UserError as problem:
         sys.exit(f"error: {problem}")

@@ -56,7 +56,7 @@ class Run:
             raise UserError(f"{where}: the name of a configuration's file holds letters, digits and . _ - alone")
         self.results = f"results/{self.name}"
         self.config, self.tuned, self.trouble = (config, None, "") if planned else tuned.used(config, where)
-        self.plan, self.plan_file = planned or planning.cached(self.config, where)
+        self.plan, self.plan_file = planned or planning.cached(self.config, where, config)
         if self.tuned:
             self.trouble = tuned.others(self.plan, self.tuned, TASKS, config, where)
 

@@ -9,7 +9,7 @@ import methods
 from methods.spaces import design, flat, nested
 from reports.settings import Settings
 from workflow.config import merged
-from workflow.schemas.configuration import TUNED, Configuration, ConfiguredMethod, Experiment
+from workflow.schemas.configuration import Configuration, ConfiguredMethod, Experiment
 from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.variants import Variant, seeing
 
@@ -94,8 +94,6 @@ def trials(config: Configuration) -> Configuration:
 
 def _is_tried(config: Configuration, label: str) -> bool:
     assert config.tune
-    if config.tuned and label.endswith(TUNED):  # it is what an earlier tuning has chosen
-        return False
     return label == FLOOR or config.tune.methods is None or label in config.tune.methods
 
 

@@ -6,6 +6,7 @@ import copy
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,7 @@ def test_what_a_file_prints_does_not_break_the_plan():
         "sys.argv = ['plan', 'x.yaml']\nplan.main()\n"
     )
     config = complete(GOOD, "x.yaml").model_dump_json(exclude_unset=True)
+    config = f"[{config}, {config}]"
     answer = subprocess.run(
         [sys.executable, "-c", code], input=config, capture_output=True, text=True, cwd=ROOT, check=False
     )
@@ -190,11 +192,16 @@ def test_paper_yaml_holds_every_published_cell():
                 assert found == cell[f"{role}_params"] + EXTRA.get(cell[role], 0)
 
 
+def cached() -> tuple[Plan, Path]:
+    config = complete(GOOD, "x.yaml")
+    return planning.cached(config, "x.yaml", config)
+
+
 def test_plan_is_cached_until_the_config_changes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first = planning.cached(complete(GOOD, "x.yaml"), "x.yaml")
+    first = cached()
     monkeypatch.setattr(planning.subprocess, "run", lambda *a, **k: pytest.fail("planned again"))
-    assert planning.cached(complete(GOOD, "x.yaml"), "x.yaml") == first
+    assert cached() == first
 
 
 @pytest.mark.parametrize(
@@ -204,10 +211,10 @@ def test_an_edited_file_is_planned_anew(tmp_path, monkeypatch, name):
     """Whatever the plan rests on; an answer of the old code must not come back."""
     assert ROOT / "workflow" / name in sources.files(sources.RESTS_ON["plan"].modules, sources.RESTS_ON["plan"].within)
     monkeypatch.chdir(tmp_path)
-    planning.cached(complete(GOOD, "x.yaml"), "x.yaml")
+    cached()
     monkeypatch.setattr(sources, "digest", lambda work: f"{work} of other code")
     asked = []
     run = planning.subprocess.run
     monkeypatch.setattr(planning.subprocess, "run", lambda *a, **k: asked.append(1) or run(*a, **k))
-    planning.cached(complete(GOOD, "x.yaml"), "x.yaml")
+    cached()
     assert asked

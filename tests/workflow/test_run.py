@@ -80,7 +80,7 @@ def test_run_without_torch():
 def here(tmp_path, monkeypatch):
     """An empty folder, with plans made in this process."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(planning, "cached", lambda config, where: (planning.build(config, where), Path("plan.json")))
+    monkeypatch.setattr(planning, "cached", lambda *told: (planning.build(*told), Path("plan.json")))
     return tmp_path
 
 

@@ -124,7 +124,7 @@ def test_the_nodes_of_the_configuration_make_no_variant(stated):
 
 def test_tables_name_variants_in_a_growing_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(planning, "cached", lambda config, where: (planning.build(config, where), Path("plan.json")))
+    monkeypatch.setattr(planning, "cached", lambda *told: (planning.build(*told), Path("plan.json")))
     config = copy.deepcopy(GOOD)
     (first,) = config["experiments"]
     config["experiments"] = [{**first, "labels_per_class": number} for number in (20, 5)]

@@ -85,8 +85,8 @@ def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny(tmp_path, monkeypatch, tiny_task):
     """Makes such runs, in an empty folder with the prepared task."""
 
-    def planned(config, where):
-        plan = planning.build(config, where)
+    def planned(*told):
+        plan = planning.build(*told)
         file = tmp_path / "plan.json"
         write_text(file, plan.model_dump_json())
         return plan, file

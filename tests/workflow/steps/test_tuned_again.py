@@ -47,6 +47,17 @@ def test_choices_that_still_hold_are_not_made_again(shipped):
     assert made.run.tuned_file.read_bytes() == before
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_trials_are_those_of_the_configuration_as_it_is_stated(shipped, beside: bool):
+    """Not of what it becomes by a file that can be used: where tuned methods stand alone, no other would be tried."""
+    made = shipped(**TUNED, beside_defaults=beside, reference="kd-tuned")
+    assert made.run.trouble == ""
+    assert {choice.label for choice in made.run.kept.choices} == EVERY
+    before = made.run.tuned_file.read_bytes()
+    made.tune()
+    assert made.run.tuned_file.read_bytes() == before
+
+
 def test_a_new_method_is_tuned_alone(shipped):
     more = {**TUNED, "methods": {**TUNED["methods"], "fitnet": None}}
     made = shipped(**more)
