@@ -122,6 +122,11 @@ class Tuned(Strict):
         """Label -> choice for one dataset, teacher and student."""
         return {choice.label: choice for choice in self.choices if choice.place == place}
 
+    @property
+    def groups(self) -> set[Group]:
+        """What is chosen for."""
+        return {choice.group for choice in self.choices}
+
     def shown(self) -> list[dict[str, Any]]:
         """The choices as `reports.settings.Tuning`."""
         return [_shown(choice, self.of(choice.place).get(FLOOR)) for choice in self.choices if choice.is_choice]
@@ -165,7 +170,8 @@ def read(file: Path) -> Tuned:
         raise UserError(f"{file} is missing") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        place = ".".join(map(str, first["loc"])) or "the whole file"
+        raise UserError(f"{file}: {place}: {first['msg']}") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
 

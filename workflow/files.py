@@ -11,7 +11,13 @@ from typing import Any
 
 from reports.files import replacing
 
-__all__ = ["code_digest", "digest", "keep", "read_json", "replacing", "write_json", "write_text"]
+__all__ = ["code_digest", "digest", "from_here", "keep", "read_json", "replacing", "write_json", "write_text"]
+
+
+def from_here(path: str | Path) -> str:
+    """A file's path as seen from this folder, if it lies below it: a moved checkout must not look like another one."""
+    here, file = Path.cwd(), Path(path).absolute()
+    return str(file.relative_to(here)) if file.is_relative_to(here) else str(path)
 
 
 def write_text(path: Path | str, text: str) -> None:

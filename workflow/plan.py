@@ -37,8 +37,7 @@ CACHE = Path(".snakemake/plans")
 def cached(config: Configuration, where: str, stated: Configuration) -> tuple[Plan, Path]:
     """The plan of a configuration and its file, computed anew only when it or the code behind it has changed.
 
-    Args:
-        stated: it without what it takes from a file of tuned values.
+    `stated` is the configuration without what it takes from a file of tuned values.
 
     Raises:
         UserError: something that cannot run; see `build`.
@@ -87,7 +86,8 @@ def read_spec(file: Path, key: str) -> TeacherSpec | CellSpec:
 def build(config: Configuration, where: str, stated: Configuration | None = None) -> Plan:
     """All teachers and cells of a run, and the trials of what was stated. Raises UserError as `_build`."""
     plan, tried = _build(config, where), stated or config
-    return plan.model_copy(update={"tuning": _build(tuning.trials(tried), where)}) if tried.tune else plan
+    trials = tuning.checked(_build(tuning.trials(tried), where), where) if tried.tune else None
+    return plan.model_copy(update={"tuning": trials})
 
 
 def _build(config: Configuration, where: str) -> Plan:

@@ -15,7 +15,7 @@ from workflow import config as configuration
 from workflow import plan as planning
 from workflow.choices import Tuned
 from workflow.errors import UserError
-from workflow.files import digest, keep
+from workflow.files import digest, from_here, keep
 from workflow.schemas.configuration import Configuration
 from workflow.specs import Plan
 from workflow.training.records import Records
@@ -66,25 +66,29 @@ class Run:
             raise UserError(self.trouble)
 
     @cached_property
+    def trials(self) -> Run | None:
+        """All trials, a run in the same folders, by the same rules, with a plan and seeds of its own."""
+        return self._trying(self.plan.tuning) if self.plan.tuning else None
+
+    @cached_property
     def tuning(self) -> Run | None:
-        """The trials that are wanted, a run in the same folders, by the same rules; None where none are planned."""
-        if not self.plan.tuning:
-            return None
-        return self._trying(tuning.without(self.plan.tuning, {choice.group for choice in self.kept.choices}))
+        """Those trials that are wanted: without those of choices that are kept."""
+        return self._trying(tuning.without(self.trials.plan, self.kept.groups)) if self.trials else None
 
     @cached_property
     def kept(self) -> Tuned:
-        """Choices of earlier tunings that still hold, and whose trials are not all here. There must be trials."""
-        assert self.plan.tuning and self.stated.tune
-        files = sorted(self.tuned_file.parent.glob("*.yaml"), key=lambda file: (file != self.tuned_file, file))
-        return tuned.holding(self.plan.tuning, self.stated.tune, files, TASKS, self._trying(self.plan.tuning).markers)
+        """Choices of earlier tunings that still hold, of whose trials none is here. There must be trials."""
+        assert self.trials and self.stated.tune
+        whole = self.tuned_file.parent.glob("[!.]*.yaml")
+        files = sorted(whole, key=lambda file: (file != self.tuned_file, file))
+        return tuned.holding(self.trials.plan, self.stated.tune, files, TASKS, self.trials.folder)
 
     def _trying(self, plan: Plan) -> Run:
         return Run(tuning.on_other_seeds(self.stated), self.where, (plan, self.plan_file))
 
     def owner(self, key: str) -> Run:
-        """The run that a teacher or a cell belongs to: this one or its tuning."""
-        return self if key in self.plan.cells or key in self.plan.teachers else self.tuning or self
+        """The run that a teacher or a cell belongs to: this one or its trials."""
+        return self if key in self.plan.cells or key in self.plan.teachers else self.trials or self
 
     @staticmethod
     def of(config: Mapping[str, Any], where: str) -> Run:
@@ -258,15 +262,17 @@ class Run:
     @cached_property
     def tuning_file(self) -> str:
         """The same for `tune`. Ends with one line where the configuration is not to be tuned."""
-        if self.tuning is None:
+        if self.trials is None:
             sys.exit(f"error: {self.where}: tune: is missing; `tune: {{}}` takes its defaults, see config/README.md")
+        if self.trouble and not self.busy():  # so that `tune` mends it, though it may have run on just this
+            (planning.CACHE / f"{self.name}.tune.json").unlink(missing_ok=True)
         return self._kept("tune", self._told(sources.digest("tune")))
 
     @property
-    def trials(self) -> list[str]:
-        """What `tune` waits for. Ends with one line where an earlier tuning cannot be read."""
+    def tuning_inputs(self) -> list[str]:
+        """The wanted trials, and the data of all. Ends with one line where an earlier tuning cannot be read."""
         try:
-            return self.tuning.all_blocks if self.tuning else []
+            return [*self.trials.all_tasks, *self.tuning.all_blocks] if self.trials and self.tuning else []
         except UserError as error:
             sys.exit(f"error: {error}")
 
@@ -292,9 +298,3 @@ class Run:
     def report_settings(self) -> dict[str, Any]:
         """What `reports.build.write` is told."""
         return reporting.settings(self.config, self.plan, self.shown, self.tuned, self.markers)
-
-
-def from_here(path: str | Path) -> str:
-    """A file's path as seen from this folder, if it lies below it: a moved checkout must not look like another one."""
-    here, file = Path.cwd(), Path(path).absolute()
-    return str(file.relative_to(here)) if file.is_relative_to(here) else str(path)

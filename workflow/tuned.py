@@ -25,7 +25,7 @@ from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.task import BLIND
 from workflow.variants import seeing
 
-Markers = Callable[[str], list[str]]
+Folder = Callable[[str], str]
 
 
 def applied(config: Configuration, tuned: Tuned) -> Configuration:
@@ -161,14 +161,15 @@ def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
             raise UserError(f"{dataset} is another dataset than the one that was tuned on")
 
 
-def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, markers: Markers) -> Tuned:
-    """The choices of earlier tunings that trials of today would only repeat, without those whose trials are here.
+def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, folder: Folder) -> Tuned:
+    """The choices of earlier tunings that trials of today would only repeat, but for those that were begun here.
 
     Args:
         trials: all of them; tune: how they are chosen from.
         files: what earlier tunings have written; of two choices the first is taken.
         tasks: the folder of prepared tasks, as of `others`.
-        markers: of a cell, by its key: files which are all there where its trials are trained in this folder.
+        folder: of the records of a cell, by its key. Where a trial has one, its choice is made from it and from the
+            others: nothing is tried twice, and what is to be trained does not change while it is trained.
 
     Raises:
         UserError: a file cannot be read.
@@ -176,10 +177,12 @@ def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, marker
     groups = {
         group: cells
         for group, cells in tuning.groups(trials).items()
-        if not all(Path(m).exists() for own in cells.values() for cell in own.values() for m in markers(cell.key))
+        if not any(Path(folder(cell.key)).exists() for own in cells.values() for cell in own.values())
     }
     found = Tuned(tune=tune, data={}, choices=[])
     for file in files:
+        if not groups:
+            break
         try:
             earlier = read(file)
         except UserError as error:

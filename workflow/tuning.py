@@ -9,6 +9,7 @@ import methods
 from methods.spaces import design, flat, nested
 from reports.settings import Settings
 from workflow.config import merged
+from workflow.errors import UserError
 from workflow.schemas.configuration import Configuration, ConfiguredMethod, Experiment
 from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.variants import Variant, seeing
@@ -52,6 +53,23 @@ def groups(plan: Plan) -> dict[Group, dict[int, dict[str, CellSpec]]]:
         _, number = of_trial(cell.method)
         found.setdefault(group(cell), {}).setdefault(number, {})[cell.sized] = cell
     return found
+
+
+def checked(plan: Plan, where: str) -> Plan:
+    """The same. Raises UserError where one choice would be made for students to whom other values are stated."""
+    for (dataset, teacher, student, label), trials in groups(plan).items():
+        stated: dict[str, list[tuple[str, Hyperparameters]]] = {}
+        for cells in trials.values():
+            for sized, cell in cells.items():
+                stated.setdefault(sized, []).append((cell.method_id, cell.hyperparameters))
+        (first, told), *others = stated.items()
+        for other, differently in others:
+            if differently != told:
+                raise UserError(
+                    f"{where}: methods.{label}: is stated differently for {first} and {other} under {teacher} on "
+                    f"{dataset}; `tune` chooses once for all students of {student}"
+                )
+    return plan
 
 
 def without(plan: Plan, left: Collection[Group]) -> Plan:

@@ -15,8 +15,9 @@ from workflow import catalog, identity, references, reporting, sources
 from workflow import plan as planning
 from workflow.config import complete
 from workflow.errors import UserError
+from workflow.files import from_here
 from workflow.models.listing import available as available_models
-from workflow.run import Run, from_here
+from workflow.run import Run
 
 
 def test_a_folder_of_raw_files_concerns_its_own_loader():

@@ -2,7 +2,7 @@
 # `tuned` names it. `tune` finds the trials itself, as `collect` does its trainings.
 rule tune:
     input:
-        blocks=lambda wildcards: RUN.trials,
+        trials=lambda wildcards: RUN.tuning_inputs,
         config=lambda wildcards: RUN.tuning_file,
     output:
         # Choices that still hold are taken over from it.

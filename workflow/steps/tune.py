@@ -39,10 +39,22 @@ def main() -> None:
     told = read_json(arguments.config)["value"]
     run = Run(complete(told["config"], told["where"]), told["where"])
     found, kept = choose(run), len(run.kept.choices)
+    left_out = others(arguments.output, found)
     choices.write(arguments.output, found)
     if kept:
         print(f"{kept} of {len(found.choices)} choices are those of earlier tunings, which still hold")
+    if left_out:
+        print(f"left out, as {run.where} does not ask for them: {', '.join(left_out)}")
     print("\n".join([*lines(found), f"{arguments.output}: a run uses it by the key `tuned`"]))
+
+
+def others(file: Path, found: Tuned) -> list[str]:
+    """The methods of a file's choices for which nothing is found any more, where it can be read."""
+    try:
+        earlier = choices.read(file)
+    except UserError:
+        return []
+    return sorted({choice.label for choice in earlier.choices} - {choice.label for choice in found.choices})
 
 
 def choose(run: Run) -> Tuned:

@@ -15,6 +15,8 @@ from workflow import choices, prepared, tuned
 from workflow.choices import Tuned
 from workflow.errors import UserError
 from workflow.run import Run
+from workflow.steps import retry
+from workflow.steps.tune import choose, others
 from workflow.task import Task
 from workflow.tuning import of_trial
 from workflow.variants import Variant
@@ -68,7 +70,7 @@ def test_a_new_method_is_tuned_alone(shipped):
     assert found.choices[:3] == earlier.choices
     assert found.data == earlier.data
     assert shipped(**more).run.trouble == ""
-    # Its trials are here now, so that they stay planned: else the next `snakemake tune` would have other inputs.
+    # It was begun here, so that it stays planned: else the next `snakemake tune` would have other inputs.
     assert wanted(shipped(**more).run) == {"fitnet"}
 
 
@@ -167,4 +169,73 @@ def test_a_file_that_cannot_be_read_is_not_replaced(shipped):
     with pytest.raises(UserError, match=r"tiny.yaml: .*; without that file, what it holds is tuned anew$"):
         _ = shipped(**TUNED).run.tuning
     with pytest.raises(SystemExit, match=r"^error: config/tuned/tiny.yaml: "):
-        _ = shipped(**TUNED).run.trials
+        _ = shipped(**TUNED).run.tuning_inputs
+
+
+def test_what_was_begun_here_is_made_from_its_trials(shipped):
+    """So that `retry` trains what it has dropped, and a kill changes nothing."""
+    made = shipped(**TUNED)
+    made.run.tuned_file.unlink()
+    made = shipped(**TUNED)
+    made.tune()
+    record = next(Path(made.run.trials.folder("tiny@blind/big/smallx4/kd.1")).glob("trainings/*.json"))
+    record.write_text("{")
+    made = shipped(**TUNED)
+    assert retry.forget(made.run.tuning, ()) == {"missing": 1}
+    again = shipped(**TUNED)
+    assert wanted(again.run) == EVERY
+    with pytest.raises(UserError, match="1 of 16 trials do not belong"):
+        choose(again.run)
+
+
+def test_the_jobs_of_all_trials_are_known(shipped):
+    """A cluster's jobs plan anew, while the folders of their trials come into being."""
+    run = shipped(**TUNED).run
+    assert run.tuning.plan.cells == {}
+    for key in run.plan.tuning.cells:
+        assert run.owner(key).plan.cells[key]
+
+
+def test_a_file_that_is_being_written_is_no_source(shipped):
+    file = shipped(**TUNED).run.tuned_file
+    file.rename(file.with_name(".tiny.x.yaml"))
+    assert wanted(shipped(**TUNED).run) == EVERY
+
+
+def test_other_files_are_not_read_in_vain(tiny):
+    made = tiny(**TUNED)
+    made.tune()
+    made.run.tuned_file.with_name("broken.yaml").write_text("<<<")
+    assert wanted(tiny(**TUNED).run) == EVERY
+
+
+def test_what_is_no_longer_asked_for_is_told(shipped):
+    fewer = shipped(**{**TUNED, "tune": {"trials": 3, "methods": ["kd"]}}).run
+    assert others(fewer.tuned_file, choose(fewer)) == ["kd+abkd"]
+    assert others(Path("none.yaml"), choose(fewer)) == []
+
+
+@pytest.mark.parametrize("alphas", [(0.5, 0.9), (0.5, None)])
+def test_one_choice_serves_no_two_statements(tiny, alphas: tuple[float | None, ...]):
+    """Else trials of one number would be of two methods."""
+    experiments = [
+        {**experiment, "methods": {"supervised": None, "kd": {"alpha": alpha} if alpha else None}}
+        for alpha, width in zip(alphas, (4, 6), strict=True)
+        for experiment in widths(width)
+    ]
+    with pytest.raises(UserError) as caught:
+        tiny(**{**TUNED, "methods": {"supervised": None, "kd": None}, "experiments": experiments})
+    assert str(caught.value) == (
+        "config/tiny.yaml: methods.kd: is stated differently for smallx4 and smallx6 under big on tiny; "
+        "`tune` chooses once for all students of small"
+    )
+
+
+def test_a_stale_file_lets_tune_run_again(shipped, monkeypatch):
+    """`git checkout` brings an old file back behind finished trials."""
+    run = shipped(**TUNED).run
+    kept = Path(run.tuning_file)
+    before = kept.read_text()
+    assert Path(shipped(**TUNED).run.tuning_file).read_text() == before
+    monkeypatch.setattr(tuned, "loss", lambda method: "other")
+    assert Path(shipped(**TUNED).run.tuning_file).read_text() != before
