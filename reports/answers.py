@@ -79,7 +79,7 @@ def _standing(findings: Findings, label: str) -> str:
     reference, many = settings.method_title(settings.reference), len(rows) > 1
     words = {
         Verdict.BETTER: f"better than {reference}",
-        Verdict.NO_DIFFERENCE: f"not significantly different from {reference}",
+        Verdict.NOT_SIGNIFICANT: f"not significantly different from {reference}",
         Verdict.WORSE: f"worse than {reference}",
     }
     said = [

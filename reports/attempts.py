@@ -26,7 +26,7 @@ class Verdict(StrEnum):
     REFERENCE = "reference"
     BETTER = "better"
     WORSE = "worse"
-    NO_DIFFERENCE = "no difference"
+    NOT_SIGNIFICANT = "not significant"
     TOO_FEW_SEEDS = "too few seeds"
     NO_VERDICT = "no verdict"
     FAILED = "failed"
@@ -43,7 +43,7 @@ class Verdict(StrEnum):
         return f"{self}: {reason}" if reason else str(self)
 
 
-TESTED = (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE)
+TESTED = (Verdict.BETTER, Verdict.WORSE, Verdict.NOT_SIGNIFICANT)
 """Verdicts that rest on a test."""
 
 

@@ -161,7 +161,7 @@ def _verdict(
         return Verdict.TOO_FEW_SEEDS, ""
     how = "" if reference is None or (own.paired and reference.paired) else "unpaired, Welch's test"
     if p_holm > settings.alpha:
-        return Verdict.NO_DIFFERENCE, how
+        return Verdict.NOT_SIGNIFICANT, how
     return Verdict.BETTER if paired.difference > 0 else Verdict.WORSE, how
 
 

@@ -19,7 +19,7 @@ from reports.results import Family
 from reports.rows import FAMILY
 from reports.settings import Settings
 
-SIGNS = {Verdict.BETTER: "+", Verdict.WORSE: "−", Verdict.NO_DIFFERENCE: "0"}
+SIGNS = {Verdict.BETTER: "+", Verdict.WORSE: "−", Verdict.NOT_SIGNIFICANT: "0"}
 HEADINGS = {
     "main": "t, Holm",
     "raw": "t, none",
@@ -32,7 +32,7 @@ HEADINGS = {
     "needed": "Seeds needed",
 }
 LEGEND = (
-    "Each verdict asked again: + better, − worse, 0 no difference at the level of the tests. t: paired t-test; none: "
+    "Each verdict asked again: + better, − worse, 0 not significant at the level of the tests. t: paired t-test; none: "
     "without a correction; BH: Benjamini and Hochberg's, which bounds the expected share of false claims instead of "
     "the chance of any; sign flips: paired permutation test. Median: the sign of the median difference. Seeds left "
     "out: how many of the n tests without one of the seeds say the same as the main one. Detectable: the smallest mean "

@@ -165,7 +165,7 @@ def _spotlight(row: Comparison, metric: Metric, settings: Settings) -> str:
     words = {
         Verdict.BETTER: f"{title} beats {reference} ({measured}).",
         Verdict.WORSE: f"{title} is worse than {reference} ({measured}).",
-        Verdict.NO_DIFFERENCE: f"{title} does not differ significantly from {reference} ({measured}).",
+        Verdict.NOT_SIGNIFICANT: f"{title} does not differ significantly from {reference} ({measured}).",
         Verdict.TOO_FEW_SEEDS: f"{title} is not tested ({measured}, n = {row.n}).",
         Verdict.REFERENCE: f"{title} is the reference.",
     }

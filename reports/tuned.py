@@ -99,7 +99,7 @@ def _judged(comparison: Comparison, p_holm: float, settings: Settings) -> Compar
     """A comparison by a p-value over more hypotheses than its own."""
     verdict = comparison.verdict
     if verdict in TESTED and p_holm > settings.alpha:
-        verdict = Verdict.NO_DIFFERENCE
+        verdict = Verdict.NOT_SIGNIFICANT
     return replace(comparison, p_holm=p_holm, verdict=verdict)
 
 

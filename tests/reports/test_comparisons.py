@@ -43,7 +43,7 @@ def test_better_worse_and_no_difference():
         "kd": "reference",
         "abkd": "better",
         "at": "worse",
-        "fitnet": "no difference",
+        "fitnet": "not significant",
     }
     assert table.loc["abkd", "difference"] == pytest.approx(0.01 + OTHER.mean())
     assert table.loc["abkd", "ci_low"] < table.loc["abkd", "difference"] < table.loc["abkd", "ci_high"]
@@ -140,7 +140,7 @@ def test_lower_rmse_is_better():
 
 def test_equal_scores_are_no_difference():
     row = compared(samples.cell(BASE), samples.cell(BASE, method="abkd")).loc["abkd"]
-    assert (row["p"], row["wilcoxon_p"], row["verdict"]) == (1, 1, "no difference")
+    assert (row["p"], row["wilcoxon_p"], row["verdict"]) == (1, 1, "not significant")
     assert row["probability_of_improvement"] == 0.5
 
 

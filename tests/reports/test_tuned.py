@@ -58,7 +58,7 @@ def test_differences_are_paired_and_corrected_over_the_tuned_methods():
     assert found["p"].to_list() == pytest.approx(raw)
     assert found["p_holm"].to_list() == pytest.approx(multipletests(raw, method="holm")[1])
     assert found["difference"].to_list() == pytest.approx([np.mean(0.004 + OTHER), np.mean(0.002 + NOISE)])
-    assert found["verdict"].to_list() == ["better", "no difference"]
+    assert found["verdict"].to_list() == ["better", "not significant"]
     assert found.loc["kd", "default_mean"] == pytest.approx(BASE.mean())
     assert found.loc["kd", "tuned_std"] == pytest.approx((BASE + OTHER).std(ddof=1))
 
@@ -69,7 +69,7 @@ def test_holm_can_take_a_verdict_away():
     rows = (*ROWS[:2], cell(close, method="kd-tuned"), *ROWS[3:])
     alone = of(*rows[:3], tuning=CHOICES[:1]).iloc[0]
     beside = of(*rows).iloc[0]
-    assert (alone["verdict"], beside["verdict"]) == ("better", "no difference")
+    assert (alone["verdict"], beside["verdict"]) == ("better", "not significant")
     assert alone["p"] == beside["p"] == pytest.approx(0.0287, abs=1e-3)
 
 
