@@ -26,11 +26,6 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a run: it stands in paths and in shell commands."""
 
 
-def as_json(value: Any) -> str:
-    """One text for equal values: Snakemake runs a job anew when a parameter's text changes."""
-    return json.dumps(value, sort_keys=True)
-
-
 class Run:
     """One configuration, planned.
 
@@ -55,6 +50,7 @@ class Run:
         if not re.fullmatch(NAME, self.name):
             raise UserError(f"{where}: the name of a configuration's file holds letters, digits and . _ - alone")
         self.results = f"results/{self.name}"
+        self._planned_beside = self.busy()
         self.config, self.tuned, self.trouble = (config, None, "") if planned else tuned.used(config, where)
         self.plan, self.plan_file = planned or planning.cached(self.config, where, config)
         if self.tuned:
@@ -101,8 +97,10 @@ class Run:
             sys.exit(f"error: {error}")
 
     def lock(self) -> None:
-        """Lets one Snakemake at a time work on a run; the lock dies with its process."""
+        """Lets one Snakemake at a time work on a run, by a plan of what is there; the lock dies with its process."""
         self._lock = locks.hold(Path(self.results))
+        if self._planned_beside:
+            sys.exit(f"error: {self.results}: another process worked on this run while it was planned; start it again")
 
     def busy(self) -> bool:
         """Whether another process works on the run: a look at a changed configuration must not change what it reads."""
@@ -146,7 +144,8 @@ class Run:
     def data_settings(self, dataset: str) -> str:
         """What this dataset's loader reads of `data`, so that another's folder does not prepare it anew."""
         stated = self.config.data.model_dump(exclude_none=True)
-        return as_json({key: value for key, value in stated.items() if key in catalog.settings(dataset)})
+        read = {key: value for key, value in stated.items() if key in catalog.settings(dataset)}
+        return json.dumps(read, sort_keys=True)  # a job runs anew when the text changes
 
     def memory_mb(self, dataset: str, attempt: int = 1, most: int | None = None) -> int:
         """MiB to ask for one job: twice as much after it has failed, and no more than there is."""

@@ -210,8 +210,17 @@ def test_one_snakemake_at_a_time_works_on_a_run(here):
     before = file.read_text()
     assert run_of("title", "Another").config_file == str(file)
     assert file.read_text() == before, "a look at another configuration changes what a running one reads"
+    beside = run_of()
     third.kill()
     third.communicate()
+    with pytest.raises(
+        SystemExit, match=r"^error: results/x: another process worked on this run while it was planned; s"
+    ):
+        beside.lock()
+    beside.unlock()
+    alone = run_of()
+    alone.lock()
+    alone.unlock()
 
 
 def test_memory_grows_with_attempts_and_ends_with_the_machine(here):

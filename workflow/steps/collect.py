@@ -48,6 +48,8 @@ def main() -> None:
     stated = told["value"]
     run = Run(complete(stated["config"], stated["where"]), stated["where"])
     collect(run, arguments.unfinished, told["written"])
+    if arguments.unfinished:  # once more: whoever has looked at the run meanwhile has written it, before these tables
+        arguments.config.unlink(missing_ok=True)
 
 
 def collect(run: Run, unfinished: bool, planned: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,16 @@ def test_what_is_missing_is_a_row(tiny):
     assert missing["reason"].str.contains("logs/tiny/distill/tiny/big/smallx4/kd/").all()
     assert missing[["train", "valid", "test"]].isna().all(axis=None)
     assert (missing["student_params"] == runs[runs["method"] == "supervised"]["student_params"].iloc[0]).all()
+
+
+def test_a_run_looked_at_while_it_ends_unfinished_is_collected_anew(tiny, monkeypatch):
+    """Snakemake would take its tables for newer than the configuration, and never ask for what is missing."""
+    made = tiny()
+    file = Path(made.run.config_file)
+    monkeypatch.setattr(collect, "collect", lambda *told: tiny().run.config_file)
+    monkeypatch.setattr(sys, "argv", ["collect", str(file), "--unfinished"])
+    collect.main()
+    assert not file.exists()
 
 
 def test_nothing_at_all_is_rows_too(tiny):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.rows import Status
+from reports.rows import PASSING, Status
 from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
 from workflow.steps import retry
 from workflow.training.block import Block
@@ -43,7 +43,7 @@ def watch(monkeypatch) -> list[tuple[str, int]]:
 
 
 def test_a_whole_run_has_nothing_to_retry(trained):
-    assert not retry.forget(trained.run, retry.BY_DEFAULT)
+    assert not retry.forget(trained.run, PASSING)
     assert markers(trained, KD) == {"seeds~0-1.json", "seeds~2-2.json"}
 
 
@@ -75,7 +75,7 @@ def test_a_teacher_that_comes_right_has_its_students_trained_again(trained, monk
     assert trained.records(KD).read(1).row.status == "failed"
     floor = trained.records(FLOOR).read(1).row
     assert (floor.status, floor.agreement) == ("ok", None)
-    assert retry.forget(trained.run, retry.BY_DEFAULT) == {"oom": 1, "failed": 1}
+    assert retry.forget(trained.run, PASSING) == {"oom": 1, "failed": 1}
     seen = watch(monkeypatch)
     trained.train()
     assert seen == [(TEACHER, 1), (FLOOR, 1), (KD, 1)]
@@ -101,8 +101,8 @@ def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
 
 
 def test_outcomes_have_the_words_that_retry_takes():
-    assert set(retry.BY_DEFAULT) < set(Status)
-    assert Outcome(Status.OOM).status in retry.BY_DEFAULT
+    assert set(PASSING) < set(Status)
+    assert Outcome(Status.OOM).status in PASSING
 
 
 @pytest.mark.parametrize(("options", "rule"), [(["--cores", "2"], "collect"), (["tune"], "tune")])
