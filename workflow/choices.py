@@ -105,6 +105,17 @@ class Choice(Strict):
         """Whether there was anything to choose from, and something was chosen."""
         return self.chosen is not None and len(self.trials) > 1
 
+    @property
+    def borders(self) -> list[str]:
+        """The hyperparameters whose chosen value lies at the border of what was tried. A trial must be chosen."""
+        assert self.chosen is not None
+        tried = [dotted(trial.values) for trial in self.trials]
+        return [
+            name
+            for name, value in tried[self.chosen].items()
+            if at_border(parsed(self.space[name]), value, [one[name] for one in tried])
+        ]
+
 
 class Tuned(Strict):
     """The file.
@@ -134,8 +145,7 @@ class Tuned(Strict):
 
 def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
     assert choice.chosen is not None
-    tried = [dotted(trial.values) for trial in choice.trials]
-    chosen = tried[choice.chosen]
+    chosen = dotted(choice.trials[choice.chosen].values)
     return {
         "dataset": choice.dataset,
         "teacher": choice.teacher,
@@ -147,11 +157,7 @@ def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
         "ranks": [trial.rank for trial in choice.trials],
         "chosen": choice.chosen,
         "floor": floor.trials[0].mean if floor else None,
-        "borders": [
-            name
-            for name, value in chosen.items()
-            if at_border(parsed(choice.space[name]), value, [one[name] for one in tried])
-        ],
+        "borders": choice.borders,
     }
 
 

@@ -278,7 +278,7 @@ class Run:
     @property
     def tuned_file(self) -> Path:
         """What `tune` writes."""
-        return Path(self.where).parent / "tuned" / f"{self.name}.yaml"
+        return tuned.written(self.where)
 
     def _told(self, code: str) -> dict[str, Any]:
         stated = self.stated.model_dump(mode="json", exclude_unset=True)

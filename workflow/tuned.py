@@ -39,7 +39,7 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
     if wrong := config.overlap(tuned.tune.tried):
         raise UserError(wrong)
     if config.tune not in (None, tuned.tune):
-        raise UserError("was made by another `tune`")
+        raise UserError("its `tune` is another one")
     labels = {choice.label for choice in tuned.choices if choice.is_choice} & set(config.methods)
     found: dict[str, ConfiguredMethod | None] = {}
     for label, method in config.methods.items():
@@ -56,7 +56,7 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
     for key, named in (("reference", [config.reference]), ("spotlight", config.spotlight)):
         for label in named:
             if label not in found:
-                raise UserError(f"holds no choice for {label}, which is {key} in the configuration")
+                raise UserError(f"it holds no choice for {label}, which is {key} in the configuration")
     return config.model_copy(update={"methods": found, "experiments": experiments})
 
 
@@ -73,7 +73,7 @@ def _of_pair(
         if label not in labels:
             continue
         if label not in choices:
-            raise UserError(f"holds no choice for {label} with {' and '.join(place[1:])} on {place[0]}")
+            raise UserError(f"it holds no choice for {label} with {' and '.join(place[1:])} on {place[0]}")
         choice = choices[label]
         stated = merged(config.method(label).hyperparameters, changes)
         if (choice.method, choice.stated) != (config.method_id(label), stated):
@@ -131,10 +131,18 @@ def place(config: Configuration, where: str) -> Path:
     return Path(where).parent / str(config.tuned)
 
 
+def written(where: str) -> Path:
+    """The file that `tune` writes for a configuration."""
+    return Path(where).parent / "tuned" / f"{Path(where).stem}.yaml"
+
+
 def _told(config: Configuration, where: str, error: UserError) -> str:
     file = str(place(config, where))
     told = str(error) if str(error).startswith(file) else f"{file} is stale: {error}"
-    return f"{where}: tuned: {told}; it is made by: snakemake tune --configfile {where}"
+    own = written(where)
+    made = f"is made by: snakemake tune --configfile {where}, which tries only what has changed"
+    which = "it" if place(config, where) == own else f"state tuned: tuned/{own.name}, which"
+    return f"{where}: tuned: {told}; {which} {made}"
 
 
 def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from statistics import mean
 
@@ -38,14 +38,10 @@ def main() -> None:
     arguments = parser.parse_args()
     told = read_json(arguments.config)["value"]
     run = Run(complete(told["config"], told["where"]), told["where"])
-    found, kept = choose(run), len(run.kept.choices)
-    left_out = others(arguments.output, found)
+    found = choose(run)
+    told = [*lines(found, run.kept.groups), *remarks(run, found, arguments.output)]
     choices.write(arguments.output, found)
-    if kept:
-        print(f"{kept} of {len(found.choices)} choices are those of earlier tunings, which still hold")
-    if left_out:
-        print(f"left out, as {run.where} does not ask for them: {', '.join(left_out)}")
-    print("\n".join([*lines(found), f"{arguments.output}: a run uses it by the key `tuned`"]))
+    print("\n".join(told))
 
 
 def others(file: Path, found: Tuned) -> list[str]:
@@ -159,11 +155,16 @@ def _trouble(own: Mapping[str, list[Row]], students: list[str]) -> str:
     return ""
 
 
-def lines(found: Tuned) -> list[str]:
-    """The choices for the terminal: trial 0 is the published default."""
+def lines(found: Tuned, kept: Collection[Group] = ()) -> list[str]:
+    """The choices for the terminal.
+
+    Args:
+        kept: those of earlier tunings.
+    """
     told = []
     for choice in found.choices:
-        if len(choice.trials) < 2:
+        number = len(choice.trials)
+        if number < 2:
             continue
         where = f"{choice.dataset}, {choice.teacher} to {choice.student}: {choice.label}"
         if choice.chosen is None:
@@ -171,9 +172,24 @@ def lines(found: Tuned) -> list[str]:
             continue
         best, default = choice.trials[choice.chosen], choice.trials[0]
         values = ", ".join(f"{name} {value}" for name, value in choices.dotted(best.values).items())
+        values = values if choice.chosen else "the published default"
         scores = " against ".join("-" if t.mean is None else f"{t.mean:.4f}" for t in (best, default))
-        told.append(f"{where}: trial {choice.chosen} of {len(choice.trials)}: {values}; validation {scores} by default")
+        remarks = [f"{number} trials" + (", its space holds no more" if number < found.tune.trials else "")]
+        remarks += [f"at the border: {', '.join(choice.borders)}"] if choice.borders else []
+        remarks += ["of an earlier tuning"] if choice.group in kept else []
+        told.append(f"{where}: {values}; validation {scores} by default ({'; '.join(remarks)})")
     return told
+
+
+def remarks(run: Run, found: Tuned, file: Path) -> list[str]:
+    """What stands behind the choices: what was not tuned, and what the file held until now."""
+    tuned = {choice.label for choice in found.choices}
+    told = []
+    if missing := [label for label in run.stated.methods if label not in tuned]:
+        told.append(f"not tuned, as tune.methods does not name them: {', '.join(missing)}")
+    if gone := others(file, found):
+        told.append(f"no longer in {file}, as {run.where} does not ask for them: {', '.join(gone)}")
+    return [*told, f"{file}: a run uses it by the key `tuned`"]
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ from reports.metrics import metric
 from reports.rows import Row, Status
 from tests.reports import samples
 from workflow import choices
-from workflow.choices import Choice, Tuned
+from workflow.choices import Choice, Trial, Tuned
 from workflow.errors import UserError
 from workflow.ledger import Ledger
+from workflow.schemas.configuration import Tune
 from workflow.steps import retry
-from workflow.steps.tune import choose, lines, rank
+from workflow.steps.tune import choose, lines, rank, remarks
 from workflow.task import Task, absent
 
 ACCURACY, RMSE = metric("accuracy"), metric("rmse")
@@ -172,7 +173,48 @@ def test_trials_that_are_missing_are_told_and_trained_again(tiny):
 def test_choices_are_told_in_a_line_each(tiny):
     made = tiny(**TUNED)
     made.tune()
-    told = lines(choose(made.run))
+    found = choose(made.run)
+    told = lines(found)
     assert len(told) == 2
-    assert told[0].startswith("tiny, big to small: kd: trial ")
-    assert "kd.temperature" in told[1]
+    assert told[0].startswith("tiny, big to small: kd: ")
+    assert "(3 trials" in told[0]
+    chosen = of(found, "kd+abkd").chosen
+    assert ("kd.temperature" if chosen else ": the published default; validation ") in told[1]
+    assert lines(found, {of(found, "kd").group})[0].endswith("of an earlier tuning)")
+
+
+def test_what_a_line_says_of_a_choice():
+    trials = [
+        Trial(values={"beta": value}, rank=rank, note="", valid={"a": [score]}, trainings={})
+        for value, rank, score in ((1.0, 2, 0.5), (10.0, 1, 0.6), (0.1, 3, 0.4))
+    ]
+    choice = Choice(
+        dataset="d",
+        teacher="t",
+        student="s",
+        label="m",
+        method="m",
+        stated={},
+        space={"beta": [0.1, 1.0, 10.0]},
+        code="",
+        settings={},
+        chosen=1,
+        trials=trials,
+    )
+    made = Tuned(tune=Tune(), data={}, choices=[choice])
+    assert lines(made) == [
+        "d, t to s: m: beta 10.0; validation 0.6000 against 0.5000 by default "
+        "(3 trials, its space holds no more; at the border: beta)"
+    ]
+    default = made.model_copy(update={"choices": [choice.model_copy(update={"chosen": 0})]})
+    assert lines(default)[0].startswith("d, t to s: m: the published default; validation 0.5000 against 0.5000 by")
+
+
+def test_methods_that_are_not_tuned_are_told(tiny):
+    made = tiny(**{**TUNED, "methods": {**TUNED["methods"], "self": None}, "tune": {"trials": 3, "methods": ["kd"]}})
+    made.tune()
+    told = remarks(made.run, choose(made.run), made.run.tuned_file)
+    assert told == [
+        "not tuned, as tune.methods does not name them: kd+abkd, self",
+        "config/tuned/tiny.yaml: a run uses it by the key `tuned`",
+    ]

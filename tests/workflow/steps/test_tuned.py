@@ -63,7 +63,7 @@ def test_another_configuration_may_use_the_file(made):
 
 
 STALE: list[tuple[dict[str, Any], str]] = [
-    ({**TUNED, "tune": {"trials": 4}}, "was made by another `tune`"),
+    ({**TUNED, "tune": {"trials": 4}}, "its `tune` is another one"),
     ({**USED, "first_seed": 999}, "seeds 1000-1001 are among those that are reported, 999-1001"),
     ({**USED, "methods": {"kd": {"alpha": 0.5}}}, "kd is stated otherwise in the configuration"),
     ({**USED, "methods": {"kd": {"method": "shuffled"}}}, "kd is stated otherwise in the configuration"),
@@ -79,9 +79,9 @@ STALE: list[tuple[dict[str, Any], str]] = [
             "experiments": [{"dataset": "tiny", "teachers": ["big"], "students": [{"model": "mlp", "widths": [4]}]}],
             "models": {"big": {"model": "gcn", "layers": 3, "width": 16}, "mlp": {"model": "mlp"}},
         },
-        "holds no choice for kd with big and mlp on tiny",
+        "it holds no choice for kd with big and mlp on tiny",
     ),
-    ({**USED, "spotlight": ["fitnet-tuned"]}, "holds no choice for fitnet-tuned, which is spotlight in the conf"),
+    ({**USED, "spotlight": ["fitnet-tuned"]}, "it holds no choice for fitnet-tuned, which is spotlight in the conf"),
 ]
 
 
@@ -94,12 +94,22 @@ def test_a_stale_file_is_refused_in_one_line(made, config: dict[str, Any], why: 
 def refused(run, message: str) -> None:
     """Whatever reads the run's rows says so; nothing else does, so that it can be tuned anew."""
     assert run.trouble.startswith(message), run.trouble
-    assert run.trouble.endswith("; it is made by: snakemake tune --configfile config/tiny.yaml")
+    made = "snakemake tune --configfile config/tiny.yaml, which tries only what has changed"
+    assert run.trouble.endswith(f"; it is made by: {made}")
     assert "\n" not in run.trouble
     with pytest.raises(UserError, match=re.escape(run.trouble)):
         run.check()
     with pytest.raises(SystemExit, match=re.escape(f"error: {run.trouble}")):
         _ = run.config_file
+
+
+def test_a_file_of_another_configuration_is_told_apart(tiny):
+    """`snakemake tune` would write another file, and the run refuse the first one again."""
+    run = tiny(**{**TUNED, "tuned": "tuned/quick.yaml"}).run
+    assert run.trouble == (
+        "config/tiny.yaml: tuned: config/tuned/quick.yaml is missing; state tuned: tuned/tiny.yaml, which is made by: "
+        "snakemake tune --configfile config/tiny.yaml, which tries only what has changed"
+    )
 
 
 def test_other_code_of_a_method_is_refused(made, monkeypatch: pytest.MonkeyPatch):
