@@ -16,7 +16,7 @@ from methods.cases import cases
 from methods.contract import Shape
 from methods.testing import faults
 from tests.shipped import shipped
-from workflow.config import complete
+from workflow.config import complete, load
 from workflow.yaml_files import whole
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,13 +93,20 @@ def test_check_says_what_the_tutorial_promises(fault: str, written) -> None:
     assert any(start in line for line in faults("smooth-hints")), faults("smooth-hints")
 
 
-def test_the_tutorials_configuration_is_whole(written) -> None:
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_tutorials_configurations_are_whole(written, number: int) -> None:
     lab = written()
     where = ROOT / "config" / "smooth.yaml"
-    stated = yaml.safe_load(block(TUTORIAL, "yaml").replace("../../lab", str(lab)))
+    stated = yaml.safe_load(
+        re.findall(r"```yaml\n(.*?)```", TUTORIAL, flags=re.S)[number].replace("../../lab", str(lab))
+    )
     config = complete(whole(stated, where), str(where))
-    assert config.experiments[-1].methods == dict.fromkeys(["supervised", "kd", "fitnet", "smooth-hints"])
-    assert config.method("smooth-hints").hyperparameters == {"beta": 2.0}
+    assert {"supervised", "kd", "fitnet", "smooth-hints"} <= set(config.methods)
+    assert config.method("smooth-hints").hyperparameters == [{"beta": 2.0}, {}][number]
+    if config.tune:
+        quick = load(ROOT / "config" / "quick.yaml").tune
+        assert quick is not None
+        assert config.tune == quick.model_copy(update={"methods": [*(quick.methods or ()), "smooth-hints"]})
 
 
 def test_a_loss_can_be_used_from_outside() -> None:
