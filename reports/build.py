@@ -25,6 +25,7 @@ from reports import (
     terminal,
     troubles,
 )
+from reports.attempts import Verdict
 from reports.files import write_text
 from reports.findings import Findings
 from reports.reading import read_object
@@ -103,7 +104,8 @@ def summary(folder: Path, findings: Findings | None = None) -> str:
         spotlit = [row for row in rows if row.method in chosen.spotlight]
         verdicts = ", ".join(f"{chosen.method_title(row.method)}: {printing.one_line(row.words)}" for row in spotlit)
         against = f"; against {chosen.method_title(chosen.reference)}: {verdicts}" if verdicts else ""
-        lines.append(f"{findings.title(family)}: best {leader}{against}")
+        best = "best so far" if any(row.verdict == Verdict.UNFINISHED for row in rows) else "best"
+        lines.append(f"{findings.title(family)}: {best} {leader}{against}")
     lines += troubles.lines(findings.results, chosen)
     if unfinished := troubles.unfinished(findings.results):
         lines.append(f"unfinished: {unfinished}")

@@ -50,7 +50,7 @@ class Trouble:
         student = f"{self.family.student} ({self.size})"
         where = f"{self.family.dataset}, {self.family.teacher if self.of_teacher else student}"
         count = f"{len(self.seeds)} of {self.planned}"
-        return f"{self.status}: {self.method} on {where}: {count} ({printing.one_line(self.why, 100)})"
+        return f"{self.status}: {self.method} on {where}: {count} ({printing.one_line(self.why, 140)})"
 
 
 def of(results: Results, settings: Settings) -> list[Trouble]:

@@ -57,7 +57,7 @@ class Training:
             metric=facts.metric,
             seed=self.seed,
             status=Status.MISSING,
-            reason=self.trouble or f"not trained; see {self.log}",
+            reason=self.trouble or (f"not trained; see {self.log}" if Path(self.log).exists() else "not begun"),
             best_epoch=None,
             epochs=0,
             seconds=0.0,

@@ -106,6 +106,7 @@ def test_whatever_is_missing_the_page_says_so(what: str, tmp_path: Path):
     assert ", , " not in text
     summary = build.summary(tmp_path)
     assert f"unfinished: {counted}" in summary
+    assert ("best so far " in summary) == (what != "teachers")
     assert "missing: " in summary
 
 
