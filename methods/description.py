@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from methods.contract import Method, Shape
 from methods.registry import REFERENCES, entries
 from methods.rules import SAMPLES
+from methods.spelling import strays_of_class
 from methods.vocabulary import Kind, Objective
 
 
@@ -36,6 +37,7 @@ def check_description(cls: type[Method]) -> Iterator[str]:
         yield f"samples = {cls.samples!r}; allowed: {', '.join(map(repr, SAMPLES))}"
     if cls.samples == "edges" and not cls.uses_edges:
         yield 'samples = "edges", but uses_edges is not declared'
+    yield from strays_of_class(cls, Method)
 
 
 def check_class(cls: type[Method], teacher: Shape, student: Shape) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from methods import listing, plugins
 from methods.listing import Listing
+from methods.spelling import suggest
 
 if TYPE_CHECKING:
     from methods.contract import Method, Shape
@@ -59,7 +60,7 @@ def parts(method: str) -> list[str]:
     names = method.split(COMPOSE)
     for name in names:
         if name not in _listed().files:
-            raise ValueError(f"unknown method '{name}'; allowed: {', '.join(available())}")
+            raise ValueError(f"unknown method '{name}'{suggest(name, available())}; allowed: {', '.join(available())}")
         _listed().file(name)
     if len(set(names)) < len(names):
         raise ValueError(f"'{method}' names a method twice")
@@ -104,7 +105,8 @@ def load(method: str) -> type[Method]:
     (cls,) = classes
     for key in cls.fixed:
         if key not in _keywords(cls):
-            raise ValueError(f"{method}: fixes '{key}', which is no hyperparameter; allowed: {_list(_keywords(cls))}")
+            what = f"fixes '{key}', which is no hyperparameter{suggest(key, _keywords(cls))}"
+            raise ValueError(f"{method}: {what}; allowed: {_list(_keywords(cls))}")
     return cls
 
 
@@ -238,7 +240,8 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
             why = f"this variant fixes '{key}' to {cls.fixed[key]!r}"
             raise ValueError(f"{method}: {why}; allowed: {_list(settable(cls))}")
         if key not in settable(cls):
-            raise ValueError(f"{method}: unknown hyperparameter '{key}'; allowed: {_list(settable(cls))}")
+            what = f"unknown hyperparameter '{key}'{suggest(key, settable(cls))}"
+            raise ValueError(f"{method}: {what}; allowed: {_list(settable(cls))}")
     return cls(teacher, student, **cls.fixed, **hyperparameters)
 
 

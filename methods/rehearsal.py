@@ -16,6 +16,8 @@ from methods.vocabulary import Extra
 
 COMMUNITIES = 4
 STEP = 1e-4
+HELPERS = "last_of, layers_of or logits_of of methods.pairing"
+"""What checks shapes, and detaches the teacher."""
 
 
 def made_up(extra: Extra, units: int, rows: int, teacher: Shape, seed: int = 0) -> Tensor:
@@ -116,7 +118,8 @@ def check_view(where: str, build: Callable[[], Method], batch: Callable[[], Batc
     assert values[0] == values[1], f"{where}: the same seed gives another view"
     total: Any = sum(terms.values())
     total.backward()
-    assert all(x.grad is None for x in (t.logits, *t.hidden)), f"{where}: the teacher receives a gradient from view"
+    touched = f"{where}: the teacher receives a gradient from view; call `teacher.detached()`"
+    assert all(x.grad is None for x in (t.logits, *t.hidden)), touched
     assert any(w.grad is not None for w in toy.weights), f"{where}: the student receives no gradient from view"
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from methods import registry, rehearsal
 from methods.cases import EPOCH, EPOCHS, Case, rows_of
 from methods.contract import Method, NotApplicableError, Shape, Signals
+from methods.spelling import article
 
 TOLERANCE = 1e-8
 """Relative, in float64."""
@@ -92,7 +93,7 @@ def outline(trial: Trial) -> Iterator[str]:
             yield f"{what} without a term"
     for name, term in terms.items():
         if not isinstance(term, Tensor):
-            yield f"term '{name}' is not a finite scalar: a {type(term).__name__}, where a tensor is needed"
+            yield f"term '{name}' is not a finite scalar: {article(type(term).__name__)}, where a tensor is needed"
         elif term.dim() > 0:
             yield f"term '{name}' is not a finite scalar: its shape is {list(term.shape)}, so take its mean"
         elif not bool(term.isfinite()):
@@ -119,7 +120,7 @@ def gradients(trial: Trial) -> Iterator[str]:
         if optimizer:
             optimizer.step()
     if any(x.grad is not None for x in (t.logits, *t.hidden)):
-        yield "the teacher receives a gradient; detach what comes from it"
+        yield f"the teacher receives a gradient; detach what comes from it: `teacher.detached()` or {rehearsal.HELPERS}"
     reached = [x.grad for x in (s.logits, *s.hidden) if x.grad is not None]
     if not reached:
         yield "the student receives no gradient"
@@ -249,19 +250,18 @@ def refusal(trial: Trial) -> Iterator[str]:
     """Shapes that do not fit are told with the method's name."""
     s, t = trial.signals()
     wrong = Signals(s.logits[:1], tuple(h[:1] for h in s.hidden))
-    method = trial.build()
-    helpers = "`last_of`, `layers_of` and `logits_of` of methods.pairing do it"
+    method, what = trial.build(), "one student row against many of the teacher"
+    remedy = f"begin `forward` with {rehearsal.HELPERS}, which check this"
     try:
         with warnings.catch_warnings(action="ignore"):  # of torch, which broadcasts: is told below
             method(wrong, t, trial.case.batch())
     except ValueError as error:
         if trial.method_id not in str(error):
-            yield f"the refusal of wrong shapes does not name the method; {helpers}"
+            yield f"the refusal of wrong shapes does not name the method; {remedy}"
     except (RuntimeError, IndexError) as error:
-        kind = type(error).__name__
-        yield f"one student row against many of the teacher ends in a {kind}, not in a ValueError; {helpers}"
+        yield f"{what} must end in a ValueError, not in {article(type(error).__name__)}; {remedy}"
     else:
-        yield f"one student row against many of the teacher was not refused; {helpers}"
+        yield f"{what} was not refused, and must be by a ValueError; {remedy}"
 
 
 RULES: tuple[Rule, ...] = (gradients, state, repeats, order, number, edges, epoch, hidden, ids, declared, dead, refusal)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from methods.spelling import suggest
+
 SEED = 20231015
 """Of the quasi-random points. One for all methods: `kd` and its controls are tried at the same values."""
 DIGITS = 2
@@ -128,7 +130,7 @@ def check(
     """Raises AssertionError where a space names no hyperparameter, leaves out its default, or holds what is refused."""
     for name, values in space.items():
         where = f"{method}: search_space: {name}"
-        assert name in defaults, f"{where} is no hyperparameter"
+        assert name in defaults, f"{where} is no hyperparameter{suggest(name, defaults)}"
         if isinstance(values, LogRange):
             tried = [values.low, values.high]
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 import methods
 from methods import plugins
+from methods.spelling import as_number, near, number_in, suggest
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models import listing as networks
@@ -83,7 +85,8 @@ def _checked(raw: object, where: str) -> Configuration:
     try:
         config = Configuration.model_validate(raw)
     except ValidationError as error:
-        raise UserError(f"{where}: {_in_one_line(error.errors()[0])}") from error
+        first = _first(error.errors())
+        raise UserError(f"{where}: {_in_one_line(first)}{_hint(raw, first)}") from error
     _use_plugins(config, where)
     _check_names(config, where)
     _check_tuning(config, where)
@@ -98,16 +101,24 @@ def _use_plugins(config: Configuration, where: str) -> None:
         raise UserError(f"{where}: {error}") from error
 
 
+def _first(errors: list[ErrorDetails]) -> ErrorDetails:
+    """What is told of several mistakes. Where a key is missing, an unknown one beside it may be that key misspelt."""
+    first, *others = errors
+    beside = [one for one in others if one["type"] == "extra_forbidden" and one["loc"][:-1] == first["loc"][:-1]]
+    return beside[0] if beside and first["type"] == "missing" else first
+
+
 def _in_one_line(error: ErrorDetails) -> str:
     """KEY: what is wrong, and what is allowed."""
     *parents, last = error["loc"] or ("",)
     key = plain.key_of([part for part in error["loc"] if part != "[key]"])
     value = error["input"]
     if error["type"] == "missing":
-        return f"{key}: is missing"
+        free = near(str(last), set(value) - set(_model_at(parents).model_fields))
+        return f"{key}: is missing{f' (is it {free!r}, which stands there?)' if free else ''}"
     if error["type"] == "extra_forbidden":
         allowed = sorted(_model_at(parents).model_fields)
-        return f"{key}: unknown key{_suggest(str(last), allowed)}; allowed: {', '.join(allowed)}"
+        return f"{key}: unknown key{suggest(str(last), allowed)}; allowed: {', '.join(allowed)}"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
@@ -118,15 +129,25 @@ def _in_one_line(error: ErrorDetails) -> str:
     message = re.sub(r"^Input should be | or instance of \w+", "", error["msg"])
     for long, short in WORDS.items():
         message = message.replace(long, short)
-    return f"{key}: must be {message}, not {shown(value)}{_hint(value)}"
+    return f"{key}: must be {message}, not {shown(value)}"
 
 
-def _hint(value: object) -> str:
-    """What YAML made of a number that it does not recognise."""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
-        mantissa, exponent = re.split("[eE]", value)
-        return f" (YAML reads {value} as text; write {mantissa}.0e{exponent})"
-    return ""
+def _hint(raw: object, error: ErrorDetails) -> str:
+    """What to write in place of a text whose number would be allowed there."""
+    text, (*parents, last) = error["input"], error["loc"] or ("",)
+    if (number := number_in(text)) is None:
+        return ""
+    place: Any = (changed := copy.deepcopy(raw))
+    with contextlib.suppress(LookupError, TypeError):  # of a place that is no value's, such as a key
+        for part in parents:
+            place = place[part]
+        place[last] = number
+    try:
+        Configuration.model_validate(changed)
+    except ValidationError as again:
+        if any(one["loc"] == error["loc"] for one in again.errors()):
+            return ""
+    return as_number(text)
 
 
 def _model_at(path: Iterable[int | str]) -> type[BaseModel]:
@@ -149,11 +170,6 @@ def _without_none(annotation: Any) -> Any:
     )
 
 
-def _suggest(word: str, allowed: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(allowed), n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
-
-
 def _known(
     name: str, allowed: Iterable[str], where: str, what: str, clashes: Mapping[str, str] = MappingProxyType({})
 ) -> None:
@@ -161,7 +177,7 @@ def _known(
         raise UserError(f"{where}: {clashes[name]}")
     names = sorted(allowed)
     if name not in names:
-        raise UserError(f"{where}: unknown {what} {shown(name)}{_suggest(name, names)}; allowed: {', '.join(names)}")
+        raise UserError(f"{where}: unknown {what} {shown(name)}{suggest(name, names)}; allowed: {', '.join(names)}")
 
 
 def _all_known(names: Iterable[str], allowed: Iterable[str], where: str, what: str) -> None:

@@ -224,10 +224,9 @@ class _Pair:
 
 def _students(config: Configuration, entry: Student, facts: Facts, teacher: Size, here: str) -> list[_Sized]:
     """The students of one entry. Raises UserError for a width that is refused, or a ratio that none reaches."""
-    from workflow.models import sizes
+    from workflow.models import model, sizes
 
-    network = config.models[entry.model].network
-    students = []
+    network, students = config.models[entry.model].network, []
     try:
         wanted: list[tuple[float | None, int]] = [(None, width) for width in entry.widths or ()]
         wanted += [(r, sizes.solve_width(network, facts, teacher.params, r)) for r in entry.ratios or ()]
@@ -235,11 +234,11 @@ def _students(config: Configuration, entry: Student, facts: Facts, teacher: Size
             sized: Network = {**network, "width": width}
             size = sizes.measure(sized, facts)
             if size.params >= teacher.params and not entry.larger_than_teacher:
-                raise UserError(
-                    f"width {width} has {size.params} parameters, its teacher only {teacher.params}; "
-                    "`larger_than_teacher: true` admits it"
-                )
+                larger = f"width {width} has {size.params} parameters, its teacher only {teacher.params}"
+                raise UserError(f"{larger}; `larger_than_teacher: true` admits it")
             students.append(_Sized(entry.model, ratio, sized, size))
+    except model.OptionError as error:
+        raise UserError(f"{here.rpartition(': ')[0]}: models.{entry.model}: {error}") from error
     except UserError as error:
         raise UserError(f"{here}.{'ratios' if entry.ratios else 'widths'}: {error}") from error
     return students

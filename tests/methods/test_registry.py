@@ -29,6 +29,24 @@ def test_unknown_hyperparameters_are_refused(method: str) -> None:
         methods.create(method, teacher=TEACHER, student=STUDENT, no_such_thing=1)
 
 
+@pytest.mark.parametrize(
+    ("method", "hyperparameters", "told"),
+    [
+        ("kdd", {}, r"^unknown method 'kdd' \(did you mean 'kd'\?\); allowed: "),
+        ("kd+gcdr", {}, r"^unknown method 'gcdr' \(did you mean 'gcrd'\?\); allowed: "),
+        (
+            "kd",
+            {"temprature": 2},
+            r"^kd: unknown hyperparameter 'temprature' \(did you mean 'temperature'\?\); allowed: ",
+        ),
+        ("kd", {"no_such_thing": 2}, r"^kd: unknown hyperparameter 'no_such_thing'; allowed: "),
+    ],
+)
+def test_a_mistyped_name_is_told_with_the_near_one(method: str, hyperparameters: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        methods.create(method, teacher=TEACHER, student=STUDENT, **hyperparameters)
+
+
 REFUSED = [
     ("kd", {"reduction": "sum"}, "batchmean, elementwise"),
     ("kd", {"temperature": 0}, "> 0"),
@@ -105,7 +123,10 @@ class Mine(AttentionBasedKD, {fixed}):
 
 
 def test_a_variant_of_what_is_not_there_is_refused(added: Callable[..., str]) -> None:
-    with pytest.raises(ValueError, match="mine: fixes 'axes', which is no hyperparameter; allowed: dim, beta"):
+    with pytest.raises(
+        ValueError,
+        match=r"mine: fixes 'axes', which is no hyperparameter \(did you mean 'axis'\?\); allowed: dim, beta",
+    ):
         registry.load(added("mine.py", VARIANT.format(fixed="axes='student'")))
 
 

@@ -159,7 +159,7 @@ def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes | str, message
         ("alpha: .nan", "alpha: must be a finite number, not nan"),
         ("alpha: 1.0e+999", "alpha: must be a finite number, not inf"),
         (f"seeds: 0x{'f' * 5000}", "seeds: must be a number of at most 64 bits"),
-        (f"? 0x{'f' * 5000}\n: 1", "a key must be text, not a int that is too long to show"),
+        (f"? 0x{'f' * 5000}\n: 1", "a key must be text, not an int that is too long to show"),
         ("on: 1", "a key must be text, not True"),
         ("1: 1", "a key must be text, not 1"),
         ("~: 1", "a key must be text, not None"),

@@ -6,7 +6,10 @@ import copy
 
 import pytest
 
+from methods.contract import Shape
 from tests.workflow.samples import GOOD, SHIPPED, change, plan_of
+from workflow.attempt import attempt
+from workflow.catalog import facts
 from workflow.config import complete, load, merged, parse_seeds
 from workflow.errors import UserError
 
@@ -30,10 +33,25 @@ from workflow.errors import UserError
         ("models/big", "gcn", r"x.yaml: models.big: must be a mapping, not 'gcn'"),
         ("methods/kdd", None, r"x.yaml: methods.kdd: unknown method 'kdd' \(did you mean 'kd'\?\); allowed: "),
         ("methods/teacher", None, r"x.yaml: methods.teacher: this label is kept"),
-        ("methods/kd", {"alhpa": 1}, r"x.yaml: methods.kd: kd: unknown hyperparameter 'alhpa'; allowed: alpha"),
+        (
+            "methods/kd",
+            {"alhpa": 1},
+            r"x.yaml: methods.kd: kd: unknown hyperparameter 'alhpa' \(did you mean 'alpha'\?\); allowed: ",
+        ),
         ("methods/kd", {"temperature": -1}, r"x.yaml: methods.kd: kd: temperature"),
         ("methods/kd", {"temperature": True}, r"x.yaml: methods.kd: kd: temperature=True; allowed: > 0"),
-        ("methods/kd", {"temperature": "1e-3"}, r"x.yaml: methods.kd: kd: temperature='1e-3'; allowed: > 0"),
+        (
+            "methods/kd",
+            {"temperature": "1e-3"},
+            r"methods.kd: kd: temperature='1e-3'; allowed: > 0 \('1e-3' is a text in YAML; write 0.001 or 1.0e-3\)$",
+        ),
+        ("methods/kd", {"temperature": "-1e3"}, r"methods.kd: kd: temperature='-1e3'; allowed: > 0$"),
+        ("methods/gsp", {"max_samples": "1e3"}, r"gsp: max_samples='1e3'; .* \('1e3' is a text in YAML; write 1000\)$"),
+        (
+            "methods/kd+fitnet",
+            {"fitnet": {"beta": "1e-3"}},
+            r"fitnet: beta='1e-3'; .* is a text in YAML; write 0.001 or ",
+        ),
         ("methods/kd", {"alpha": float("nan")}, r"x.yaml: methods.kd.alpha: must be a finite number, not nan"),
         ("methods/abkd", {"beta": [1]}, r"x.yaml: methods.abkd: abkd: beta=\[1\]; allowed: >= 0"),
         ("methods/kd+fitnet", {"beta": 1}, r"x.yaml: methods.kd\+fitnet: .*must be a mapping under one of: kd, fitnet"),
@@ -42,10 +60,42 @@ from workflow.errors import UserError
         ("methods/abkd", {"dim": True}, r"x.yaml: methods.abkd: abkd: dim=True; allowed: whole numbers >= 1"),
         ("methods/gcrd", {"block": 0}, r"x.yaml: methods.gcrd: gcrd: block=0; allowed: whole numbers >= 1"),
         ("models/small/model", "gnc", r"x.yaml: models.small.model: unknown model 'gnc' \(did you mean 'gcn'\?\)"),
-        ("models/big/layesr", 3, r"x.yaml: models.big: layesr: unknown option of model 'gcn'; allowed: layers"),
+        (
+            "models/big/layesr",
+            3,
+            r"x.yaml: models.big: layesr: unknown option of model 'gcn' .*'layers'\?\); allowed: ",
+        ),
+        (
+            "models/small/drop",
+            0.1,
+            r"x.yaml: models.small: drop: unknown option of .* \(did you mean 'dropout'\?\); allow",
+        ),
+        ("models/small/dropout", 1.5, r"x.yaml: models.small: model 'gcn': .*dropout must be at least 0 and below 1"),
+        (
+            "models/small/dropout",
+            "5e-1",
+            r"models.small: dropout: must be a number, not '5e-1' .*; write 0.5 or 5.0e-1\)",
+        ),
+        ("models/big/layers", "three", r"x.yaml: models.big: layers: must be a number, not 'three'$"),
         ("models/big/training", {"epoch": 3}, r"x.yaml: models.big.training.epoch: unknown key .*'epochs'"),
         ("training", {"epochs": 0}, r"x.yaml: training.epochs: must be at least 1, not 0"),
-        ("training", {"learning_rate": "1e-3"}, r"training.learning_rate: must be a number, not '1e-3' .*1.0e-3"),
+        (
+            "training",
+            {"learning_rate": "1e-3"},
+            r"training.learning_rate: must be a number, not '1e-3' .*; write 0.001 or 1.0e-3\)$",
+        ),
+        (
+            "training",
+            {"epochs": "1e3"},
+            r"training.epochs: must be an integer, not '1e3' .*is a text in YAML; write 1000\)$",
+        ),
+        ("training", {"epochs": "1.5"}, r"training.epochs: must be an integer, not '1.5'$"),
+        ("alpha", "2e0", r"x.yaml: alpha: must be a number, not '2e0'$"),
+        (
+            "experiments/0/students/0/ratios",
+            ["4e0"],
+            r"ratios\[0\]: must be a number, not '4e0' \('4e0' is .* write 4\)$",
+        ),
         ("training", None, r"x.yaml: training: must be a mapping, not None"),
         ("experiments", {}, r"x.yaml: experiments: must be a list, not {}"),
         ("experiments/0/dataset", "ace", r"x.yaml: experiments\[0\].dataset: unknown dataset 'ace'.*ace-sim"),
@@ -73,6 +123,43 @@ def test_missing_key_is_named():
     config = copy.deepcopy(GOOD)
     del config["methods"]
     with pytest.raises(UserError, match=r"x.yaml: methods: is missing"):
+        complete(config, "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("renamed", "message"),
+    [
+        ({"seeds": "sedes"}, r"x.yaml: sedes: unknown key \(did you mean 'seeds'\?\); allowed: "),
+        (
+            {"seeds": "sedes", "title": "tilte"},
+            r"x.yaml: \w+: unknown key \(did you mean '(seeds|title)'\?\); allowed: ",
+        ),
+        ({"seeds": "colour"}, r"x.yaml: colour: unknown key; allowed: "),
+    ],
+)
+def test_an_unknown_key_is_told_before_the_missing_one(renamed, message):
+    config = {renamed.get(key, key): value for key, value in GOOD.items()}
+    with pytest.raises(UserError, match=message):
+        complete(config, "x.yaml")
+
+
+def test_a_text_that_a_method_does_not_refuse_is_refused_where_its_default_is_a_number(monkeypatch):
+    monkeypatch.setattr("methods.create", lambda *_, **__: None)
+    shape = Shape((3,), 2)
+    known = facts("ace-sim-mini"), shape, shape
+    attempt("kd+fitnet", *known, {"kd": {"temperature": 2, "reduction": "elementwise"}, "fitnet": {"beta": 0.1}})
+    with pytest.raises(
+        ValueError, match=r"^kd\+fitnet: fitnet.beta='1e-3': must be a number .*; write 0.001 or 1.0e-3"
+    ):
+        attempt("kd+fitnet", *known, {"fitnet": {"beta": "1e-3"}})
+
+
+def test_a_key_that_is_missing_is_found_among_a_networks_options():
+    config = copy.deepcopy(GOOD)
+    config["models"]["big"]["modle"] = config["models"]["big"].pop("model")
+    with pytest.raises(
+        UserError, match=r"x.yaml: models.big.model: is missing \(is it 'modle', which stands there\?\)$"
+    ):
         complete(config, "x.yaml")
 
 

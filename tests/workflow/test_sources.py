@@ -51,7 +51,7 @@ def test_no_numbers_come_from_a_file_that_is_not_watched(work):
         "workflow/datasets/parts/blocks.py",  # how preparation sorts edges
         *(f"workflow/{name}.py" for name in ("errors", "files", "config", "sources", "specs", "catalog", "__init__")),
         *(f"methods/{name}.py" for name in ("listing", "plugins", "vocabulary", "registry", "composition", "spaces")),
-        "methods/__init__.py",
+        *(f"methods/{name}.py" for name in ("spelling", "__init__")),  # words of messages
         *(f"workflow/{name}.py" for name in ("identity", "environment")),  # names of folders; how a job is started
         "methods/contract.py",  # what a method and its signals are
         *(f"reports/{name}.py" for name in ("rows", "files", "printing", "terminal", "__init__")),
@@ -81,7 +81,8 @@ def test_a_tuned_value_rests_on_the_loss_alone():
     found = files_of("loss", "abkd.stride")
     assert {"abkd/stride.py", "abkd/abkd.py", "abkd/parts/structure.py", "methods/pairing.py"} <= found
     others = files_of("method", "abkd.stride") - found
-    computes_nothing = ("__init__", "composition", "contract", "listing", "plugins", "registry", "spaces", "vocabulary")
+    computes_nothing = ("__init__", "composition", "contract", "listing", "plugins", "registry", "spaces", "spelling")
+    computes_nothing += ("vocabulary",)
     assert others <= {f"methods/{name}.py" for name in computes_nothing}
 
 

@@ -13,11 +13,15 @@ import numpy as np
 
 from methods.listing import ANY_ERROR, told
 from methods.rules import global_randomness
+from methods.spelling import strays_of_file
 from methods.vocabulary import Objective
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.files import read_json
 from workflow.task import Task
+
+CONTRACT = ("NAMES", "SETTINGS", "build", "state")
+"""What is asked of a dataset's file."""
 
 
 def faults(name: str) -> list[str]:
@@ -35,7 +39,7 @@ def faults(name: str) -> list[str]:
         return [text if text.startswith((f"{name}:", "/")) else f"{name}: {text}"]
     except ANY_ERROR as error:
         return [told(error, path)]
-    found = []
+    found = list(strays_of_file(path, CONTRACT))
     if global_randomness() != before:
         found.append("build moves a global random state; draw from np.random.default_rng(SEED)")
     if task.name != name:

@@ -13,6 +13,7 @@ from torch import Tensor
 from methods.contract import Shape, Signals
 from methods.listing import ANY_ERROR, told
 from methods.rules import global_randomness
+from methods.spelling import strays_of_class
 from methods.vocabulary import Kind
 from workflow.checking.inputs import Input, inputs
 from workflow.errors import UserError
@@ -97,6 +98,7 @@ def _of_class(cls: type[Model]) -> Iterator[str]:
     for name in ("layers", "width"):
         if name not in [argument.name for argument in arguments]:
             yield f"__init__: has no option '{name}', by which ratios are reached"
+    yield from strays_of_class(cls, Model)
 
 
 def outline(trial: Trial) -> Iterator[str]:

@@ -14,11 +14,16 @@ from torch import Tensor, nn
 from methods.contract import Shape, Signals
 from methods.listing import load as load_module
 from methods.listing import shown
+from methods.spelling import as_number, number_in, suggest
 from methods.vocabulary import Kind
 from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.models import listing, positions
 from workflow.specs import POSITIONS, Network
+
+
+class OptionError(UserError):
+    """An option of a network that is unknown or refused, whatever experiment asks for it."""
 
 
 class Dropout:
@@ -165,7 +170,7 @@ def load(model: str) -> type[Model]:
     """
     files = listing.files()
     if model not in files:
-        raise UserError(f"unknown model '{model}'; allowed: {', '.join(files)}")
+        raise UserError(f"unknown model '{model}'{suggest(model, files)}; allowed: {', '.join(files)}")
     if told := listing.clashes().get(model):
         raise UserError(told)
     return _class(files[model])
@@ -194,7 +199,8 @@ def create(spec: Network, facts: Facts) -> Model:
         spec: {"model": id, option: value, ...}; `positions` is an option of every network of homogeneous node tasks.
 
     Raises:
-        UserError: unknown model, unknown option, a value that the model refuses, or a kind of task it cannot serve.
+        OptionError: unknown option, or a value that the model refuses.
+        UserError: unknown model, or a kind of task it cannot serve.
     """
     options = {key: value for key, value in spec.items() if key not in ("model", POSITIONS)}
     cls = load(str(spec["model"]))
@@ -202,12 +208,16 @@ def create(spec: Network, facts: Facts) -> Model:
         raise UserError(f"model '{spec['model']}' serves {', '.join(sorted(cls.kinds))} tasks, not {facts.kind} tasks")
     facts = positions.widened(facts, spec)
     parameters = inspect.signature(cls.__init__).parameters.values()
-    allowed = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for key in options:
-        if key not in allowed:
-            allowed += [POSITIONS] if facts.kind == Kind.NODE else []
-            raise UserError(f"{key}: unknown option of model '{spec['model']}'; allowed: {', '.join(allowed)}")
+    defaults = {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    for key, value in options.items():
+        if key not in defaults:
+            allowed = [*defaults, *([POSITIONS] if facts.kind == Kind.NODE else [])]
+            what = f"unknown option of model '{spec['model']}'{suggest(key, allowed)}"
+            raise OptionError(f"{key}: {what}; allowed: {', '.join(allowed)}")
+        if isinstance(value, str) and type(defaults[key]) in (int, float):
+            hint = "" if number_in(value) is None else as_number(value)
+            raise OptionError(f"{key}: must be a number, not {value!r}{hint}")
     try:
         return cls(facts, **options)
     except (ValueError, TypeError) as error:
-        raise UserError(f"model '{spec['model']}': {error}") from error
+        raise OptionError(f"model '{spec['model']}': {error}") from error

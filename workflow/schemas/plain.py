@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from methods.spelling import article
 from workflow.errors import UserError
 
 DEEPEST = 20
@@ -34,7 +35,7 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # Python prints no number of more than 4,300 digits
-        text = f"a {type(value).__name__} that is too long to show"
+        text = f"{article(type(value).__name__)} that is too long to show"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

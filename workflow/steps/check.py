@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import methods
-from methods import plugins, registry
+from methods import plugins, registry, spaces
 from methods.listing import ANY_ERROR, modules, shown
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models import listing
+from workflow.schemas.configuration import Tune
 
 KINDS = {"methods": "method", "networks": "network", "datasets": "dataset"}
 """Folder of a plug-in -> what its files are."""
@@ -134,6 +135,16 @@ def _faults(kind: str) -> Callable[[str], list[str]]:
     return testing.faults
 
 
+def remarks(kind: str, name: str) -> Iterator[str]:
+    """What breaks nothing of the contract, and may not be meant."""
+    space = methods.search_space(name) if kind == "method" else {}
+    trials = Tune.model_fields["trials"].default
+    values = len(spaces.design(spaces.flat(space), spaces.flat(methods.defaults(name)), trials)) if space else trials
+    if values < trials:
+        what = f"search_space holds {values} values: fewer trials than the default {trials}"
+        yield f"{name}: {what} (a range, LogRange of methods.spaces, has enough)"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument(
@@ -154,6 +165,8 @@ def call(arguments: argparse.Namespace) -> None:
                 broken += faults
                 if not faults:
                     print(f"{name}: a {kind} that keeps the contract")
+                    for line in remarks(kind, name):
+                        print(f"remark: {line}")
         except UserError as error:
             broken.append(str(error))
     if broken:

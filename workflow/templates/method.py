@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, last_of
+from methods.spaces import LogRange
 
 
 class Template(Method):
@@ -31,8 +32,9 @@ class Template(Method):
     # the others: uses_edges, uses_epoch, samples, depends_on_rows, kinds, objectives, ...
     uses_hidden = True
 
-    # What `snakemake tune` may try; the default lies inside.
-    search_space = {"beta": (0.1, 1.0, 10.0)}
+    # What `snakemake tune` may try; the default lies inside. A range has values for any number of trials; a list such
+    # as (0.1, 1.0, 10.0) gives no more trials than it has values.
+    search_space = {"beta": LogRange(0.01, 100)}
 
     # Hyperparameters stand behind `*,` and have a default. `Shape` tells the networks' widths.
     def __init__(self, teacher: Shape, student: Shape, *, beta: float = 1.0) -> None:

@@ -14,6 +14,10 @@ FAULTS = {
     "no ids": (("NAMES = {", "NAME = {"), r"\S*/datasets/mine.py: must have NAMES, .* and build\(name, settings\)"),
     "an id that is no name": (('"mine": Facts', '"My own": Facts'), r"\S*: NAMES: 'My own': an id has small letters.*"),
     "an id that is taken": (('"mine": Facts', '"cora": Facts'), r"\S*: NAMES: cora: is a dataset of planetoid.py .*"),
+    "keys of data of another name": (
+        ("SETTINGS =", "SETTING ="),
+        r"mine: SETTING is no attribute of the contract \(did you mean 'SETTINGS'\?\)",
+    ),
     "no task": ((TASK, "return dict(name=name) or Task(name"), r"mine: build must return a Task, not dict"),
     "other facts": (("features=4", "features=5"), r"mine: features: the raw files hold 4, but 5 belongs there"),
     "a kind that is none": (

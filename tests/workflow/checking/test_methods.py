@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+import methods
+from methods.contract import Method
+from methods.spelling import strays_of_class
 from tests.workflow.checking.conftest import Checked
 
 TERM = '"hidden": self.beta * nn.functional.mse_loss(self.project(h_student), h_teacher)'
@@ -30,7 +33,7 @@ FAULTS = {
     "a positional hyperparameter": (("*, beta", "beta"), r"mine: __init__: 'beta' must stand behind `\*,`: .*"),
     "no default": (("beta: float = 1.0", "beta: float"), r"mine: __init__: the hyperparameter 'beta' must have a .*"),
     "another forward": (("teacher: Signals, batch", "batch"), r"mine: forward must take \(self, student, teacher, .*"),
-    "another default": (("float = 1.0", "float = 99.0"), r"mine: .*99.0.*"),
+    "another default": (("float = 1.0", "float = 999.0"), r"mine: .*999.0.*"),
     "unknown sampling": (('title = "', 'samples = "rows"\n    title = "'), r"mine: samples = 'rows'; allowed: .*"),
     "kinds that are a text": (
         ('title = "', 'kinds = "node"\n    title = "'),
@@ -49,6 +52,30 @@ FAULTS = {
         (TERM, TERM + " * student.logits.gather(1, batch.labels.clamp(min=0)[:, None]).mean()"),
         r"\S*/methods/mine.py:\d+: RuntimeError: .* \[node/binary, heterogeneous/binary, node/regression, .*\]",
     ),
+    "a search space of another name": (
+        ("search_space =", "search_spaces ="),
+        r"mine: search_spaces is no attribute of the contract \(did you mean 'search_space'\?\)",
+    ),
+    "a weight of the labels of another name": (
+        (INIT, INIT + "        self.ce_weigth = 0.5\n"),
+        r"mine: ce_weigth is no attribute of the contract \(did you mean 'ce_weight'\?\)",
+    ),
+    "a method of another name": (
+        ("    def forward", "    @classmethod\n    def skips(cls, *_): return None\n\n    def forward"),
+        r"mine: skips is no attribute of the contract \(did you mean 'skip'\?\)",
+    ),
+    "a search space of what is no hyperparameter": (
+        ('{"beta": L', '{"betas": L'),
+        r"mine: search_space: betas is no hyperparameter \(did you mean 'beta'\?\)",
+    ),
+    "a teacher that is not detached": (
+        ("= last_of(self, student, teacher, batch)", "= student.last, teacher.last"),
+        r"mine: the teacher receives a gradient; detach .*: `teacher.detached\(\)` or last_of, layers_of or .*",
+    ),
+    "an IndexError for shapes": (
+        ("h_student, h_teacher = last_of(", "student.logits[5]\n        h_student, h_teacher = last_of("),
+        r"mine: one student row .* must end in a ValueError, not in an IndexError; begin `forward` with last_of, .*",
+    ),
     "sampling that draws nothing": (
         ('title = "', 'samples = "nodes"\n    title = "'),
         r"mine: declares samples = 'nodes', but no seed .* \[node/multiclass, .*\]",
@@ -62,6 +89,21 @@ def test_a_fault_is_one_sentence(fault: str, checked: Checked) -> None:
     found = checked("method", change)
     assert any(re.fullmatch(told, line) for line in found), found
     assert not any("\n" in line for line in found)
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_what_a_method_reads_is_its_own(reads: bool, checked: Checked) -> None:
+    found = checked(
+        "method",
+        ('title = "', 'teacher_extra = 1.0\n    title = "'),
+        ("self.beta = beta", f"self.beta = beta{' * self.teacher_extra' if reads else ''}"),
+    )
+    assert found == [] if reads else any("teacher_extra is no attribute" in line for line in found)
+
+
+@pytest.mark.parametrize("method", methods.available())
+def test_shipped_methods_have_no_attribute_of_a_mistyped_name(method: str) -> None:
+    assert list(strays_of_class(methods.load(method), Method)) == []
 
 
 def test_all_faults_are_told_at_once(checked: Checked) -> None:

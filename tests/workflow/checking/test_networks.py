@@ -33,6 +33,10 @@ FAULTS = {
     "another shape": ([("Shape(tuple(widths[1:-1])", "Shape(tuple(widths[:-1])")], r"mine: forward returns layers .*"),
     "a positional option": ([("*, layers", "layers")], r"mine: __init__: 'layers' must stand behind `\*,`.*"),
     "no option width": ([("width", "columns")], r"mine: __init__: has no option 'width', by which .*"),
+    "kinds of another name": (
+        [("    kinds =", "    kind =")],
+        r"mine: kind is no attribute of the contract \(did you mean 'kinds'\?\)",
+    ),
     "no signals": ([(END, "return x")], r"mine: forward must return Signals\(logits, hidden\), not Tensor.*"),
     "all rows for some": ([("graph.wanted(x), tuple", "x, tuple")], r"mine: `graph.at\(rows\)` gives other .*"),
     "an idle parameter": (

@@ -97,8 +97,11 @@ def test_unreachable_ratio_names_its_neighbours():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"model": "gnc"}, "unknown model 'gnc'; allowed: "),
-        ({"model": "gcn", "widht": 3}, "widht: unknown option of model 'gcn'; allowed: layers, width"),
+        ({"model": "gnc"}, r"unknown model 'gnc' \(did you mean 'gcn'\?\); allowed: "),
+        (
+            {"model": "gcn", "widht": 3},
+            r"widht: unknown option of model 'gcn' \(did you mean 'width'\?\); allowed: layers, width",
+        ),
         ({"model": "gcn", "norm": "layer"}, "norm must be one of"),
         ({"model": "gcn", "width": 0}, "at least 1"),
         ({"model": "gine"}, "serves graph tasks, not node tasks"),

@@ -59,6 +59,26 @@ def test_a_name_that_cannot_be_used_is_told(kind: str, name: str, told: str, tmp
     assert not list(tmp_path.rglob("*.py"))
 
 
+def test_a_search_space_of_few_values_is_remarked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = new.write("method", "my-idea", tmp_path)
+    text = file.read_text()
+    for values, told in (("(0.1, 1.0, 10.0)", 3), ("(1.0, 2.0)", 2), ("tuple(range(1, 9))", None)):
+        file.write_text(text.replace("LogRange(0.01, 100)", values))
+        registry_forgets("my_idea")
+        call(monkeypatch, "check", str(file))
+        first, *remarks = capsys.readouterr().out.splitlines()
+        assert first == "my-idea: a method that keeps the contract"
+        what = f"remark: my-idea: search_space holds {told} values: fewer trials than the default 8"
+        assert [line.split(" (")[0] for line in remarks] == ([what] if told else [])
+
+
+def registry_forgets(stem: str) -> None:
+    """So that a changed file is imported anew."""
+    sys.modules.pop(f"baselines.{stem}", None)
+
+
 def test_no_file_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "methods").mkdir()
     (tmp_path / "methods" / "mine.py").write_text("precious")
