@@ -40,7 +40,8 @@ def markdown(grids: Sequence[Grid], legend: str) -> str:
     """One Markdown table per grid, and the legend of all."""
     parts = []
     for grid in grids:
-        headings = [", ".join(dict.fromkeys(filter(None, column))) for column in zip(*grid.headings, strict=True)]
+        levels = [dict.fromkeys(filter(None, column)) for column in zip(*grid.headings, strict=True)]
+        headings = [", ".join(own).replace("→, ", "→ ") for own in levels]
         rows: list[list[str]] = []
         for group in grid.groups:
             if group.title:
