@@ -33,7 +33,7 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
     other settings those of the first.
 
     Args:
-        folders: two or more, each with runs, provenance.json and report.json.
+        folders: each with runs, provenance.json and report.json.
         output: a folder that holds no results of its own.
         title: heading of the page; that of the first folder by default.
 

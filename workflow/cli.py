@@ -33,10 +33,9 @@ def _report(arguments: argparse.Namespace) -> None:
     output = arguments.output or one
     if others and not arguments.output:
         raise UserError("report: several folders need --output, a new folder such as results/merged")
-    if arguments.output and not others:
-        raise UserError("report: --output is for several folders; one is built anew where it lies")
     try:
-        findings = merging.merge(arguments.folders, output, arguments.title) if others else build.rebuild(one)
+        # With an output, one folder is merged, too: it may belong to a repository.
+        findings = merging.merge(arguments.folders, output, arguments.title) if arguments.output else build.rebuild(one)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     print(build.summary(output, findings))
@@ -111,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add_arguments(add("verify", verify.call, "train a sample of the rows anew and compare"))
     report = add("report", _report, "build the report of a finished run anew, or one of several runs")
     report.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/NAME")
-    report.add_argument("--output", type=Path, help="new folder for the merged results of several")
+    report.add_argument("--output", type=Path, help="new folder for the report; several runs need one")
     report.add_argument("--title", default="", help="heading of the merged page")
     added = add("add-results", _add_results, "bring results trained elsewhere into the tables of a run")
     added.add_argument("file", type=Path, help="CSV: dataset, teacher, student, seed, test; see docs/runs.md")

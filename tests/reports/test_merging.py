@@ -44,6 +44,15 @@ def halves(made: Path, tmp_path: Path) -> list[Path]:
     return [shutil.copytree(made / name, tmp_path / name) for name in ("a", "b")]
 
 
+def test_one_folder_is_reported_elsewhere(halves: list[Path], tmp_path: Path) -> None:
+    """Stored results stay as they are."""
+    before = {file: file.stat().st_mtime_ns for file in halves[0].rglob("*")}
+    merging.merge(halves[:1], tmp_path / "c")
+    assert {file: file.stat().st_mtime_ns for file in halves[0].rglob("*")} == before
+    for name in ("comparisons.csv", "tables/main.csv", "tables/comparisons.md"):
+        assert (tmp_path / "c" / name).read_bytes() == (halves[0] / name).read_bytes()
+
+
 def test_two_halves_make_the_whole(halves: list[Path], tmp_path: Path, study: pd.DataFrame) -> None:
     merging.merge(halves, tmp_path / "c")
     found, whole = pd.read_parquet(tmp_path / "c" / "runs.parquet"), save(tmp_path / "w", study, METHODS)
