@@ -193,7 +193,10 @@ def _comparisons(findings: Findings) -> Table:
         short = [_short(_for_paper(line, row)) for line, row in zip(own, rows, strict=True)]
         cites = settings.cites(row.method for row in rows)
         paper.append(Grid(slug, title, [list(map(grid.plain, _short(names)))], [Group("", short)], cites=cites))
-    how = "Positive differences are better."
+    how = (
+        "Positive differences are better. Verdicts rest on corrected p-values; intervals are not corrected, so that "
+        "one may miss zero where nothing is significant."
+    )
     return Table("comparisons", "Comparisons", grids, how, comparisons_frame(findings.comparisons), paper)
 
 
