@@ -11,7 +11,6 @@ from typing import Any
 from reports.rows import FIDELITY, SCORES, Row, Status
 from workflow import catalog, prepared
 from workflow.config import parse_seeds
-from workflow.files import read_json
 from workflow.run import Run
 from workflow.specs import CellSpec, TeacherSpec
 from workflow.training.records import DamagedError, Record, Records
@@ -93,10 +92,8 @@ class Ledger:
                     yield Training(spec, block, seed, records, self.run.log(key, block), record, trouble)
 
     def _fingerprint(self, dataset: str) -> str:
-        task = Path(self.run.task(dataset))
-        if not task.exists() or not prepared.is_by(task.parent, self.run.loader_code(dataset)):
-            return ""
-        return str(read_json(task)["fingerprint"])
+        told = prepared.told(Path(self.run.task(dataset)).parent, self.run.loader_code(dataset))
+        return str(told.get("fingerprint", ""))
 
     def _find(self, spec: TeacherSpec | CellSpec, records: Records, seed: int) -> tuple[Record | None, str]:
         """The record of a training, or why there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from pathlib import Path
+from typing import Any
 
 from workflow import catalog, sources
 from workflow.files import digest, read_json, write_json
@@ -33,6 +34,13 @@ def is_by(folder: Path, code: str) -> bool:
     """Whether the task in a folder was prepared by this code."""
     file = folder / CODE
     return file.exists() and read_json(file).get("code") == code
+
+
+def told(folder: Path, code: str) -> dict[str, Any]:
+    """What a task's file says beside its arrays; {} where there is none, or none by this code."""
+    file = folder / "task.json"
+    found: dict[str, Any] = read_json(file) if file.exists() and is_by(folder, code) else {}
+    return found
 
 
 def forget(folder: Path) -> None:

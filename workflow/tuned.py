@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 import methods
@@ -11,7 +12,7 @@ from workflow import prepared, sources, tuning
 from workflow.choices import Choice, Tuned, read
 from workflow.config import merged
 from workflow.errors import UserError
-from workflow.files import digest, read_json
+from workflow.files import digest
 from workflow.schemas.configuration import (
     TUNED,
     Configuration,
@@ -162,10 +163,8 @@ def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
             raise UserError(f"networks or training of {cell.teacher} and {cell.sized} on {cell.variant} have changed")
     used = {cell.dataset for cell in plan.cells.values()}
     for dataset, fingerprint in tuned.data.items():
-        folder = tasks / dataset
-        if dataset not in used or not prepared.is_by(folder, prepared.code_of(dataset)):
-            continue
-        if read_json(folder / "task.json")["fingerprint"] != fingerprint:
+        told = prepared.told(tasks / dataset, prepared.code_of(dataset)) if dataset in used else {}
+        if told and told["fingerprint"] != fingerprint:
             raise UserError(f"{dataset} is another dataset than the one that was tuned on")
 
 
@@ -187,6 +186,7 @@ def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, folder
         for group, cells in tuning.groups(trials).items()
         if not any(Path(folder(cell.key)).exists() for own in cells.values() for cell in own.values())
     }
+    known = cache(partial(_known, tasks))
     found = Tuned(tune=tune, data={}, choices=[])
     for file in files:
         if not groups:
@@ -204,7 +204,7 @@ def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, folder
             blind = next(iter(cells[0].values())).dataset
             told = earlier.data.get(seeing(blind))
             # Where nothing is prepared yet, at least all choices rest on the same data.
-            if told and told == (_known(blind, tasks) or found.data.get(seeing(blind), told)):
+            if told and told == (known(blind) or found.data.get(seeing(blind), told)):
                 del groups[choice.group]
                 found.data[seeing(blind)] = told
                 found.choices.append(choice)
@@ -224,10 +224,9 @@ def _holds(choice: Choice, cells: Mapping[int, Mapping[str, CellSpec]], trials: 
     )
 
 
-def _known(blind: str, tasks: Path) -> str:
+def _known(tasks: Path, blind: str) -> str:
     """Fingerprint of the dataset behind a blind one; "" where neither is prepared by the code of today."""
     for name in (blind, seeing(blind)):
-        if prepared.is_by(tasks / name, prepared.code_of(name)):
-            told = read_json(tasks / name / "task.json")
+        if told := prepared.told(tasks / name, prepared.code_of(name)):
             return str(told["info"].get(BLIND, told["fingerprint"]))
     return ""

@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("config", type=Path, help="the file that `workflow.run.Run.tuning_file` has written")
     parser.add_argument("output", type=Path, help="config/tuned/NAME.yaml")
     arguments = parser.parse_args()
-    told = read_json(arguments.config)["value"]
-    run = Run(complete(told["config"], told["where"]), told["where"])
+    asked = read_json(arguments.config)["value"]
+    run = Run(complete(asked["config"], asked["where"]), asked["where"])
     found = choose(run)
     told = [*lines(found, run.kept.groups), *remarks(run, found, arguments.output)]
     choices.write(arguments.output, found)
@@ -174,18 +174,18 @@ def lines(found: Tuned, kept: Collection[Group] = ()) -> list[str]:
         values = ", ".join(f"{name} {value}" for name, value in choices.dotted(best.values).items())
         values = values if choice.chosen else "the published default"
         scores = " against ".join("-" if t.mean is None else f"{t.mean:.4f}" for t in (best, default))
-        remarks = [f"{number} trials" + (", its space holds no more" if number < found.tune.trials else "")]
-        remarks += [f"at the border: {', '.join(choice.borders)}"] if choice.borders else []
-        remarks += ["of an earlier tuning"] if choice.group in kept else []
-        told.append(f"{where}: {values}; validation {scores} by default ({'; '.join(remarks)})")
+        notes = [f"{number} trials" + (", its space holds no more" if number < found.tune.trials else "")]
+        notes += [f"at the border: {', '.join(choice.borders)}"] if choice.borders else []
+        notes += ["of an earlier tuning"] if choice.group in kept else []
+        told.append(f"{where}: {values}; validation {scores} by default ({'; '.join(notes)})")
     return told
 
 
 def remarks(run: Run, found: Tuned, file: Path) -> list[str]:
     """What stands behind the choices: what was not tuned, and what the file held until now."""
-    tuned = {choice.label for choice in found.choices}
+    labels = {choice.label for choice in found.choices}
     told = []
-    if missing := [label for label in run.stated.methods if label not in tuned]:
+    if missing := [label for label in run.stated.methods if label not in labels]:
         told.append(f"not tuned, as tune.methods does not name them: {', '.join(missing)}")
     if gone := others(file, found):
         told.append(f"no longer in {file}, as {run.where} does not ask for them: {', '.join(gone)}")

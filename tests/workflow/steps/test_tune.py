@@ -13,10 +13,9 @@ from reports.metrics import metric
 from reports.rows import Row, Status
 from tests.reports import samples
 from workflow import choices
-from workflow.choices import Choice, Trial, Tuned
+from workflow.choices import Choice, Tuned
 from workflow.errors import UserError
 from workflow.ledger import Ledger
-from workflow.schemas.configuration import Tune
 from workflow.steps import retry
 from workflow.steps.tune import choose, lines, rank, remarks
 from workflow.task import Task, absent
@@ -181,33 +180,6 @@ def test_choices_are_told_in_a_line_each(tiny):
     chosen = of(found, "kd+abkd").chosen
     assert ("kd.temperature" if chosen else ": the published default; validation ") in told[1]
     assert lines(found, {of(found, "kd").group})[0].endswith("of an earlier tuning)")
-
-
-def test_what_a_line_says_of_a_choice():
-    trials = [
-        Trial(values={"beta": value}, rank=rank, note="", valid={"a": [score]}, trainings={})
-        for value, rank, score in ((1.0, 2, 0.5), (10.0, 1, 0.6), (0.1, 3, 0.4))
-    ]
-    choice = Choice(
-        dataset="d",
-        teacher="t",
-        student="s",
-        label="m",
-        method="m",
-        stated={},
-        space={"beta": [0.1, 1.0, 10.0]},
-        code="",
-        settings={},
-        chosen=1,
-        trials=trials,
-    )
-    made = Tuned(tune=Tune(), data={}, choices=[choice])
-    assert lines(made) == [
-        "d, t to s: m: beta 10.0; validation 0.6000 against 0.5000 by default "
-        "(3 trials, its space holds no more; at the border: beta)"
-    ]
-    default = made.model_copy(update={"choices": [choice.model_copy(update={"chosen": 0})]})
-    assert lines(default)[0].startswith("d, t to s: m: the published default; validation 0.5000 against 0.5000 by")
 
 
 def test_methods_that_are_not_tuned_are_told(tiny):

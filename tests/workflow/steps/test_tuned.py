@@ -10,11 +10,13 @@ import pytest
 
 from tests.conftest import make_tiny_task
 from workflow import choices, prepared, tuned
-from workflow.choices import Choice, Trial
+from workflow.choices import Choice, Trial, Tuned
 from workflow.errors import UserError
 from workflow.files import read_json, write_text
+from workflow.schemas.configuration import Tune
 from workflow.steps import train
 from workflow.steps.collect import collect
+from workflow.steps.tune import lines
 from workflow.training.records import Records
 
 TUNED: dict[str, Any] = {
@@ -208,6 +210,20 @@ def choice(*scores: float, chosen: int, values: list[dict[str, Any]], space: dic
         settings={},
         chosen=chosen,
         trials=trials,
+    )
+
+
+def test_what_a_line_says_of_a_choice():
+    beta = [{"beta": value} for value in (1.0, 10.0, 0.1)]
+    own = choice(0.4, 0.5, 0.3, chosen=1, values=beta, space={"beta": [0.1, 1.0, 10.0]})
+    made = Tuned(tune=Tune(), data={}, choices=[own])
+    assert lines(made) == [
+        "tiny, big to small: kd: beta 10.0; validation 0.6000 against 0.5000 by default "
+        "(3 trials, its space holds no more; at the border: beta)"
+    ]
+    default = made.model_copy(update={"choices": [own.model_copy(update={"chosen": 0})]})
+    assert lines(default)[0].startswith(
+        "tiny, big to small: kd: the published default; validation 0.5000 against 0.5000 by"
     )
 
 
