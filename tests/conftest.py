@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests import checkouts
 from workflow import catalog
 from workflow.catalog import Facts
 from workflow.datasets.parts.csr import symmetric_csr
@@ -24,6 +26,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """The one warning that methods/sparse.py silences; pytest undoes that."""
     config.addinivalue_line("filterwarnings", "ignore:Sparse CSR tensor support is in beta:UserWarning")
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of ace-sim-mini as it is prepared, one for all workers: for `copy_code`, to be copied."""
+    base = tmp_path_factory.getbasetemp()
+    return checkouts.prepared(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 TINY = Facts("node", "multiclass", "accuracy", 3, 5, "Tiny", {"symmetric": True}, embedded=True)

@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import methods
 from tests.checkouts import ROOT, copy_code, jobs, snakemake
-from workflow import tuned
+from workflow import plan, tuned
 from workflow.config import load
+from workflow.files import write_text
+from workflow.schemas.configuration import Configuration
+from workflow.specs import Plan
 
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
 pytestmark = pytest.mark.slow
@@ -20,8 +24,27 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code alone in an empty folder: no results, no prepared data."""
-    return copy_code(tmp_path_factory.mktemp("checkout"))
+    """The code alone in an empty folder: no results, no prepared data; with the plans of all shipped configurations.
+
+    What a start of Python for each of them would build lies there as if it had: tests/test_end_to_end.py starts that.
+    """
+    folder = copy_code(tmp_path_factory.mktemp("checkout"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(plan, "_planned", _planned)
+        for name in SHIPPED:
+            where = f"config/{name}"
+            stated = load(Path(where))
+            plan.cached(tuned.used(stated, where)[0], where, stated)
+    return folder
+
+
+def _planned(told: list[dict[str, Any]], where: str, file: Path) -> Plan:
+    """As `plan._planned`, in this process."""
+    config, stated = (Configuration.model_validate(known) for known in told)
+    made = plan.build(config, where, stated)
+    write_text(file, made.model_dump_json())
+    return made
 
 
 @pytest.mark.parametrize("name", SHIPPED)

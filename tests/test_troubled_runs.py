@@ -70,8 +70,8 @@ def rows_of(folder: Path, name: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory) -> Path:
-    folder = copy_code(tmp_path_factory.mktemp("troubled"))
+def checkout(tmp_path_factory, prepared) -> Path:
+    folder = copy_code(tmp_path_factory.mktemp("troubled"), prepared)
     for name, (body, _, _) in TROUBLES.items():
         text = textwrap.dedent(METHOD).lstrip().format(name=name, body=body)
         (folder / "baselines" / f"{name.replace('-', '_')}.py").write_text(text)
@@ -204,9 +204,9 @@ def small_disk(tmp_path):
     subprocess.call(["umount", "-l", str(folder)])
 
 
-def test_a_full_disk_is_named_and_leaves_nothing_half_written(checkout, small_disk):
+def test_a_full_disk_is_named_and_leaves_nothing_half_written(small_disk, prepared):
     """When there is room again, the same command completes the run."""
-    folder = copy_code(small_disk / "code")
+    folder = copy_code(small_disk / "code", prepared)
     write(folder, "full", models={**CONFIG["models"], "gcn-3x16": {"model": "gcn", "layers": 3, "width": 500}})
     answer = snakemake(folder, "--configfile", "config/full.yaml")
     told = answer.stdout + answer.stderr

@@ -8,7 +8,7 @@ is there. Imports no torch.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -144,12 +144,10 @@ def files(begin: Iterable[str], within: tuple[str, ...]) -> list[Path]:
             folders = (ROOT.joinpath(*package.split(".")), *plugins.folders(package))
             waiting += [f"{package}.{stem}" for folder in folders for stem in modules(folder)]
             continue
-        path = _file(name)
         below = any(name == place or name.startswith(f"{place}.") for place in within)
-        if name in found or not below or path is None:
-            continue
-        found[name] = path
-        waiting += _imports(path, plugins.package_of(path))
+        if name not in found and below and (path := _file(name)):
+            found[name] = path
+            waiting += _imports(path, plugins.package_of(path))
     return list(found.values())
 
 
@@ -179,7 +177,7 @@ def _imports(path: Path, plugged: str | None) -> list[str]:
         return []
     here = (*plugged.split("."), path.name) if plugged else _place(path)
     names = []
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -187,6 +185,17 @@ def _imports(path: Path, plugged: str | None) -> list[str]:
             module = ".".join([*package, *([node.module] if node.module else [])])
             names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return names
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements of a file, however deep. Expressions hold none, and are most of what `ast.walk` visits."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, block, ())  # of a lambda and of a conditional expression, one expression
+            waiting += inner if isinstance(inner, list) else ()
 
 
 def _place(path: Path) -> tuple[str, ...]:

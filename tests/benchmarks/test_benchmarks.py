@@ -24,7 +24,7 @@ from workflow.task import SPLITS
 from workflow.training import device as devices
 
 pytestmark = pytest.mark.no_cover  # being watched for coverage would be measured, too
-NODES = 2000
+NODES = 500
 SHIPPED = {"cells", "deep", "epochs", "growth", "limits", "overhead", "pipeline", "scale", "threads"}
 
 

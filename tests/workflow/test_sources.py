@@ -71,6 +71,27 @@ def test_a_method_rests_on_the_methods_that_it_imports(monkeypatch, tmp_path):
     assert sorted(path.stem for path in found) == ["deep", "kd", "mine", "shared"]
 
 
+def test_an_import_counts_wherever_it_stands(monkeypatch, tmp_path):
+    places = {
+        "plain": "import baselines.plain",
+        "inner": "def f():\n    from baselines.inner import x",
+        "owned": "class A:\n    async def f(self):\n        from baselines import owned",
+        "tried": "try:\n    import baselines.tried\nexcept ImportError:\n    pass",
+        "caught": "try:\n    pass\nexcept ImportError:\n    import baselines.caught",
+        "atlast": "try:\n    pass\nfinally:\n    import baselines.atlast",
+        "otherwise": "for _ in ():\n    pass\nelse:\n    import baselines.otherwise",
+        "opened": "with open('x'):\n    import baselines.opened",
+        "matched": "match 1:\n    case 1:\n        import baselines.matched",
+        "shorthand": "x = (lambda: 1) if True else 2\nif x: import baselines.shorthand",
+    }
+    (tmp_path / "baselines").mkdir()
+    (tmp_path / "baselines" / "mine.py").write_text("\n".join(places.values()))
+    for name in places:
+        (tmp_path / "baselines" / f"{name}.py").write_text("")
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    assert {path.stem for path in sources.files(("baselines.mine",), ("baselines",))} == {"mine", *places}
+
+
 def test_a_method_rests_on_the_contract_and_no_other_method():
     found = files_of("method", "baselines.kd")
     assert {"baselines/kd.py", "methods/contract.py", "methods/pairing.py", "methods/registry.py"} <= found
