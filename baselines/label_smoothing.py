@@ -28,6 +28,7 @@ class LabelSmoothing(Method):
     title = "Label smoothing"
     year = 2016
     citation = "szegedy2016rethinking"
+    control = True
     uses_teacher = False
     objectives = frozenset({Objective.MULTICLASS, Objective.BINARY})
     search_space = {"epsilon": (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}

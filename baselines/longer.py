@@ -16,6 +16,7 @@ class LongerTraining(Method):
     title = "Supervised, 3x epochs"
     year = 2017
     citation = "kipf2017gcn"
+    control = True
     uses_teacher = False
     epochs_factor = 3
 

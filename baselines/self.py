@@ -17,4 +17,5 @@ class OwnSize(SoftTargets):
     title = "KD, own size"
     year = 2018
     citation = "furlanello2018born"
+    control = True
     own_size = True

@@ -19,6 +19,7 @@ class ShuffledTargets(SoftTargets):
     """
 
     title = "KD, shuffled teacher"
+    control = True
     depends_on_rows = True
     depends_on_order = True
 

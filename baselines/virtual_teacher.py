@@ -32,6 +32,7 @@ class VirtualTeacher(Method):
     title = "Virtual teacher"
     year = 2020
     citation = "yuan2020revisiting"
+    control = True
     uses_teacher = False
     objectives = frozenset({Objective.MULTICLASS})
     search_space = {"alpha": (0.1, 0.3, 0.5, 0.9), "temperature": (0.2, 1.0, 5.0, 20.0)}

@@ -197,6 +197,8 @@ class Method(nn.Module):
     """The BibTeX entry itself, for a method that lives outside this repository."""
     uses_teacher: ClassVar[bool] = True
     """Whether the terms rest on the teacher; without that, a failed teacher leaves the training as it is."""
+    control: ClassVar[bool] = False
+    """Whether it shows what of a gain is not due to a large teacher. Tables list it apart."""
     own_size: ClassVar[bool] = False
     """Whether the teacher is a network like the student, trained as the student is, in place of the large one."""
     epochs_factor: ClassVar[int] = 1

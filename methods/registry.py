@@ -153,14 +153,26 @@ def searched(cls: type[Method]) -> dict[str, Values]:
 
 
 def describe(method: str) -> dict[str, Any]:
-    """Title, year, citation keys and BibTeX entries of a method (composed ones too), for tables."""
+    """Title, year, citation keys, BibTeX entries and group of a method (composed ones too), for tables."""
     classes = [load(name) for name in parts(method)]
     return {
         "title": " + ".join(cls.title for cls in classes),
         "year": max(cls.year for cls in classes),
         "citations": [cls.citation for cls in classes],
         "bibtex": [(_references() | entries(cls.bibtex)).get(cls.citation, "") for cls in classes],
+        "group": _group(classes),
     }
+
+
+def _group(classes: list[type[Method]]) -> str:
+    """Of the main table's rows, as the field has them: a composition with soft targets has a group of its own."""
+    if all(cls.control for cls in classes):
+        return "Controls"
+    teaching = [cls for cls in classes if cls.uses_teacher]
+    if not teaching:
+        return "Supervised"
+    soft = any(not cls.uses_hidden for cls in teaching)
+    return "KD + distillation" if soft and len(teaching) > 1 else "Distillation"
 
 
 @cache

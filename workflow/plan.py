@@ -162,7 +162,7 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
             raise UserError(f"{where}: methods.{label}: {type(error).__name__}: {error}") from error
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
-        found[label] = MethodFacts(**described, group=_group(identity), defaults=methods.defaults(identity))
+        found[label] = MethodFacts(**described, defaults=methods.defaults(identity))
     titles = [facts.title for facts in found.values()]
     return {
         label: facts.model_copy(update={"title": f"{facts.title} [{label}]"})
@@ -170,17 +170,6 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
         else facts
         for label, facts in found.items()
     }
-
-
-def _group(identity: str) -> str:
-    """Of the main table's rows, as the field has them: a composition with soft targets has a group of its own."""
-    from methods import registry
-
-    teaching = [part for part in map(registry.load, registry.parts(identity)) if part.uses_teacher]
-    if not teaching:
-        return "Supervised"
-    soft = any(not part.uses_hidden for part in teaching)
-    return "KD + distillation" if soft and len(teaching) > 1 else "Distillation"
 
 
 @dataclass(frozen=True)

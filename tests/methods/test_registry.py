@@ -177,6 +177,21 @@ def test_composition_refuses_bare_hyperparameters() -> None:
         methods.create("kd+kd", teacher=TEACHER, student=STUDENT)
 
 
+@pytest.mark.parametrize(
+    ("group", "members"),
+    [
+        ("Supervised", {"supervised"}),
+        ("Controls", {"label-smoothing", "longer", "self", "shuffled", "virtual-teacher"}),
+        ("KD + distillation", {"kd+gcrd", "glnn+abkd"}),
+        ("Distillation", {"kd", "abkd", "glnn", "kd+label-smoothing", "fitnet+gcrd"}),
+    ],
+)
+def test_methods_stand_in_groups(group, members):
+    assert {methods.describe(method)["group"] for method in members} == {group}
+    known = {method for method in methods.available() if methods.describe(method)["group"] == group}
+    assert known <= members or group == "Distillation"
+
+
 def test_every_method_is_described_with_its_source():
     for method in [*methods.available(), "kd+gcrd"]:
         told = methods.describe(method)
