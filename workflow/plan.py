@@ -120,7 +120,7 @@ def _build(config: Configuration, where: str) -> Plan:
                 params=size.params,
                 params_with_embeddings=size.params_with_embeddings,
             )
-            teacher.training.check(facts.kind, facts.objective, network, here)
+            teacher.training.check(facts.kind, facts.objective, here)
             teachers[teacher.key] = teacher
             for index, entry in enumerate(experiment.students):
                 for student in _students(config, entry, facts, size, f"{here}.students[{index}]"):
@@ -128,7 +128,7 @@ def _build(config: Configuration, where: str) -> Plan:
                     for cell in _cells(config, experiment, pair, where):
                         if cell.key in cells:
                             raise UserError(f"{here}: the cell {cell.key} is listed twice")
-                        cell.training.check(facts.kind, facts.objective, cell.model, here)
+                        cell.training.check(facts.kind, facts.objective, here)
                         cells[cell.key] = cell
                         if methods.own_size(cell.method_id):
                             own = pair.own_teacher(config, experiment)

@@ -28,6 +28,7 @@ COMPUTED = (
     "workflow.variants",
     "workflow.draws",
     "workflow.moving",
+    "workflow.scratch",
     "methods.gpu",
     "methods.segments",
     "methods.sparse",

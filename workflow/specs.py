@@ -81,8 +81,8 @@ class TrainingSettings(Strict):
         stated = {key: getattr(level, key) for level in (self, *levels) for key in level.model_fields_set}
         return TrainingSettings(**stated)
 
-    def check(self, kind: Kind, objective: Objective, network: Network, where: str) -> None:
-        """Raises UserError for a sampler or a loss that cannot serve a task or a network; it begins with `where`."""
+    def check(self, kind: Kind, objective: Objective, where: str) -> None:
+        """Raises UserError for a sampler or a loss that cannot serve a task; it begins with `where`."""
         if self.loss != "cross-entropy" and objective != Objective.MULTICLASS:
             raise UserError(
                 f"{where}: training.loss: '{self.loss}' is for multi-class tasks, and this one is {objective}; "
@@ -92,10 +92,6 @@ class TrainingSettings(Strict):
             raise UserError(
                 f"{where}: training.sampler: '{self.sampler}' does not serve {kind} tasks; allowed: "
                 f"{', '.join(allowed)}"
-            )
-        if POSITIONS in network and self.sampler != "full":
-            raise UserError(
-                f"{where}: training.sampler: '{self.sampler}' does not serve networks with {POSITIONS}; allowed: full"
             )
 
     def times(self, factor: int) -> TrainingSettings:

@@ -23,6 +23,7 @@ import scipy
 from scipy.sparse import csr_array, diags_array
 
 from methods.vocabulary import Kind
+from workflow import scratch
 from workflow.catalog import Facts
 from workflow.errors import UserError
 from workflow.files import code_digest, digest, replacing
@@ -68,7 +69,10 @@ def added(task: Task, network: Network, folder: Path) -> Task:
     columns = columns_of(network)
     if not columns:
         return task
-    features = np.concatenate([task.arrays["features"], kept(task, columns, folder)], axis=1)
+    own = task.arrays["features"]
+    features = scratch.empty((len(own), own.shape[1] + columns)).numpy()
+    features[:, : own.shape[1]] = own
+    features[:, own.shape[1] :] = kept(task, columns, folder)
     return replace(task, arrays={**task.arrays, "features": features})
 
 

@@ -124,7 +124,6 @@ def test_encodings_are_kept_by_all_that_they_rest_on(tmp_path, monkeypatch) -> N
     [
         ("models/small/positions", 0, "models.small.positions"),
         ("models/small/positions", True, "models.small.positions"),
-        ("models/small", {"model": "gcn", "positions": 4, "training": {"sampler": "neighbour"}}, "allowed: full"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(path: str, value: object, message: str) -> None:

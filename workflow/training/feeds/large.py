@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from methods.contract import Signals
+from workflow import scratch
 from workflow.models.blocks import BlockGraph
 from workflow.models.graph import Graph
 from workflow.models.model import Model
@@ -21,7 +22,6 @@ from workflow.models.propagation import average
 from workflow.models.sampled import SampledGraph
 from workflow.moving import moved
 from workflow.task import Task
-from workflow.training import scratch
 from workflow.training.feeds import labels
 from workflow.training.feeds.gathered import halved
 from workflow.training.feeds.sampling import ALL, Neighbours, Sample
