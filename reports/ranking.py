@@ -12,7 +12,6 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs
 from scipy import stats
 
 from reports import statistics
@@ -145,6 +144,8 @@ def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
     enough = seeded and carries(k, n, settings.alpha)
     nemenyi = wilcoxon = pd.DataFrame()
     if enough:
+        import scikit_posthocs  # half a second, which few runs need
+
         nemenyi = scikit_posthocs.posthoc_nemenyi_friedman(blocks.to_numpy())
         nemenyi.index = nemenyi.columns = pd.Index(kept)
     needed = wilcoxon_needed(k, settings.alpha)

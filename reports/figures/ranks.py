@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import scikit_posthocs
 from matplotlib.figure import Figure
 
 from reports.figures.parts.style import Drawing, canvas, finish, lines, width
@@ -37,6 +36,8 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
 
 
 def _figure(findings: Findings, name: str, p_values: pd.DataFrame, caption: str, folder: Path) -> Drawing:
+    import scikit_posthocs  # half a second, which few runs need
+
     ranking, settings = findings.ranking, findings.settings
     title = f"Mean ranks over {ranking.datasets} datasets"
     titles = {label: settings.method_title(label) for label in ranking.ranks.index}
