@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.checkouts import CODE, ROOT
+from tests.checkouts import copy_code
 from workflow.task import Task
 
 FAMILY = '''"""`ring-N`: a ring of N nodes, labelled by its halves."""
@@ -49,12 +48,7 @@ def test_the_catalogue_needs_no_heavy_import() -> None:
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code with one more file in `workflow/datasets/`."""
-    folder = tmp_path_factory.mktemp("extended")
-    for name in CODE:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, folder / name)
+    folder = copy_code(tmp_path_factory.mktemp("extended"))
     (folder / "workflow" / "datasets" / "ring.py").write_text(FAMILY)
     return folder
 

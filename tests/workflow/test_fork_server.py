@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkouts import copy_code
 from workflow import fork_server
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NO SERVER: steps run without one outside Linux")
 
 # A step that tells what it sees, then does what its argument says.
@@ -51,9 +50,7 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Path:
     """Code of its own, so a server of its own, with the step above."""
-    folder = tmp_path_factory.mktemp("warm")
-    for name in ("workflow", "methods", "abkd", "baselines", "reports"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = copy_code(tmp_path_factory.mktemp("warm"))
     (folder / "workflow" / "steps" / "tell.py").write_text(STEP)
     return folder
 

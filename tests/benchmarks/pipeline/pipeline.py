@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from tests.benchmarks import data, jobs, process, trainings
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.speed import cells
 from tests.benchmarks.tables import Row, Table, judge, say, spread
-from tests.checkouts import CODE
+from tests.checkouts import copy_code
 from workflow.files import read_json
 from workflow.task import Task
 from workflow.training.feeds import choose
@@ -115,13 +114,7 @@ def load(folder: str, repeats: int) -> dict[str, Any]:
 
 def planning(settings: Settings, folder: Path) -> list[Row]:
     """In a copy of the code, so that neither the plans nor the records of this checkout matter."""
-    folder.mkdir()
-    for name in CODE:
-        source = process.ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-        else:
-            shutil.copy(source, folder / name)
+    copy_code(folder)
     widths = -(-settings.sized(JOBS, 100) // (len(METHODS) * SEEDS))
     number = widths * len(METHODS) * SEEDS
     (folder / "config" / "many.yaml").write_text(yaml.safe_dump(many(widths)))
