@@ -73,8 +73,8 @@ localrules:
 
 
 wildcard_constraints:
-    dataset="[a-z0-9.@,-]+",
-    variant="[a-z0-9.@,-]+",
+    dataset="[a-z0-9.@+,-]+",
+    variant="[a-z0-9.@+,-]+",
     teacher="[a-z0-9.-]+",
     student="[a-z0-9.~-]+",
     method="[a-z0-9+.-]+",

@@ -24,7 +24,8 @@ from workflow.catalog import Facts
 from workflow.config import merged
 from workflow.errors import UserError
 from workflow.files import digest, read_json, write_text
-from workflow.schemas.configuration import Configuration, Experiment, Student
+from workflow.schemas.configuration import Configuration
+from workflow.schemas.experiment import Experiment, Student
 from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec, TrainingSettings
 
 if TYPE_CHECKING:

@@ -63,11 +63,15 @@ def stated(dataset: str) -> GraphSize | None:
     size = STATED.get(name)
     if size and variant.labels_per_class:
         size = replace(size, train=min(size.train, variant.labels_per_class * size.classes))
+    if size and variant.valid_per_class:
+        valid = variant.valid_per_class * size.classes
+        size = replace(size, valid=valid, test=size.nodes - size.train - valid)
     return size
 
 
 def of_task(task: Task) -> GraphSize:
     """The size of a prepared node task."""
+    task = variants.of_seed(task, 0)  # every seed has as many
     nodes, columns = task.arrays["features"].shape
     parts = {part: len(task.split(part)) for part in SPLITS}
     targets = task.objective != Objective.MULTICLASS

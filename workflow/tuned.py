@@ -17,11 +17,10 @@ from workflow.schemas.configuration import (
     TUNED,
     Configuration,
     ConfiguredMethod,
-    Experiment,
-    Student,
     Tune,
     tuned_label,
 )
+from workflow.schemas.experiment import Experiment, Student
 from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.task import BLIND
 from workflow.variants import seeing

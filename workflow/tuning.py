@@ -10,7 +10,8 @@ from methods.spaces import design, flat, nested
 from reports.settings import Settings
 from workflow.config import merged
 from workflow.errors import UserError
-from workflow.schemas.configuration import Configuration, ConfiguredMethod, Experiment
+from workflow.schemas.configuration import Configuration, ConfiguredMethod
+from workflow.schemas.experiment import Experiment
 from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.variants import Variant, seeing
 

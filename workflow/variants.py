@@ -2,6 +2,8 @@
 
 `cora@5`, `cora@inductive`, `cora@5,inductive`: a variant is a dataset of its own, prepared from the other's task, with
 its own fingerprint, teachers and columns in every table. A configuration asks for it by keys of an experiment.
+In `cora@20,drawn` each seed has labelled nodes of its own, in `cora@20+30,drawn` a split of its own: the prepared task
+says how they are drawn, and `of_seed` draws them.
 `cora@all`, where an experiment distils other nodes than the configuration, is a variant of cells alone: it has the
 data, the teachers and the measurements of `cora`. `cora@blind` has no test labels: trials of tuning are trained on it.
 """
@@ -15,9 +17,9 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from reports.variants import DISTILLED, MARK, SEPARATOR
-from workflow.draws import ranks
+from workflow.draws import by_class, ranks
 from workflow.errors import UserError
-from workflow.task import ABSENT, BLIND, Task
+from workflow.task import ABSENT, BLIND, DRAWN, SPLITS, Task, absent
 
 INDUCTIVE = "inductive"
 DRAW = "abkd-bench labels 1"
@@ -33,46 +35,71 @@ class Variant:
         inductive: whether test nodes and their edges are absent in training.
         distill_on: the nodes that carry the terms, where they are not those of the configuration; "" else.
         blind: whether the test labels are removed.
+        valid_per_class: nodes (or graphs) of each class for validation, where all three parts are drawn among all that
+            have a label, the rest for testing; None where validation and test stay.
+        drawn: whether each seed has a draw of its own.
     """
 
     labels_per_class: int | None = None
     inductive: bool = False
     distill_on: str = ""
     blind: bool = False
+    valid_per_class: int | None = None
+    drawn: bool = False
 
     def of(self, dataset: str) -> str:
         """The id of this variant of a dataset; the dataset's own where nothing is changed."""
-        changes = [str(self.labels_per_class)] if self.labels_per_class else []
+        valid = f"+{self.valid_per_class}" if self.valid_per_class else ""
+        changes = [f"{self.labels_per_class or ''}{valid}"] if self.labels_per_class or valid else []
+        changes += [DRAWN] if self.drawn else []
         changes += [INDUCTIVE] if self.inductive else []
         changes += [BLIND] if self.blind else []
         changes += [self.distill_on] if self.distill_on else []
         return f"{dataset}{MARK}{SEPARATOR.join(changes)}" if changes else dataset
 
     @property
-    def place(self) -> tuple[int, bool, bool, str]:
+    def place(self) -> tuple[int, int, bool, bool, bool, str]:
         """Sorts variants: all labels first, then a growing number of them."""
-        return self.labels_per_class or 0, self.inductive, self.blind, self.distill_on
+        numbers = self.labels_per_class or 0, self.valid_per_class or 0
+        return *numbers, self.drawn, self.inductive, self.blind, self.distill_on
 
     def title(self, title: str) -> str:
         """`Cora, 5 labels per class, inductive, distilled on all`."""
-        number = self.labels_per_class
-        few = f", {number} label{'' if number == 1 else 's'} per class" if number else ""
-        inductive = f", {INDUCTIVE}" if self.inductive else ""
-        blind = ", without test labels" if self.blind else ""
-        return title + few + inductive + blind + (f", distilled on {self.distill_on}" if self.distill_on else "")
+        number, valid = self.labels_per_class, self.valid_per_class
+        parts = [title]
+        if number:
+            more = f" + {valid}" if valid else ""
+            parts.append(f"{number}{more} label{'' if number == 1 and not valid else 's'} per class")
+        parts += ["drawn per seed"] if self.drawn else []
+        parts += [INDUCTIVE] if self.inductive else []
+        parts += ["without test labels"] if self.blind else []
+        parts += [f"distilled on {self.distill_on}"] if self.distill_on else []
+        return ", ".join(parts)
 
     def check(self, kind: Kind, objective: Objective) -> None:
         """Raises UserError, beginning with the key, where a dataset has no such variant."""
         if self.labels_per_class and objective != Objective.MULTICLASS:
             raise UserError(f"labels_per_class: needs classes; this dataset is {objective}")
+        for key, stated in (("valid_per_class", self.valid_per_class), ("labels_drawn", self.drawn)):
+            if stated and not self.labels_per_class:
+                raise UserError(f"{key}: needs labels_per_class beside it")
+        if self.blind and self.drawn and self.valid_per_class:
+            raise UserError(
+                "valid_per_class: with labels_drawn: per-seed the test nodes of one seed validate another, so that "
+                "tuning would see test labels; tune the same without valid_per_class, or drawn once"
+            )
         if self.inductive and kind != Kind.NODE:
             raise UserError(f"setting: {INDUCTIVE} is for node tasks on homogeneous graphs; this dataset is {kind}")
 
     def apply(self, task: Task) -> Task:
-        """The variant of a task."""
+        """The variant of a task. Raises UserError where a class has too few labels."""
         arrays, info = dict(task.arrays), dict(task.info)
         if self.labels_per_class:
-            arrays["split/train"] = few(task.split("train"), task.labels, self.labels_per_class)
+            split = _split(task, self.labels_per_class, self.valid_per_class, DRAW)
+            if self.drawn:
+                info[DRAWN] = [self.labels_per_class, self.valid_per_class]
+            else:
+                arrays |= split
         if self.inductive:
             info[INDUCTIVE] = True
         seen = replace(self, blind=False)
@@ -85,13 +112,44 @@ def parse(name: str) -> tuple[str, Variant]:
     dataset, mark, changes = name.partition(MARK)
     if not mark:
         return name, Variant()
-    match = re.fullmatch(rf"([1-9][0-9]*)?,?({INDUCTIVE})?,?({BLIND})?,?({'|'.join(DISTILLED)})?", changes)
+    number, either = "([1-9][0-9]*)", "|".join(DISTILLED)
+    match = re.fullmatch(rf"{number}?(?:\+{number})?,?({DRAWN})?,?({INDUCTIVE})?,?({BLIND})?,?({either})?", changes)
     found = Variant()
     if match:
-        found = Variant(int(match[1]) if match[1] else None, bool(match[2]), match[4] or "", bool(match[3]))
+        labels, valid = (int(text) if text else None for text in match.groups()[:2])
+        drawn, inductive, blind = map(bool, match.groups()[2:5])
+        found = Variant(labels, inductive, match[6] or "", blind, valid, drawn)
     if found.of(dataset) != name:
         raise UserError(f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, {dataset}{MARK}{INDUCTIVE}")
     return dataset, found
+
+
+def of_seed(task: Task, seed: int) -> Task:
+    """The task of one seed: with a draw of its own where each has one, else the same. The fingerprint stays."""
+    if DRAWN not in task.info:
+        return task
+    train, valid = task.info[DRAWN]
+    split = _split(task, train, valid, f"{DRAW}, seed {seed}")
+    info = {name: value for name, value in task.info.items() if name != DRAWN}
+    return replace(task, arrays={**task.arrays, **split}, info=info)
+
+
+def _split(task: Task, train: int, valid: int | None, draw: str) -> dict[str, np.ndarray]:
+    """The parts that a draw changes.
+
+    Raises:
+        UserError: a class has too few labels for all three.
+    """
+    if valid is None:
+        return {"split/train": few(task.split("train"), task.labels, train, draw)}
+    known = np.flatnonzero(~absent(task.labels))
+    classes, counts = np.unique(task.labels[known], return_counts=True)
+    if (scarce := counts <= train + valid).any():
+        needs = f"{train} are for training, {valid} for validation, and the rest for testing"
+        first = int(np.argmax(scarce))
+        raise UserError(f"{task.name}: class {classes[first]} has {counts[first]} labels, but {needs}")
+    parts = by_class(known[np.argsort(ranks(draw, known), kind="stable")], task.labels, (train, valid))
+    return {f"split/{part}": found for part, found in zip(SPLITS, parts, strict=True)}
 
 
 def blinded(task: Task, name: str) -> Task:
@@ -113,10 +171,10 @@ def seeing(name: str) -> str:
 
 def whole(task: Task) -> Task:
     """A task all of whose nodes are seen, for what asks of costs and not of scores; the fingerprint stays."""
-    return replace(task, info={name: value for name, value in task.info.items() if name != INDUCTIVE})
+    return replace(task, info={name: value for name, value in task.info.items() if name not in (INDUCTIVE, DRAWN)})
 
 
-def few(rows: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:
+def few(rows: np.ndarray, labels: np.ndarray, per_class: int, draw: str = DRAW) -> np.ndarray:
     """The rows of a training split that keep their label, ascending.
 
     Rows are ranked by a hash of their number, so that the same ones come out on every machine and with every version
@@ -126,10 +184,6 @@ def few(rows: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:
         rows: [k] ids of the training split.
         labels: [n] classes of all items.
         per_class: how many of each class.
+        draw: names the order.
     """
-    drawn = ranks(DRAW, rows)
-    kept = []
-    for label in np.unique(labels[rows]):
-        own = np.flatnonzero(labels[rows] == label)
-        kept.append(own[np.argsort(drawn[own], kind="stable")][:per_class])
-    return np.sort(rows[np.concatenate(kept)])
+    return by_class(rows[np.argsort(ranks(draw, rows), kind="stable")], labels, (per_class,))[0]

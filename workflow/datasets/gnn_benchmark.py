@@ -27,7 +27,7 @@ from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import files
 from workflow.datasets.parts.csr import check_scipy, symmetric_csr
-from workflow.draws import ranks
+from workflow.draws import by_class, ranks
 from workflow.errors import UserError
 from workflow.task import SPLITS, Task
 
@@ -107,16 +107,12 @@ def _split(labels: np.ndarray, kept: np.ndarray, classes: int, path: Path) -> di
     """
     own = labels[kept]
     ranked = np.argsort(ranks(SPLIT, np.flatnonzero(kept)), kind="stable")
-    borders = (TRAIN_PER_CLASS, TRAIN_PER_CLASS + VALID_PER_CLASS)
-    parts: dict[str, list[np.ndarray]] = {part: [] for part in SPLITS}
-    for label in range(classes):
-        members = ranked[own[ranked] == label]
-        if len(members) <= borders[1]:
+    for label, count in enumerate(np.bincount(own, minlength=classes)):
+        if count <= TRAIN_PER_CLASS + VALID_PER_CLASS:
             needs = f"{TRAIN_PER_CLASS} are for training, {VALID_PER_CLASS} for validation, and the rest for testing"
-            raise UserError(f"{path}: class {label} has {len(members)} nodes in the largest component, but {needs}")
-        for part, chosen in zip(SPLITS, np.split(members, borders), strict=True):
-            parts[part].append(chosen)
-    return {f"split/{part}": np.sort(np.concatenate(found)) for part, found in parts.items()}
+            raise UserError(f"{path}: class {label} has {count} nodes in the largest component, but {needs}")
+    parts = by_class(ranked, own, (TRAIN_PER_CLASS, VALID_PER_CLASS))
+    return {f"split/{part}": found for part, found in zip(SPLITS, parts, strict=True)}
 
 
 def fetch(file: str, folder: Path) -> None:

@@ -27,7 +27,7 @@ from workflow.catalog import Facts
 from workflow.datasets.parts import files
 from workflow.datasets.parts.csr import check_scipy, symmetric_csr
 from workflow.errors import UserError
-from workflow.task import Task
+from workflow.task import ABSENT, Task
 
 VALID_NODES = 500
 MOST_GAPS = 2
@@ -85,7 +85,7 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
         raise UserError(f"{raw / f'ind.{name}.y'}: has {train} training nodes, but there are {known}")
     arrays = {
         "features": row_normalised(x),
-        "labels": y.argmax(axis=1).astype(np.int64),
+        "labels": np.where(y.any(axis=1), y.argmax(axis=1), ABSENT).astype(np.int64),
         "pointers": pointers,
         "sources": sources,
         "split/train": np.arange(train),

@@ -13,6 +13,7 @@ grows with nodes and edges. No walk is drawn, and nothing is trained.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -79,6 +80,8 @@ def added(task: Task, network: Network, folder: Path) -> Task:
 def kept(task: Task, columns: int, folder: Path) -> np.ndarray:
     """`encodings` from the file that is named by all that they rest on; made where there is none."""
     rests_on = [task.fingerprint, columns, code_digest([__file__]), scipy.__version__]
+    if task.info.get(INDUCTIVE):  # of a task that is drawn per seed, each has other nodes that are not seen
+        rests_on.append(hashlib.sha256(np.sort(task.split("test")).tobytes()).hexdigest())
     file = folder / POSITIONS / f"{columns}-{digest(rests_on)}.npy"
     with suppress(OSError, ValueError):  # none yet, or not whole
         found: np.ndarray = np.load(file, allow_pickle=False)

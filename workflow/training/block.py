@@ -6,7 +6,6 @@ What lies in the folder: `workflow.training.records`.
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,7 @@ from pathlib import Path
 import methods
 from methods.contract import Method, NotApplicableError, Shape, Signals
 from reports.rows import Status
-from workflow import catalog, identity
+from workflow import catalog, identity, variants
 from workflow.environment import KILLED
 from workflow.errors import UserError, broken_disk
 from workflow.files import digest, write_json
@@ -92,6 +91,15 @@ class Block:
         """The prepared task. Raises UserError where there is none."""
         return Task.load(self.place.task)
 
+    def of_seed(self, seed: int) -> Block:
+        """This block; one with a feed of its own where each seed has other labels."""
+        task = variants.of_seed(self.task, seed)
+        if task is self.task:
+            return self
+        found = Block(self.spec, self.place)
+        found.task = task
+        return found
+
     @cached_property
     def feed(self) -> Feed:
         """The task on the device, as the network reads it."""
@@ -150,18 +158,14 @@ class Block:
                 record = self.records.of_basis(seed, basis) or self.records.adopt(seed, basis)
                 if record is None:
                     times = self.records.begin(seed, bool(killed))
-                    record = self._finish(seed, basis, taught_by, killed if times >= KILLS else "")
+                    record = self.of_seed(seed)._finish(seed, basis, taught_by, killed if times >= KILLS else "")
                     killed = ""
                 found.append(record)
         self.records.finish(block, found)
         return found
 
     def _teacher_record(self, seed: int) -> Record | None:
-        """What became of the teacher of a seed; None for a teacher.
-
-        Raises:
-            UserError: it has no record.
-        """
+        """What became of the teacher of a seed; None for a teacher. Raises UserError where it has no record."""
         if self.place.teacher is None or isinstance(self.spec, TeacherSpec):
             return None
         record = Records(self.place.teacher).read(seed)
@@ -179,11 +183,7 @@ class Block:
             file.unlink(missing_ok=True)  # of an earlier training, which this one may not replace
         devices.reset_peak_memory(self.device)
         if killed:
-            number = signal.Signals[killed].value
-            cause = (
-                "out of memory?" if self.device.type == "cpu" else "out of memory, or a fault of the GPU? See its log"
-            )
-            outcome, model = Outcome(Status.FAILED, f"killed, signal {number} ({killed}): {cause}"), None
+            outcome, model = Outcome(Status.FAILED, devices.killed(self.device, killed)), None
         else:
             checkpoint = Checkpoint(
                 self.records.checkpoint(seed), digest([basis.model_dump(), seed]), CHECKPOINT_SECONDS

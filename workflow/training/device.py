@@ -96,6 +96,12 @@ def trouble(error: Exception) -> tuple[Status, str]:
     return Status.FAILED, line
 
 
+def killed(device: torch.device, name: str) -> str:
+    """The reason of a row whose process was ended by this signal, such as SIGKILL."""
+    cause = "out of memory?" if device.type == "cpu" else "out of memory, or a fault of the GPU? See its log"
+    return f"killed, signal {signal.Signals[name].value} ({name}): {cause}"
+
+
 def end_if_lost(device: torch.device, line: str) -> None:
     """Ends the process where a GPU answers no more: after an illegal address, say, every later call fails, too.
 

@@ -16,7 +16,7 @@ from workflow import catalog
 from workflow.datasets import planetoid
 from workflow.datasets.parts.csr import expand
 from workflow.errors import UserError
-from workflow.task import SPLITS, Task
+from workflow.task import ABSENT, SPLITS, Task
 
 TRAIN, KNOWN, TEST, FEATURES = 12, 520, 30, 20
 
@@ -54,7 +54,8 @@ def assert_as_pytorch_geometric(task: Task, raw: Path) -> None:
 
     data = NormalizeFeatures()(read_planetoid_data(str(raw), task.name))
     assert np.array_equal(task.arrays["features"], data.x.numpy())
-    assert np.array_equal(task.labels, data.y.numpy())
+    labels = np.where(task.labels == ABSENT, 0, task.labels)  # its argmax of a row of zeros
+    assert np.array_equal(labels, data.y.numpy())
     targets = expand(task.arrays["pointers"])
     found = set(zip(task.arrays["sources"].tolist(), targets.tolist(), strict=True))
     listed = {(a, b) for a, b in data.edge_index.t().tolist()}
@@ -91,11 +92,12 @@ def test_rows_of_features_sum_to_one_or_are_zero() -> None:
     np.testing.assert_allclose(found, [[0.25, 0, 0.75], [0, 0, 0], [0.25, 0.25, 0.5]])
 
 
-def test_nodes_that_the_files_leave_out_have_no_features(tmp_path: Path) -> None:
+def test_nodes_that_the_files_leave_out_have_neither_features_nor_a_label(tmp_path: Path) -> None:
     write_tiny(tmp_path, "citeseer", 6, gap=4)
     task = planetoid.build("citeseer", {"planetoid_root": str(tmp_path)})
     absent = np.setdiff1d(np.arange(KNOWN, KNOWN + TEST + 4), task.split("test"))
     assert len(absent) == 4 and not task.arrays["features"][absent].any()
+    assert (task.labels[absent] == ABSENT).all() and (np.delete(task.labels, absent) >= 0).all()
 
 
 def test_the_catalogue_compares_with_what_is_known(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from methods.vocabulary import Kind
 from workflow.specs import TrainingSettings
-from workflow.task import Task
+from workflow.task import DRAWN, Task
 from workflow.training.feeds.graph import GraphBatches
 from workflow.training.feeds.heterogeneous import HeteroFeed
 from workflow.training.feeds.neighbour import NeighbourBatches
@@ -26,7 +26,12 @@ def create(
     Args:
         training: the `training` settings of a configuration; None for the defaults. `walk_length` must be resolved.
         needs: None for a network and a method that may need everything but propagated features.
+
+    Raises:
+        ValueError: each seed has a draw of its own, and none has been made (`workflow.variants.of_seed`).
     """
+    if DRAWN in task.info:
+        raise ValueError(f"{task.name}: is drawn per seed, and of no seed yet")
     training = training or TrainingSettings()
     if task.kind == Kind.HETEROGENEOUS:
         return HeteroFeed(task, device, distill_on, training)
