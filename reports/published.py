@@ -17,7 +17,19 @@ from reports.printing import ABSENT, MINUS
 from reports.results import Family, Results
 
 FACTS = Path(__file__).parent / "published.yaml"
-NOT_SCORES = {"dataset", "teacher", "student", "teacher_params", "student_params", "params_exclude", "teacher_score"}
+BESIDE = "beside"
+"""Of a cell: more places where it stands, each of a protocol of its own."""
+NOT_SCORES = {
+    "dataset",
+    "teacher",
+    "student",
+    "teacher_params",
+    "student_params",
+    "params_exclude",
+    "teacher_score",
+    "protocol",
+    BESIDE,
+}
 TOLERANCE = 2.0
 """Pooled standard deviations within which a reproduced figure counts as agreeing."""
 
@@ -94,10 +106,17 @@ def rows(findings: Findings, path: Path = FACTS) -> list[Published]:
     found = []
     for block in facts(path):
         for cell in block.get("cells", []):
-            for family in findings.results.families:
-                if _stands_beside(family, cell) and findings.metric(family).name == block["metric"]:
-                    found += _of_family(findings, family, block, cell)
+            for place in places(block, cell):
+                for family in findings.results.families:
+                    if _stands_beside(family, place) and findings.metric(family).name == block["metric"]:
+                        found += _of_family(findings, family, block, place)
     return found
+
+
+def places(block: dict[str, Any], cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """A cell at every place where it stands, with the protocol there."""
+    own = {"protocol": block.get("protocol", ""), **cell}
+    return [own, *({**own, "protocol": "", **place} for place in cell.get(BESIDE, []))]
 
 
 def _stands_beside(family: Family, cell: dict[str, Any]) -> bool:
@@ -131,7 +150,7 @@ def _of_family(findings: Findings, family: Family, block: dict[str, Any], cell: 
         found.append(
             Published(
                 source=block["source"],
-                protocol=block.get("protocol", ""),
+                protocol=cell["protocol"],
                 dataset=family.dataset,
                 teacher=family.teacher,
                 student=family.student,

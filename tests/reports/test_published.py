@@ -63,6 +63,18 @@ def test_a_figure_of_another_protocol_has_no_difference():
     assert all(row.protocol == "" for row in rows if row.dataset != "cora")
 
 
+def test_the_same_figure_under_its_own_protocol_is_compared():
+    place = {"dataset": "cora-cpf@20+30,drawn", "teacher": "sage-gcn-2x128", "student": "mlp-cora-2x128"}
+    cells = [samples.cell([0.8, 0.82], method="glnn", **place), samples.cell([0.6, 0.62], method="krd-noise", **place)]
+    rows = published.rows(samples.of_runs(samples.frame(*cells), SETTINGS))
+    assert [(row.method, row.published_mean, row.protocol, row.within) for row in rows] == [
+        ("glnn", 80.54, "", True),
+        ("glnn", 80.26, "", True),
+        ("krd-noise", 82.27, "", False),
+    ]
+    assert rows[0].difference == pytest.approx(0.46)
+
+
 def test_a_student_may_have_several_names_and_a_method_its_tuned_one():
     """What ran with tuned values alone stands beside what is published; with both, the defaults do."""
     labels = {"method": "ff-g2m", "tuned": "ff-g2m-tuned"}

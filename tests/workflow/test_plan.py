@@ -192,6 +192,18 @@ def test_paper_yaml_holds_every_published_cell():
                 assert found == cell[f"{role}_params"] + EXTRA.get(cell[role], 0)
 
 
+def test_glnn_yaml_holds_every_published_cell_of_its_protocol():
+    plan = planning.build(load(ROOT / "config" / "glnn.yaml"), "glnn.yaml")
+    cells = [
+        (block, cell) for block in published.facts() for cell in block.get("cells", []) if published.BESIDE in cell
+    ]
+    assert len(cells) == 10
+    for block, cell in cells:
+        _, place = published.places(block, cell)
+        for method in set(cell) - published.NOT_SCORES:
+            assert "/".join((place["dataset"], place["teacher"], place["student"], method)) in plan.cells
+
+
 def cached() -> tuple[Plan, Path]:
     config = complete(GOOD, "x.yaml")
     return planning.cached(config, "x.yaml", config)

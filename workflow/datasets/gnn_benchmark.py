@@ -2,12 +2,8 @@
 
 As PyTorch Geometric reads them: a feature is 1 where the file holds a positive number (so counts become a bag of
 words), the graph is undirected without self-loops and duplicates. Beyond that, as in CPF (Yang et al., WWW 2021) and
-GLNN (Zhang et al., ICLR 2022): nodes outside the largest connected component are left out, and of every class 20 nodes
-are for training and 30 for validation, the rest for testing.
-
-Published figures are means over ten random splits. Here there is ONE split, so that seeds are the only thing that
-varies; it ranks the nodes of a class by a hash of their number, which is the same on every machine. Figures are
-comparable only roughly.
+GLNN (Zhang et al., ICLR 2022): the largest connected component, and 20 nodes per class for training and 30 for
+validation (`parts.cpf`).
 
 The files are looked for in `NAME/raw`, in the folder of PyTorch Geometric (`Computers/raw`) and in the folder itself,
 as in the original repository, under `settings["gnn_benchmark_root"]`, which is only ever read, or else under
@@ -25,15 +21,11 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
-from workflow.datasets.parts import files
-from workflow.datasets.parts.csr import check_scipy, symmetric_csr
-from workflow.draws import by_class, ranks
+from workflow.datasets.parts import cpf, files
+from workflow.datasets.parts.csr import check_scipy
 from workflow.errors import UserError
-from workflow.task import SPLITS, Task
+from workflow.task import Task
 
-TRAIN_PER_CLASS, VALID_PER_CLASS = 20, 30
-SPLIT = "abkd-bench"
-"""What is hashed with a node's number; another text is another split."""
 MOST_BYTES = 2**30
 MOST_CELLS = 10**9
 
@@ -73,46 +65,8 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     raw = files.located(
         name, elsewhere, [file], given, SETTINGS[0], fetch, lambda folder: read_raw(folder / file, classes)
     )
-    features, ends, labels = read_raw(raw / file, classes)
-    kept = largest_component(ends, len(labels))
-    # A component is closed: an edge stays if one of its ends does.
-    place, own = np.cumsum(kept) - 1, kept[ends[0]]
-    pointers, sources = symmetric_csr(place[ends[0][own]], place[ends[1][own]], int(kept.sum()))
-    arrays = {
-        "features": features[kept].toarray(),
-        "labels": labels[kept],
-        "pointers": pointers,
-        "sources": sources,
-        **_split(labels, kept, classes, raw / file),
-    }
+    arrays = cpf.prepared(*read_raw(raw / file, classes), classes, raw / file)
     return Task(name, Kind.NODE, Objective.MULTICLASS, "accuracy", classes, arrays, dict(_INFO))
-
-
-def largest_component(ends: np.ndarray, nodes: int) -> np.ndarray:
-    """[n] bool: the nodes of the largest connected component, the first of equals, whatever the edges' direction."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(ends.shape[1], np.int8), (ends[0], ends[1])), shape=(nodes, nodes)).tocsr()
-    components = connected_components(graph, directed=False)[1]
-    kept: np.ndarray = components == np.bincount(components).argmax()
-    return kept
-
-
-def _split(labels: np.ndarray, kept: np.ndarray, classes: int, path: Path) -> dict[str, np.ndarray]:
-    """Nodes of the three parts, ascending, by their places among the kept ones.
-
-    Raises:
-        UserError: a class has too few nodes in the largest component.
-    """
-    own = labels[kept]
-    ranked = np.argsort(ranks(SPLIT, np.flatnonzero(kept)), kind="stable")
-    for label, count in enumerate(np.bincount(own, minlength=classes)):
-        if count <= TRAIN_PER_CLASS + VALID_PER_CLASS:
-            needs = f"{TRAIN_PER_CLASS} are for training, {VALID_PER_CLASS} for validation, and the rest for testing"
-            raise UserError(f"{path}: class {label} has {count} nodes in the largest component, but {needs}")
-    parts = by_class(ranked, own, (TRAIN_PER_CLASS, VALID_PER_CLASS))
-    return {f"split/{part}": found for part, found in zip(SPLITS, parts, strict=True)}
 
 
 def fetch(file: str, folder: Path) -> None:

@@ -3,7 +3,11 @@
 Every row of the bag-of-words features is divided by its sum, as by Kipf and Welling (ICLR 2017, section 5.2, whose
 figures rest on it); a row of zeros stays so. Else as in PyTorch Geometric: the graph undirected without self-loops and
 duplicates, 20 training nodes per class, 500 for validation, 1,000 for testing; the nodes that CiteSeer's files leave
-out get features of zero and class 0 and are in no part.
+out get features of zero and no label and are in no part.
+
+`cora-cpf` and its like are the same files as CPF and GLNN have them: features as they are stored, the largest
+connected component, 20 nodes per class for training, 30 for validation and the rest for testing (`parts.cpf`). Their
+CiteSeer comes from other files, with 2,110 nodes.
 
 The raw files are old pickles of scipy and numpy objects. A pickle can run any code, so they are read by an unpickler
 that admits the handful of names that these files use and refuses the rest. They are looked for in `NAME/raw` (`cora`,
@@ -17,6 +21,7 @@ import importlib
 import pickle
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +29,7 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
-from workflow.datasets.parts import files
+from workflow.datasets.parts import cpf, files
 from workflow.datasets.parts.csr import check_scipy, symmetric_csr
 from workflow.errors import UserError
 from workflow.task import ABSENT, Task
@@ -48,12 +53,15 @@ ADMITTED = {
     ("builtins", "list"): ("builtins", "list"),
 }
 
+CPF = "-cpf"
+"""Ends the id of what is prepared as in CPF."""
 _INFO = {"symmetric": True}
-NAMES = {
+_PUBLIC = {
     "cora": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 7, 1433, "Cora", _INFO),
     "citeseer": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 6, 3703, "CiteSeer", _INFO),
     "pubmed": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 3, 500, "PubMed", _INFO),
 }
+NAMES = _PUBLIC | {f"{name}{CPF}": replace(facts, title=f"{facts.title} (CPF)") for name, facts in _PUBLIC.items()}
 SETTINGS = ("planetoid_root",)
 
 
@@ -63,36 +71,48 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     Args:
         settings: `planetoid_root` (optional): an existing root, never written to.
     """
+    own = name.removesuffix(CPF)
     raw = files.located(
-        name,
-        NAMES[name].title,
-        [f"ind.{name}.{file}" for file in FILES],
+        own,
+        NAMES[own].title,
+        [f"ind.{own}.{file}" for file in FILES],
         settings.get("planetoid_root"),
         "planetoid_root",
         fetch,
-        lambda folder: read_raw(folder, name),
+        lambda folder: read_raw(folder, own),
     )
-    content = read_raw(raw, name)
-    x, y = _in_order(content, raw / f"ind.{name}.test.index")
+    content = read_raw(raw, own)
+    x, y = _in_order(content, raw / f"ind.{own}.test.index")
     ends = content["graph"]
     if ends.size and (ends.min() < 0 or ends.max() >= len(y)):
         wrong = ends.min() if ends.min() < 0 else ends.max()
-        raise UserError(f"{raw / f'ind.{name}.graph'}: an edge names node {wrong}, but there are {len(y)}")
-    pointers, sources = symmetric_csr(ends[0], ends[1], len(y))
+        raise UserError(f"{raw / f'ind.{own}.graph'}: an edge names node {wrong}, but there are {len(y)}")
+    labels = np.where(y.any(axis=1), y.argmax(axis=1), ABSENT).astype(np.int64)
+    if name == own:
+        arrays = _public(content, row_normalised(x), ends, labels, raw / f"ind.{own}.y")
+    else:
+        arrays = cpf.prepared(x, ends, labels, y.shape[1], raw)
+    return Task(name, Kind.NODE, Objective.MULTICLASS, "accuracy", y.shape[1], arrays, dict(_INFO))
+
+
+def _public(
+    content: Mapping[str, Any], features: np.ndarray, ends: np.ndarray, labels: np.ndarray, path: Path
+) -> dict[str, np.ndarray]:
+    """The arrays of a task with the public split. Raises UserError where there are too few nodes for it."""
+    pointers, sources = symmetric_csr(ends[0], ends[1], len(labels))
     train = len(content["y"])
     if not 0 < train <= len(content["ally"]) - VALID_NODES:
         known = f"{len(content['ally'])} nodes that are not for testing, of which {VALID_NODES} are for validation"
-        raise UserError(f"{raw / f'ind.{name}.y'}: has {train} training nodes, but there are {known}")
-    arrays = {
-        "features": row_normalised(x),
-        "labels": np.where(y.any(axis=1), y.argmax(axis=1), ABSENT).astype(np.int64),
+        raise UserError(f"{path}: has {train} training nodes, but there are {known}")
+    return {
+        "features": features,
+        "labels": labels,
         "pointers": pointers,
         "sources": sources,
         "split/train": np.arange(train),
         "split/valid": np.arange(train, train + VALID_NODES),
         "split/test": np.sort(content["test.index"]),
     }
-    return Task(name, Kind.NODE, Objective.MULTICLASS, "accuracy", y.shape[1], arrays, dict(_INFO))
 
 
 def row_normalised(counts: np.ndarray) -> np.ndarray:

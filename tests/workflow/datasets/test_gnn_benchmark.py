@@ -13,7 +13,8 @@ from scipy.sparse import csr_matrix
 from tests.workflow.datasets.gnn_benchmark_files import APART, CLASSES, NAME, build, parts, tiny, write
 from workflow import catalog
 from workflow.datasets import gnn_benchmark
-from workflow.datasets.gnn_benchmark import FILES, SPLIT, TRAIN_PER_CLASS, VALID_PER_CLASS
+from workflow.datasets.gnn_benchmark import FILES
+from workflow.datasets.parts.cpf import SPLIT, TRAIN_PER_CLASS, VALID_PER_CLASS, largest_component
 from workflow.datasets.parts.csr import expand
 from workflow.errors import UserError
 from workflow.task import SPLITS
@@ -47,7 +48,7 @@ def test_the_split_ranks_by_a_hash_of_the_number_in_the_file(tmp_path: Path) -> 
     write(tmp_path, content)
     task = build(tmp_path)
     adjacency = csr_matrix((content["adj_data"], content["adj_indices"], content["adj_indptr"]))
-    numbers = np.flatnonzero(gnn_benchmark.largest_component(np.stack(adjacency.nonzero()), 600))
+    numbers = np.flatnonzero(largest_component(np.stack(adjacency.nonzero()), 600))
     for label in range(CLASSES):
         members = [node for node in numbers.tolist() if content["labels"][node] == label]
         members.sort(key=lambda node: sha256(f"{SPLIT} {node}".encode()).hexdigest())

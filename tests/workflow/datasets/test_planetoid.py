@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 from tests.workflow.datasets.ogb_layout import shared_data
 from workflow import catalog
 from workflow.datasets import planetoid
+from workflow.datasets.parts import cpf
 from workflow.datasets.parts.csr import expand
 from workflow.errors import UserError
 from workflow.task import ABSENT, SPLITS, Task
@@ -72,6 +73,25 @@ def test_real_cora() -> None:
     assert task.arrays["features"].shape == (2708, 1433) and task.num_edges == 10_556
     assert [len(task.split(part)) for part in SPLITS] == [140, 500, 1000]
     assert_as_pytorch_geometric(task, root / "cora" / "raw")
+
+
+def test_real_cora_as_in_cpf() -> None:
+    """2,485 nodes and 5,069 edges (Zhang et al., ICLR 2022), with features as they are stored."""
+    settings = {"planetoid_root": str(shared_data("planetoid"))}
+    task, whole = catalog.build("cora-cpf", settings), catalog.build("cora", settings)
+    assert task.arrays["features"].shape == (2485, 1433) and task.num_edges == 2 * 5069
+    assert set(np.unique(task.arrays["features"])) == {0, 1}
+    assert [len(task.split(part)) for part in SPLITS] == [140, 210, 2135]
+    kept = cpf.largest_component(ends_of(whole), 2708)
+    assert np.array_equal(task.labels, whole.labels[kept])
+    assert np.array_equal(task.arrays["features"] > 0, whole.arrays["features"][kept] > 0)
+    place = np.flatnonzero(kept)
+    assert set(zip(*place[ends_of(task)], strict=True)) <= set(zip(*ends_of(whole), strict=True))
+
+
+def ends_of(task: Task) -> np.ndarray:
+    pointers, sources = task.arrays["pointers"], task.arrays["sources"]
+    return np.stack([sources, np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))])
 
 
 @pytest.mark.parametrize(("name", "gap"), [("pubmed", 0), ("citeseer", 4)])

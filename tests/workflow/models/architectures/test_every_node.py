@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 MODELS = networks("node")
 # The layers of GCNII stand between an input and an output layer.
-HIDDEN = {"gat": 2, "gcn": 2, "gcnii": 4, "mlp": 2, "sage": 2, "sign": 2}
+HIDDEN = {"gat": 2, "gcn": 2, "gcnii": 4, "mlp": 2, "sage": 2, "sage_gcn": 2, "sign": 2}
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

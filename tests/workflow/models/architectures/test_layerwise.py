@@ -1,4 +1,4 @@
-"""GCN, GraphSAGE and GAT against PyG's layers."""
+"""GCN, both kinds of GraphSAGE and GAT against PyG's layers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from workflow.models.architectures.gat import aggregate
 from workflow.models.model import create
 
 
+class Averaged(torch.nn.Module):
+    """The mean over a node and its in-neighbours, mapped."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.average, self.lin = pyg.SimpleConv("mean", combine_root="self_loop"), linear
+
+    def forward(self, x, edges):
+        return self.lin(self.average(x, edges))
+
+
 def stacked(model, kind):
     """The same layers in PyG, holding the same parameters."""
     layers = []
@@ -20,6 +31,8 @@ def stacked(model, kind):
         if kind == "gcn":
             layer = pyg.GCNConv(a, b)
             layer.lin.weight, layer.bias = linear.weight, linear.bias
+        elif kind == "sage_gcn":
+            layer = Averaged(linear)
         elif kind == "sage":
             layer = pyg.SAGEConv(a // 2, b)
             neighbours, own = linear.weight.detach().split(a // 2, dim=1)
@@ -46,7 +59,7 @@ def gradients(network, i, kind=None):
 
 
 @pytest.mark.parametrize("widths", [3, 11], ids=["narrowing", "widening"])
-@pytest.mark.parametrize("kind", ["gcn", "sage", "gat"])
+@pytest.mark.parametrize("kind", ["gcn", "sage", "sage_gcn", "gat"])
 def test_same_outputs_and_gradients_as_pyg(kind, widths, graph, edges):
     torch.manual_seed(2)
     model = create({"model": kind, "layers": 3, "width": widths, "norm": "none"}, FACTS).double()

@@ -29,7 +29,7 @@ SETTINGS = TrainingSettings(sampler="neighbour", batch_size=10, fan_out=[3, 2], 
 NETWORKS = {
     "gcn": {"model": "gcn", "layers": 3, "width": 5},
     "gcn-wide": {"model": "gcn", "layers": 2, "width": 30},
-    "sage": {"model": "sage", "layers": 3, "width": 5},
+    **{name: {"model": name, "layers": 3, "width": 5} for name in ("sage", "sage_gcn")},
     "gat": {"model": "gat", "layers": 2, "width": 3, "heads": 2, "symmetric_norm": True, "residual": True},
     "gat-labels": {"model": "gat", "layers": 2, "width": 3, "labels_as_input": True, "label_iterations": 1},
     "gcnii": {"model": "gcnii", "layers": 4, "width": 4},
