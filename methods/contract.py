@@ -77,6 +77,10 @@ class Signals:
         """The same signals on a device."""
         return Signals(self.logits.to(device), tuple(layer.to(device) for layer in self.hidden))
 
+    def float(self) -> Signals:
+        """The same signals in float32, whatever they are kept in."""
+        return Signals(self.logits.float(), tuple(layer.float() for layer in self.hidden))
+
     def detached(self) -> Signals:
         """The same values without a gradient."""
         return Signals(self.logits.detach(), tuple(layer.detach() for layer in self.hidden))

@@ -36,6 +36,7 @@ from reports.results import Family, Results
 from reports.rows import Status
 from reports.settings import Settings
 from reports.troubles import Trouble
+from reports.variants import labels_shared
 
 COLUMNS_PER_TABLE = 6
 """Families side by side on the page: what still fits A4 in landscape."""
@@ -46,6 +47,7 @@ MANY = 4
 """Students up to which every sentence on each stands open."""
 WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
 FOLD_TEXT_ABOVE = 200  # characters of a table's cell; what is longer shows its beginning
+SHARED = "All seeds have the same labelled nodes: intervals and tests cover chance in training, not that choice."
 ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
 
 
@@ -169,10 +171,9 @@ def _pieces(findings: Findings) -> list[dict[str, Any]]:
         for columns in chunks(panel.columns, COLUMNS_PER_TABLE):
             families = [column.family for column in columns]
             spans = [(teacher, list(same)) for teacher, same in groupby(families, lambda family: family.teacher)]
-            crowded = [told for family in families if (told := sentences.crowded(findings, family))]
-            pieces.append(
-                {"panel": panel, "columns": columns, "families": families, "spans": spans, "crowded": crowded}
-            )
+            told = [said for family in families if (said := sentences.crowded(findings, family))]
+            told += [SHARED] if labels_shared(panel.dataset) else []
+            pieces.append({"panel": panel, "columns": columns, "families": families, "spans": spans, "told": told})
     return pieces
 
 

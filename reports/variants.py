@@ -7,6 +7,9 @@ SEPARATOR = ","
 DISTILLED = ("train", "all")
 """The change that cells alone have: which nodes are distilled. Teachers and measurements do not depend on it."""
 
+DRAWN = "drawn"
+"""The change that gives each seed a draw of its own."""
+
 
 def dataset_of(name: str) -> str:
     """`cora` of `cora@20,inductive,all`."""
@@ -18,3 +21,9 @@ def prepared(name: str) -> str:
     dataset, _, changes = name.partition(MARK)
     kept = [change for change in changes.split(SEPARATOR) if change and change not in DISTILLED]
     return MARK.join([dataset, SEPARATOR.join(kept)]) if kept else dataset
+
+
+def labels_shared(name: str) -> bool:
+    """Whether few labels are kept, the same ones at every seed: `cora@20`, but not `cora@20,drawn`."""
+    changes = name.partition(MARK)[2].split(SEPARATOR)
+    return changes[0][:1].isdigit() and DRAWN not in changes

@@ -44,9 +44,6 @@ SPLITS = ("train", "valid", "test")
 BLIND = "blind"
 """Fact of a task whose test labels are absent, for trainings that must not read them: the fingerprint of the same task
 with them."""
-DRAWN = "drawn"
-"""Fact of a task of which each seed has a draw of its own: labels per class for training, and for validation or None.
-Its split is the one that is drawn from (`workflow.variants.of_seed`)."""
 ABSENT = -1
 """Class of an item whose label is absent; other labels are NaN."""
 INFO = {
@@ -75,8 +72,8 @@ class Task:
         arrays: see the module's docstring.
         info: facts that models need beside the arrays: `symmetric` (node); `target`, `counts` {type: nodes},
             `features` {type: columns} and `relations`, names (heterogeneous); `vocabulary` and `edge_vocabulary`,
-            sizes of the categorical columns (graph). BLIND where the test labels are absent, DRAWN where seeds have
-            draws of their own.
+            sizes of the categorical columns (graph). BLIND where the test labels are absent; DRAWN, labels per class
+            for training and for validation (or None), where each seed draws them from the split (`variants.of_seed`).
         fingerprint: sha256 over all of the above; filled in by `finish`.
     """
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from methods.vocabulary import Kind, Objective
-from reports.variants import DISTILLED, MARK, SEPARATOR
+from reports.variants import DISTILLED, DRAWN, MARK, SEPARATOR
 from workflow.draws import by_class, ranks
 from workflow.errors import UserError
-from workflow.task import ABSENT, BLIND, DRAWN, SPLITS, Task, absent
+from workflow.task import ABSENT, BLIND, SPLITS, Task, absent
 
 INDUCTIVE = "inductive"
 DRAW = "abkd-bench labels 1"

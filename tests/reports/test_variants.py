@@ -9,8 +9,9 @@ import pytest
 
 from reports import costs
 from reports.findings import Findings
+from reports.page import SHARED, render
 from reports.settings import Settings
-from reports.variants import dataset_of, prepared
+from reports.variants import dataset_of, labels_shared, prepared
 from tests.reports import samples
 from tests.reports.samples import BASE
 
@@ -30,6 +31,24 @@ TITLES = {"cora": "Cora", "cora@all": "Cora, distilled on all", "cora@20": "Cora
 )
 def test_what_a_variant_is_joined_on(name, dataset, data):
     assert (dataset_of(name), prepared(name)) == (dataset, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [
+        ("cora", False),
+        ("cora@inductive", False),
+        ("cora@all", False),
+        ("cora@20", True),
+        ("cora@20+30,inductive,all", True),
+        ("cora@20,drawn", False),
+        ("cora@20+30,drawn,inductive", False),
+    ],
+)
+def test_the_page_says_where_seeds_share_their_labels(name, shared):
+    cells = samples.cell(BASE, method="kd", dataset=name), samples.cell(BASE, method="supervised", dataset=name)
+    assert labels_shared(name) == shared
+    assert (SHARED in render(samples.findings(*cells), [])) == shared
 
 
 @pytest.fixture

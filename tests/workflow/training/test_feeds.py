@@ -10,6 +10,7 @@ from methods.contract import Signals
 from tests.conftest import TINY, make_tiny_task
 from tests.workflow import tiny_hetero
 from tests.workflow.training.conftest import CPU
+from tests.workflow.training.trainings import KINDS, Training
 from workflow.models.graph import Graph
 from workflow.models.model import Dropout, create
 from workflow.specs import TrainingSettings
@@ -28,6 +29,19 @@ def test_methods_never_see_labels_outside_the_training_split(tiny_task):
     train = np.isin(feed.order.numpy(), tiny_task.split("train"))
     assert (batch.labels[~train] == -1).all()
     assert (batch.labels[train] == torch.as_tensor(tiny_task.labels[feed.order.numpy()[train]])).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_methods_compute_in_float32_whatever_is_kept(kind):
+    """A teacher in mini-batches keeps its hidden states in float16; its student may take the whole graph at once."""
+    training = Training(kind)
+    feed = training.feed()
+    known = KINDS[kind].knowledge(feed.task)
+    halves = Signals(known.logits, tuple(layer.half() for layer in known.hidden))
+    step = next(iter(next(feed.steps(Streams(0, "student", CPU), halves))))
+    assert {layer.dtype for layer in (step.teacher.logits, *step.teacher.hidden)} == {torch.float32}
+    exact = next(iter(next(feed.steps(Streams(0, "student", CPU), known))))
+    torch.testing.assert_close(list(step.teacher.hidden), list(exact.teacher.hidden), atol=2e-3, rtol=1e-3)
 
 
 def test_knowledge_comes_in_the_order_of_the_task(tiny_task):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from methods.vocabulary import Kind
+from reports.variants import DRAWN
 from workflow.specs import TrainingSettings
-from workflow.task import DRAWN, Task
+from workflow.task import Task
 from workflow.training.feeds.graph import GraphBatches
 from workflow.training.feeds.heterogeneous import HeteroFeed
 from workflow.training.feeds.neighbour import NeighbourBatches

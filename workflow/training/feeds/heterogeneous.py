@@ -151,7 +151,7 @@ class HeteroFeed:
         among, objective = self._among(patterns, rows), self.task.objective
         batch = Batch(moved(visible, self.device), among, generator, objective, constant=constant)
         batch.find_ids = lambda: moved(torch.arange(len(self.visible)) if nodes is None else nodes, self.device)
-        return Step(graph, labeled, seen, known.to(self.device), batch)
+        return Step(graph, labeled, seen, known.to(self.device).float(), batch)
 
     def _among(self, patterns: Patterns, rows: Tensor | None) -> Tensor:
         """[2, E] edges among the rows, over the relations from the target type to itself."""

@@ -84,7 +84,7 @@ class FullGraph:
         else:
             rows = self.distilled
             chosen = self.order[: self.seen.nodes] if rows is None else self.order[rows]
-            known = teacher.at(chosen).to(self.device)
+            known = teacher.at(chosen).to(self.device).float()
             sampling = streams.generator("sampling")
             batch = Batch(*self._among(rows), sampling, self.task.objective, constant=True)
             batch.find_ids = lambda: chosen.to(self.device)
