@@ -251,12 +251,14 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: methods.{label}: {error}") from error
         teacher = pair.own_teacher(config, experiment) if own_size else pair.teacher
+        sampler = teacher.training.sampler
         yield CellSpec(
             dataset=pair.teacher.dataset,
             variant=experiment.distilled(config.distill_on),
             teacher=pair.teacher.teacher,
             taught_by=teacher.key,
             teacher_model=teacher.model,
+            teacher_sampler=None if sampler == training.sampler else sampler,
             teacher_hash=digest(teacher.model_dump()),
             teacher_params=pair.teacher.params,
             teacher_params_with_embeddings=pair.teacher.params_with_embeddings,

@@ -31,6 +31,9 @@ SAMPLERS = {Kind.NODE: ("full", "neighbour"), Kind.HETEROGENEOUS: ("full", "sain
 """What a kind of task can be trained on."""
 
 
+Sampler = Literal["full", "saint", "neighbour"]
+
+
 class TrainingSettings(Strict):
     """Settings of one training. Those of a configuration are merged level by level; the last one wins."""
 
@@ -50,7 +53,7 @@ class TrainingSettings(Strict):
         "cross-entropy",
         description="supervised loss of multi-class tasks; the logarithmic one bounds the pull of single nodes",
     )
-    sampler: Literal["full", "saint", "neighbour"] = Field(
+    sampler: Sampler = Field(
         "full",
         description="what a step of a node task trains on: the whole graph; one induced by random walks (saint, of "
         "heterogeneous tasks); or some nodes with neighbours drawn hop by hop (neighbour, of homogeneous ones)",
@@ -144,6 +147,7 @@ class CellSpec(Strict):
         taught: whether the method learns from it. The floor does not: it is compared with it at the end, and a teacher
             that failed leaves its training as it is.
         teacher_model: the network of that teacher.
+        teacher_sampler: of its training, where that is not the student's own: what it knows is made as it was trained.
         teacher_hash: digest of the spec of that teacher. Another training of the teacher is another cell, whatever
             stands on disk: its agreement with the teacher, which every row states, is another one.
     """
@@ -153,6 +157,7 @@ class CellSpec(Strict):
     teacher: str
     taught_by: str
     teacher_model: Network
+    teacher_sampler: Sampler | None = None
     teacher_hash: str
     teacher_params: int
     teacher_params_with_embeddings: int
@@ -167,6 +172,14 @@ class CellSpec(Strict):
     taught: bool
     hyperparameters: Hyperparameters
     distill_on: Literal["train", "all"]
+
+    @model_serializer(mode="wrap")
+    def _serialized(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a sampler of the teacher's that is the student's own, so that digests of such cells stay the same."""
+        found: dict[str, Any] = handler(self)
+        if self.teacher_sampler is None:
+            found.pop("teacher_sampler")
+        return found
 
     @property
     def key(self) -> str:

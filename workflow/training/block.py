@@ -19,16 +19,15 @@ from workflow.environment import KILLED
 from workflow.errors import UserError, broken_disk
 from workflow.files import digest, write_json
 from workflow.identity import Basis
-from workflow.models import positions, sizes
+from workflow.models import sizes
 from workflow.models.model import Model, create
-from workflow.specs import CellSpec, Network, TeacherSpec, TrainingSettings
+from workflow.specs import CellSpec, Network, TeacherSpec
 from workflow.task import Task
 from workflow.training import device as devices
-from workflow.training import fidelity, layers
+from workflow.training import feeding, fidelity, layers
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.extras import Taught, extras_of
-from workflow.training.feeds import choose
-from workflow.training.feeds.step import Feed, Needs
+from workflow.training.feeds.step import Feed
 from workflow.training.knowledge import load_weights, no_knowledge, save_knowledge, save_tensors
 from workflow.training.layers import Layers
 from workflow.training.limits import TimeLimitError, time_limit
@@ -103,31 +102,17 @@ class Block:
     @cached_property
     def feed(self) -> Feed:
         """The task on the device, as the network reads it."""
-        return self._feed(self.spec.model)
+        return feeding.own(self.spec, self.task, self.place.task, self.device)
 
     @cached_property
     def teaching(self) -> Feed:
         """The same, as the teacher of a cell reads it."""
-        read, taught = (positions.columns_of(network) for network in (self.spec.model, self._cell.teacher_model))
-        return self.feed if read == taught else self._feed(self._cell.teacher_model)
-
-    def _feed(self, network: Network) -> Feed:
-        size, distill_on, edges = sizes.measure(self.spec.model, self.facts), "all", False
-        if isinstance(self.spec, CellSpec):
-            distill_on, edges = self.spec.distill_on, methods.uses_edges(self.spec.method_id)
-        task = positions.added(self.task, network, self.place.task)
-        return choose.create(task, self.device, distill_on, self._feeding(), Needs(size.reach, size.powers, edges))
+        return feeding.of_teacher(self._cell, self.feed, self.task, self.place.task, self.device)
 
     @cached_property
     def teacher_shape(self) -> Shape:
         """Widths of a cell's teacher."""
         return sizes.measure(self._cell.teacher_model, self.facts).shape
-
-    def _feeding(self) -> TrainingSettings:
-        """The training settings; walks are by default as long as the network is deep."""
-        training = self.spec.training
-        layers = len(sizes.measure(self.spec.model, self.facts).shape.layers)
-        return training.model_copy(update={"walk_length": training.walk_length or layers})
 
     @property
     def _cell(self) -> CellSpec:

@@ -36,9 +36,13 @@ def kept(feed: Feed, model: Model) -> Signals:
 
 
 def reads_all(spec: CellSpec) -> bool:
-    """Whether a student in mini-batches reads more of its teacher's knowledge than training and test nodes."""
+    """Whether a student reads more of its teacher's knowledge than training and test nodes.
+
+    Without mini-batches it does: a step takes what it needs of all nodes.
+    """
     name = spec.method_id
-    return spec.taught and (spec.distill_on == "all" or methods.uses_edges(name) or bool(methods.teacher_extras(name)))
+    few = spec.training.sampler == "neighbour" and spec.distill_on == "train"
+    return spec.taught and (not few or methods.uses_edges(name) or bool(methods.teacher_extras(name)))
 
 
 def knowledge_of(records: Records, record: Record, feed: Feed, network: Callable[[], Model], spec: CellSpec) -> Signals:
@@ -46,20 +50,20 @@ def knowledge_of(records: Records, record: Record, feed: Feed, network: Callable
 
     Args:
         records: the teacher's.
+        feed: what the teacher answers from.
         network: makes the teacher, with its weights.
         spec: the student's.
 
     Raises:
         UserError: see `load_or_remake`.
     """
-    every = reads_all(spec) or not isinstance(feed, NeighbourBatches)
     seed, data = record.row.seed, feed.task.fingerprint
     with records.writer(seed):
         path = records.knowledge(seed)
         found = load_or_remake(path, data, record.knowledge, lambda: kept(feed, network()))
         if not isinstance(found, Partial):
             return found.to(torch.device("cpu"))
-        if not every:
+        if not reads_all(spec):
             return found
         path, basis = records.extra(seed, WHOLE), {"fingerprint": data, "knowledge": record.knowledge}
         try:

@@ -25,6 +25,10 @@ class Partial(Signals):
 
     nodes: Tensor
 
+    def at(self, rows: Tensor | slice) -> Signals:
+        """Refused: rows of all nodes are not those of some."""
+        raise LookupError("rows of signals of some nodes are found by `places`")
+
 
 def places(signals: Signals, nodes: Tensor) -> Tensor:
     """Rows of the signals that belong to nodes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import methods
+from methods.vocabulary import Extra
 from tests.conftest import TINY, make_tiny_task
 from tests.workflow.samples import cell_spec, teacher_spec
 from tests.workflow.training.conftest import CPU
@@ -97,6 +99,7 @@ def test_a_job_draws_what_its_network_sees_and_its_method_reads(folder, model, m
 
 
 NARROW, WHOLE = "knowledge/seed~0.safetensors", "knowledge/seed~0.whole.safetensors"
+NOISE = f"knowledge/seed~0.{Extra.NOISE_ENTROPY}.safetensors"
 
 
 def known_rows(task, inductive=False) -> list[int]:
@@ -133,6 +136,61 @@ def test_a_student_reads_the_few_rows_that_are_kept_or_has_all_made(folder, monk
         torch.testing.assert_close(kept[layer], every[layer][kept["nodes"]], atol=1e-3, rtol=1e-3)
     for score in ("test", "agreement", "kl_to_teacher", "cka", "nll"):
         assert found["kept"][score] == pytest.approx(found["all"][score], rel=1e-3), score
+
+
+SIGN = {"model": "sign", "layers": 2, "width": 6, "hops": 2}
+
+
+@pytest.mark.parametrize("model", [LARGE, SIGN], ids=["sage", "sign"])
+@pytest.mark.parametrize("sampler", ["neighbour", "full"])
+def test_what_a_teacher_knows_does_not_rest_on_who_asks(folder, monkeypatch, model, sampler):
+    """Whatever is lost, or made for a student alone, is the same bit for bit, however that student is fed."""
+    monkeypatch.setattr(neighbour, "FEW", 2.0)
+    spec = teacher_of(model, SETTINGS.changed(TrainingSettings(sampler=sampler)))
+    train(spec, folder, "teacher", [0])
+    found = {"itself": {Path(NARROW).name: load_file(folder / "teacher" / NARROW)}}
+    for own in ("neighbour", "full"):
+        for network in ({"model": "mlp", "layers": 2, "width": 8}, SMALL, SIGN):
+            place = folder / f"{own}-{network['model']}"
+            for name in ("task", "teacher"):
+                shutil.copytree(folder / name, place / name)
+            (place / "teacher" / NARROW).unlink()
+            training, other = SETTINGS.changed(TrainingSettings(sampler=own)), None if sampler == own else sampler
+            cell = cell_spec(spec, "s", network, "krd-noise", 10, training=training, teacher_sampler=other)
+            (row,) = rows(train(cell, place, "student", [0]))
+            assert row["status"] == "ok", row["reason"]
+            files = (place / "teacher" / "knowledge").glob("*.safetensors")
+            found[place.name] = {path.name: load_file(path) for path in files}
+    made = {name: files for name, files in found.items() if len(files) > 1}
+    assert len(made) == 6
+    (first, *others) = made.values()
+    assert set(first) == {Path(name).name for name in (NARROW, *([WHOLE] if sampler == "neighbour" else []), NOISE)}
+    for files in (found["itself"], *others):
+        for name, parts in files.items():
+            assert all(torch.equal(first[name][part], value) for part, value in parts.items()), name
+
+
+@pytest.mark.parametrize("method", ["supervised", "kd", "fitnet"])
+@pytest.mark.parametrize("inductive", [False, True])
+def test_a_student_of_the_whole_graph_finds_its_rows_among_the_few_that_are_kept(
+    tmp_path, monkeypatch, method, inductive
+):
+    """As where all are kept; the teacher trains in mini-batches, the student does not."""
+    monkeypatch.setattr("workflow.catalog.facts", lambda name: TINY)
+    found = []
+    for few in (2.0, 0.0):
+        monkeypatch.setattr(neighbour, "FEW", few)
+        place = tmp_path / str(few)
+        Variant(inductive=inductive).apply(make_tiny_task()).save(place / "task")
+        spec = teacher_of()
+        train(spec, place, "teacher", [0])
+        full = {"training": TrainingSettings(epochs=4), "teacher_sampler": "neighbour"}
+        (row,) = rows(train(cell_spec(spec, "s", SMALL, method, 10, **full), place, "student", [0]))
+        assert row["status"] == "ok", row["reason"]
+        found.append(row)
+    scores = ("valid", "test", "nll") if inductive else ("valid", "test", "nll", "agreement", "kl_to_teacher", "cka")
+    for score in scores:
+        assert found[0][score] == pytest.approx(found[1][score], rel=1e-3), score
 
 
 def test_rows_that_are_lost_are_made_again(folder, monkeypatch):
