@@ -6,7 +6,8 @@ A number of that page stands before a comment that says where it is from, `<!--=
 
 STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets. WHAT is a column of
 `comparisons.csv` (against the run's reference), the same against another method (`difference@gcrd-tuned`), or `gain`
-(mean paired difference to the floor). Of METHOD `teacher` there are `mean` and `std`.
+(mean paired difference to the floor). Of METHOD `teacher` there are `mean` and `std`. `published@N` is what the Nth
+source prints of it (`reports/published.yaml`).
 Everything is worked out anew from `runs.csv`, so that no stored table can be older than its rows.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import comparisons, results
+from reports import comparisons, published, results
 from reports.attempts import Verdict
 from reports.comparisons import Comparison
 from reports.findings import Findings
@@ -88,6 +89,11 @@ def lines() -> list[str]:
 
 def value(run: str, student: str, method: str, what: str) -> float:
     what, _, reference = what.partition("@")
+    if what == "published":
+        rows = published.rows(findings(run))
+        return [row for row in rows if (row.student, row.method) == (student, method)][
+            int(reference) - 1
+        ].published_mean
     compared = findings(run, reference).comparisons
     dataset, _, student = student.rpartition("/")
     (family,) = (family for family in compared if family.student == student and dataset in ("", family.dataset))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.figures.parts.picture import Picture
-from reports.figures.parts.style import canvas, colour_scale
+from reports.figures.parts.style import DOTS, PADDING, canvas, colour_scale, finish
 
 
 def drawn() -> Figure:
@@ -66,3 +66,16 @@ def test_the_vector_formats_keep_how_a_text_is_aligned():
     svg = target.getvalue().decode()
     assert "text-anchor: middle" in svg and "text-anchor: end" in svg, "whatever font a reader has"
     assert "image-rendering:pixelated" in svg
+
+
+@pytest.mark.parametrize("weight", ["normal", "bold"])
+def test_a_long_title_is_not_cut(tmp_path, weight):
+    """A PNG sets text as wide as it was measured: hinting makes a line of 90 characters 8 points wider."""
+    with canvas("x"):
+        figure = Figure(figsize=(3, 1))
+        figure.text(0, 0.5, "Cora (CPF), 20 + 30 labels per class, drawn per seed: sage → mlp " * 2, weight=weight)
+        finish(figure, tmp_path, "x", "Title", "", "")
+    ink = image.imread(tmp_path / "x.png")[..., :3].mean(2) < 0.5
+    columns = np.flatnonzero(ink.any(0))
+    margins = columns[0], ink.shape[1] - 1 - columns[-1]
+    assert min(margins) >= 0.5 * PADDING * DOTS, margins

@@ -38,6 +38,7 @@ MOST_TICKS = 9  # of an axis of layers
 
 RC: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.hinting": "none",  # a PNG sets text as wide as it was measured
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "axes.titleweight": "bold",
