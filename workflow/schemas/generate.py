@@ -27,8 +27,9 @@ BEGIN, END = "<!-- keys: generated -->\n", "<!-- end of keys -->\n"
 
 
 def schema() -> str:
-    """The JSON schema as text."""
+    """The JSON schema as text. A configuration that extends another one may have of it what is required."""
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Configuration.model_json_schema()}
+    found["anyOf"] = [{"required": ["include"]}, {"required": found.pop("required")}]
     return json.dumps(found, indent=1) + "\n"
 
 

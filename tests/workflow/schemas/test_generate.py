@@ -33,4 +33,7 @@ def test_the_schema_takes_what_the_models_take():
     for wrong in (change("seed", 3), change("seeds", 0), change("device", "gpu"), change("training", {"epoch": 1})):
         assert not validator.is_valid(wrong)
     assert validator.is_valid(GOOD)
+    without = {key: value for key, value in GOOD.items() if key != "seeds"}
+    assert not validator.is_valid(without)
+    assert validator.is_valid({**without, "include": "base.yaml"})
     assert validator.is_valid(change("experiments/0/methods", ["kd"]))
