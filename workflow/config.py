@@ -6,6 +6,7 @@ import contextlib
 import copy
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, get_args
@@ -210,6 +211,8 @@ def _check_names(config: Configuration, where: str) -> None:
             raise UserError("; left out: ".join([str(error), *catalog.broken()])) from error
         try:
             catalog.facts(experiment.task)
+            if config.tune is not None:
+                catalog.facts(replace(experiment.variant, blind=True).of(experiment.dataset))
         except UserError as error:
             raise UserError(f"{here}.{error}") from error
         _all_known(experiment.teachers, config.models, f"{here}.teachers", "model")

@@ -120,6 +120,10 @@ def test_tuning_sees_no_label_that_is_tested_on():
     """What one seed tests on, another validates on where all parts are drawn; few labels leave the test part alone."""
     with pytest.raises(UserError, match=r"^valid_per_class: .* tuning would see test labels"):
         replace(PARTS, blind=True).check(Kind.NODE, Objective.MULTICLASS)
+    drawn = few_labels(labels_per_class=5, valid_per_class=3, labels_drawn="per-seed")
+    complete(drawn, "x.yaml")
+    with pytest.raises(UserError, match=r"^x.yaml: experiments\[1\].valid_per_class: .* tuning would see test labels"):
+        complete({**drawn, "tune": {"trials": 2}}, "x.yaml")
     blind = replace(FEW, blind=True).apply(make_tiny_task()).finish()
     found = of_seed(blind, 1000)
     assert (found.labels[found.split("test")] == ABSENT).all()
