@@ -47,7 +47,7 @@ MANY = 4
 """Students up to which every sentence on each stands open."""
 WIDE_FIGURE = 700  # CSS pixels; a wider one takes the whole row, or its text would shrink below reading size
 FOLD_TEXT_ABOVE = 200  # characters of a table's cell; what is longer shows its beginning
-SHARED = "All seeds have the same labelled nodes: intervals and tests cover chance in training, not that choice."
+SHARED = "All seeds train on the same few labels: intervals and tests cover chance in training, not that choice."
 ARROW_WORDS = {Arrow.UP: "better than", Arrow.DOWN: "worse than"}
 
 
@@ -102,6 +102,7 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
         published=published.printed(findings),
         published_headings=published.HEADINGS,
         sources=published.sources(findings),
+        another_protocol=any(row.protocol for row in published.rows(findings)),
         claims=published.claims(results),
         methods=_methods(results, settings),
         provenance=provenance.rows(results.provenance),

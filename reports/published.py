@@ -28,6 +28,7 @@ NOT_SCORES = {
     "params_exclude",
     "teacher_score",
     "protocol",
+    "departs",
     BESIDE,
 }
 TOLERANCE = 2.0
@@ -59,10 +60,12 @@ class Published:
     Attributes:
         protocol: how the published figure came about, where that differs from here; "" where it is the same. Figures of
             another protocol stand side by side and are never subtracted.
+        departs: what is not as in the source under the same protocol; "" where nothing is known.
     """
 
     source: str
     protocol: str
+    departs: str
     dataset: str
     teacher: str
     student: str
@@ -151,6 +154,7 @@ def _of_family(findings: Findings, family: Family, block: dict[str, Any], cell: 
             Published(
                 source=block["source"],
                 protocol=cell["protocol"],
+                departs=cell.get("departs", ""),
                 dataset=family.dataset,
                 teacher=family.teacher,
                 student=family.student,
@@ -167,9 +171,14 @@ def _of_family(findings: Findings, family: Family, block: dict[str, Any], cell: 
     return found
 
 
-def sources(findings: Findings) -> list[tuple[str, str]]:
-    """(source, protocol) of the published figures, as the last column of the table numbers them."""
-    return list(dict.fromkeys((row.source, row.protocol) for row in rows(findings)))
+def sources(findings: Findings) -> list[str]:
+    """What the last column of the table numbers: the sources with what is known of how they differ from here."""
+    return list(dict.fromkeys(map(_source, rows(findings))))
+
+
+def _source(row: Published) -> str:
+    protocol = f". Another protocol: {row.protocol}" if row.protocol else ""
+    return row.source + protocol + (f". Here {row.departs}" if row.departs else "")
 
 
 def printed(findings: Findings) -> list[list[str]]:
@@ -186,7 +195,7 @@ def printed(findings: Findings) -> list[list[str]]:
             ABSENT if row.protocol else f"{row.difference:+.2f}".replace("-", MINUS),
             _agreement(row),
             f"{_params(row.published_params)} / {_params(row.reproduced_params)}",
-            f"[{1 + numbered.index((row.source, row.protocol))}]",
+            f"[{1 + numbered.index(_source(row))}]",
         ]
         for row in rows(findings)
     ]
@@ -199,10 +208,7 @@ def grids(findings: Findings, paper: bool = False) -> list[Grid]:
         paper: students become headings, and the columns that paper has no room for go.
     """
     body = printed(findings)
-    notes = [
-        f"[{number}] {source}" + (f". Another protocol: {protocol}" if protocol else "")
-        for number, (source, protocol) in enumerate(sources(findings), 1)
-    ]
+    notes = [f"[{number}] {source}" for number, source in enumerate(sources(findings), 1)]
     if not body:
         return []
     title, settings = "Published and reproduced", findings.settings

@@ -18,7 +18,7 @@ from reports import statistics
 from reports.metrics import metric
 from reports.rows import FAMILY
 from reports.settings import Settings
-from reports.variants import dataset_of
+from reports.variants import graph_of
 
 MINIMUM_DATASETS = 5
 """Below five blocks Friedman's chi-square approximation is not trustworthy whatever the number of methods."""
@@ -133,7 +133,7 @@ def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
     labels = [label for label in settings.method_order(wide.columns) if label != settings.ceiling]
     kept = [label for label in labels if wide[label].notna().all()]
     dropped = [label for label in labels if label not in kept]
-    datasets = wide.index.get_level_values("dataset").map(dataset_of)
+    datasets = wide.index.get_level_values("dataset").map(graph_of)
     blocks = wide[kept].rank(axis=1, ascending=False).groupby(datasets).mean().rank(axis=1)
     one_unit = len({metric(name).unit for name in wide.index.get_level_values("metric")}) == 1
     k, n = len(kept), len(blocks)

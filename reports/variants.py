@@ -7,13 +7,20 @@ SEPARATOR = ","
 DISTILLED = ("train", "all")
 """The change that cells alone have: which nodes are distilled. Teachers and measurements do not depend on it."""
 
+CPF = "-cpf"
+"""Ends the id of a dataset that is another preparation of the same graph, as in CPF."""
 DRAWN = "drawn"
 """The change that gives each seed a draw of its own."""
 
 
 def dataset_of(name: str) -> str:
-    """`cora` of `cora@20,inductive,all`."""
+    """`cora` of `cora@20,inductive,all`; `cora-cpf` of `cora-cpf@20`."""
     return name.partition(MARK)[0]
+
+
+def graph_of(name: str) -> str:
+    """`cora` of `cora@20` and of `cora-cpf@20`: what counts once across datasets."""
+    return dataset_of(name).removesuffix(CPF)
 
 
 def prepared(name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from methods.vocabulary import Objective
 from workflow import variants
 from workflow.arrays import pointer_type
+from workflow.errors import UserError
 from workflow.task import SPLITS, Task
 
 
@@ -58,15 +59,22 @@ STATED = {
 
 
 def stated(dataset: str) -> GraphSize | None:
-    """The stated size of a dataset or a variant of it; None where there is none."""
+    """The stated size of a dataset or a variant of it; None where there is none.
+
+    Raises:
+        UserError: no node would be left for testing.
+    """
     name, variant = variants.parse(dataset)
     size = STATED.get(name)
-    if size and variant.labels_per_class:
-        size = replace(size, train=min(size.train, variant.labels_per_class * size.classes))
-    if size and variant.valid_per_class:
-        valid = variant.valid_per_class * size.classes
-        size = replace(size, valid=valid, test=size.nodes - size.train - valid)
-    return size
+    if not size or not variant.labels_per_class:
+        return size
+    train = variant.labels_per_class * size.classes
+    if not variant.valid_per_class:
+        return replace(size, train=min(size.train, train))
+    valid = variant.valid_per_class * size.classes
+    if train + valid >= size.nodes:
+        raise UserError(f"{dataset}: {train} labels for training and {valid} for validation leave none for testing")
+    return replace(size, train=train, valid=valid, test=size.nodes - train - valid)
 
 
 def of_task(task: Task) -> GraphSize:

@@ -86,7 +86,7 @@ class Variant:
         if self.blind and self.drawn and self.valid_per_class:
             raise UserError(
                 "valid_per_class: with labels_drawn: per-seed the test nodes of one seed validate another, so that "
-                "tuning would see test labels; tune the same without valid_per_class, or drawn once"
+                "tuning would see test labels; tune the same without valid_per_class"
             )
         if self.inductive and kind != Kind.NODE:
             raise UserError(f"setting: {INDUCTIVE} is for node tasks on homogeneous graphs; this dataset is {kind}")
@@ -120,7 +120,10 @@ def parse(name: str) -> tuple[str, Variant]:
         drawn, inductive, blind = map(bool, match.groups()[2:5])
         found = Variant(labels, inductive, match[6] or "", blind, valid, drawn)
     if found.of(dataset) != name:
-        raise UserError(f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, {dataset}{MARK}{INDUCTIVE}")
+        raise UserError(
+            f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, LABELS+VALID, "
+            f"{DRAWN}, {INDUCTIVE}, in this order, joined by commas"
+        )
     return dataset, found
 
 

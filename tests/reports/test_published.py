@@ -73,6 +73,8 @@ def test_the_same_figure_under_its_own_protocol_is_compared():
         ("krd-noise", 82.27, "", False),
     ]
     assert rows[0].difference == pytest.approx(0.46)
+    (first, _) = published.sources(samples.of_runs(samples.frame(*cells), SETTINGS))
+    assert "Another protocol" not in first and ". Here a student takes its steps on all nodes" in first
 
 
 def test_a_student_may_have_several_names_and_a_method_its_tuned_one():

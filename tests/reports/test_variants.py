@@ -11,7 +11,7 @@ from reports import costs
 from reports.findings import Findings
 from reports.page import SHARED, render
 from reports.settings import Settings
-from reports.variants import dataset_of, labels_shared, prepared
+from reports.variants import dataset_of, graph_of, labels_shared, prepared
 from tests.reports import samples
 from tests.reports.samples import BASE
 
@@ -27,10 +27,13 @@ TITLES = {"cora": "Cora", "cora@all": "Cora, distilled on all", "cora@20": "Cora
         ("cora@20", "cora", "cora@20"),
         ("cora@20,inductive", "cora", "cora@20,inductive"),
         ("cora@20,inductive,all", "cora", "cora@20,inductive"),
+        ("cora-cpf", "cora-cpf", "cora-cpf"),
+        ("cora-cpf@20+30,drawn,all", "cora-cpf", "cora-cpf@20+30,drawn"),
     ],
 )
 def test_what_a_variant_is_joined_on(name, dataset, data):
     assert (dataset_of(name), prepared(name)) == (dataset, data)
+    assert graph_of(name) == "cora"
 
 
 @pytest.mark.parametrize(

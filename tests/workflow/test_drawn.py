@@ -144,6 +144,9 @@ def test_sizes_are_those_of_a_seed():
     whole, found = stated("ogbn-products"), stated("ogbn-products@20+30,drawn")
     assert (found.train, found.valid) == (20 * 47, 30 * 47)
     assert found.train + found.valid + found.test == whole.nodes
+    assert stated("ogbn-arxiv@3000+30").train == 120_000, "among all nodes, not those of the training part"
+    with pytest.raises(UserError, match=r"ogbn-arxiv@20\+5000: .* leave none for testing"):
+        stated("ogbn-arxiv@20+5000")
 
 
 @pytest.mark.parametrize("variant", [FEW, PARTS, replace(PARTS, inductive=True)])

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from methods.vocabulary import Kind, Objective
+from reports.variants import CPF
 from workflow.catalog import Facts
 from workflow.datasets.parts import cpf, files
 from workflow.datasets.parts.csr import check_scipy, symmetric_csr
@@ -53,8 +54,6 @@ ADMITTED = {
     ("builtins", "list"): ("builtins", "list"),
 }
 
-CPF = "-cpf"
-"""Ends the id of what is prepared as in CPF."""
 _INFO = {"symmetric": True}
 _PUBLIC = {
     "cora": Facts(Kind.NODE, Objective.MULTICLASS, "accuracy", 7, 1433, "Cora", _INFO),

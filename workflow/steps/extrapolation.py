@@ -254,7 +254,7 @@ class Extrapolation:
         def network(seed: int) -> Model:
             return create(spec.teacher_model, self.facts).to(self.device)
 
-        taught = Taught(feed, 0, None, known, network)
+        taught = Taught(feed.task, lambda: feed, 0, None, known, network)
         return {name: MAKERS[name](taught).cpu() for name in methods.teacher_extras(spec.method_id)}
 
     def _feed(self, training: TrainingSettings, needs: Needs, distill_on: str = "train") -> NeighbourBatches:

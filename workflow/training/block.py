@@ -225,7 +225,8 @@ class Block:
         if skipped := methods.skip(spec.method_id, self.task, self.teacher_shape, model.shape):
             return Outcome(Status.SKIPPED, skipped), None
         knowledge = self._knowledge(seed, known if spec.taught else None)
-        method = self._method(streams, model.shape, Taught(self.teaching, seed, known, knowledge, self._teacher))
+        taught = Taught(self.task, lambda: self.teaching, seed, known, knowledge, self._teacher)
+        method = self._method(streams, model.shape, taught)
         progress, first = self._progress(seed, spec.method), layers.of(model, self.feed) if known else ()
         outcome = fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint)
 
@@ -263,7 +264,9 @@ class Block:
             return no_knowledge(self.task, self.teacher_shape)
         assert self.place.teacher is not None
         records = Records(self.place.teacher)
-        return knowledge_of(records, taught_by, self.teaching, lambda: self._teacher(seed), self._cell)
+        return knowledge_of(
+            records, taught_by, lambda: self.teaching, lambda: self._teacher(seed), self._cell, self.task
+        )
 
     def _teacher(self, seed: int) -> Model:
         """The teacher of a seed, with its weights."""

@@ -28,13 +28,14 @@ class Taught:
     """A teacher of one seed.
 
     Attributes:
-        feed: of the task.
+        feed: what it answers from, made where it is asked for.
         record: of its training; None for a method that learns from no teacher.
         signals: of all units.
         network: makes the teacher of a seed, with its weights, on the feed's device.
     """
 
-    feed: Feed
+    task: Task
+    feed: Callable[[], Feed]
     seed: int
     record: Record | None
     signals: Signals
@@ -62,7 +63,7 @@ def extras_of(method: str, folder: Path | None, taught: Taught) -> dict[Extra, T
 def load_or_make(path: Path, extra: Extra, taught: Taught) -> Tensor:
     """An extra from its file; made, as in `extras_of`, where that is gone, damaged or another teacher's."""
     knowledge = taught.record.knowledge if taught.record else ""
-    basis = {"fingerprint": taught.feed.task.fingerprint, "knowledge": knowledge}
+    basis = {"fingerprint": taught.task.fingerprint, "knowledge": knowledge}
     try:
         with safe_open(path, "pt") as file:
             kept = file.metadata() == basis
@@ -78,7 +79,7 @@ def load_or_make(path: Path, extra: Extra, taught: Taught) -> Tensor:
 @torch.no_grad()
 def _noise_entropy(taught: Taught) -> Tensor:
     """As Wu et al. (KRD, ICML 2023), with the noise drawn once."""
-    feed = taught.feed
+    feed = taught.feed()
     generator = Streams(taught.seed, "teacher", feed.device).generator("noise")
 
     def noisy(x: Tensor) -> Tensor:
@@ -106,7 +107,7 @@ def _clusters(taught: Taught) -> Tensor:
     """Louvain's communities of every graph, at networkx's own resolution of 1 and with its draws from seed 0."""
     import networkx  # which torch requires; here, because it takes a third of a second of a job's start
 
-    task: Task = taught.feed.task
+    task = taught.task
     if task.kind != Kind.GRAPH:
         raise NotApplicableError("communities are of graph-level tasks")
     pointers, edges = np.asarray(task.arrays["node_pointers"]), np.asarray(task.arrays["edge_index"])

@@ -16,6 +16,7 @@ import methods
 from methods.contract import Signals
 from workflow.models.model import Model
 from workflow.specs import CellSpec
+from workflow.task import Task
 from workflow.training.feeds.gathered import Partial
 from workflow.training.feeds.neighbour import NeighbourBatches
 from workflow.training.feeds.step import Feed
@@ -45,22 +46,29 @@ def reads_all(spec: CellSpec) -> bool:
     return spec.taught and (not few or methods.uses_edges(name) or bool(methods.teacher_extras(name)))
 
 
-def knowledge_of(records: Records, record: Record, feed: Feed, network: Callable[[], Model], spec: CellSpec) -> Signals:
+def knowledge_of(
+    records: Records,
+    record: Record,
+    feed: Callable[[], Feed],
+    network: Callable[[], Model],
+    spec: CellSpec,
+    task: Task,
+) -> Signals:
     """What the teacher of a record knows: the rows of its file, or all. Many students may ask at once.
 
     Args:
         records: the teacher's.
-        feed: what the teacher answers from.
+        feed: makes what the teacher answers from, where something has to be made.
         network: makes the teacher, with its weights.
         spec: the student's.
 
     Raises:
         UserError: see `load_or_remake`.
     """
-    seed, data = record.row.seed, feed.task.fingerprint
+    seed, data = record.row.seed, task.fingerprint
     with records.writer(seed):
         path = records.knowledge(seed)
-        found = load_or_remake(path, data, record.knowledge, lambda: kept(feed, network()))
+        found = load_or_remake(path, data, record.knowledge, lambda: kept(feed(), network()))
         if not isinstance(found, Partial):
             return found.to(torch.device("cpu"))
         if not reads_all(spec):
@@ -74,6 +82,6 @@ def knowledge_of(records: Records, record: Record, feed: Feed, network: Callable
         except (OSError, SafetensorError, KeyError):
             pass
         with torch.no_grad():
-            found = feed.knowledge(network().eval())
+            found = feed().knowledge(network().eval())
         save_knowledge(path, found, basis)
         return found

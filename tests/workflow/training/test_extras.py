@@ -21,7 +21,7 @@ from workflow.variants import Variant
 
 
 def taught_by(feed, model, seed=0) -> Taught:
-    return Taught(feed, seed, None, feed.knowledge(model.eval()).detached(), lambda _: model)
+    return Taught(feed.task, lambda: feed, seed, None, feed.knowledge(model.eval()).detached(), lambda _: model)
 
 
 def entropy(logits):
@@ -90,7 +90,9 @@ def test_clusters_are_communities_within_each_graph():
     arrays = {"edge_index": both, "node_pointers": torch.tensor([0, 6, 12, 13]), "edge_pointers": [0, 14, 28, 28]}
     feed = choose.create(task, CPU, "all", tiny_hetero.FULL)
     feed.task = type(task)(**{**task.__dict__, "arrays": arrays})
-    found = extras.MAKERS[Extra.CLUSTERS](Taught(feed, 0, None, recognisable(task), lambda _: None)).tolist()
+    found = extras.MAKERS[Extra.CLUSTERS](
+        Taught(feed.task, lambda: feed, 0, None, recognisable(task), lambda _: None)
+    ).tolist()
     assert found[12] == 0
     for graph in (found[:6], found[6:12]):
         assert sorted(graph) == [0, 0, 0, 1, 1, 1]
@@ -109,7 +111,7 @@ def test_an_extra_is_made_once_and_again_where_its_file_is_another_ones(tmp_path
     feed = choose.create(task, CPU, "all")
 
     def asked(record=None):
-        taught = Taught(feed, 0, record, Signals(torch.zeros(60, 3), ()), lambda _: None)
+        taught = Taught(feed.task, lambda: feed, 0, record, Signals(torch.zeros(60, 3), ()), lambda _: None)
         return load_or_make(path, Extra.CLASSIFIER, taught).tolist()
 
     class Other:

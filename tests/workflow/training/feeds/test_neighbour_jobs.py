@@ -21,6 +21,7 @@ from workflow.models import sizes
 from workflow.models.model import create
 from workflow.specs import TrainingSettings
 from workflow.task import Task
+from workflow.training import feeding
 from workflow.training.feeds import choose, neighbour
 from workflow.training.feeds.gathered import Partial, places
 from workflow.training.feeds.step import Needs
@@ -191,6 +192,19 @@ def test_a_student_of_the_whole_graph_finds_its_rows_among_the_few_that_are_kept
     scores = ("valid", "test", "nll") if inductive else ("valid", "test", "nll", "agreement", "kl_to_teacher", "cka")
     for score in scores:
         assert found[0][score] == pytest.approx(found[1][score], rel=1e-3), score
+
+
+def test_a_teachers_own_feed_is_made_where_something_is_lost_alone(folder, monkeypatch):
+    """A student in mini-batches must not hold the whole graph because its teacher did."""
+    spec, made = teacher_of(training=SETTINGS.changed(TrainingSettings(sampler="full"))), []
+    train(spec, folder, "teacher", [0])
+    real = feeding.of_teacher
+    monkeypatch.setattr(feeding, "of_teacher", lambda *told: (made.append(1), real(*told))[1])
+    cell = cell_spec(spec, "s", SMALL, "krd-noise", 10, training=SETTINGS, teacher_sampler="full")
+    train(cell, folder, "first", [0])
+    assert made == [1], "for the noise"
+    train(cell, folder, "second", [0])
+    assert made == [1]
 
 
 def test_rows_that_are_lost_are_made_again(folder, monkeypatch):
