@@ -210,7 +210,8 @@ def _check_names(config: Configuration, where: str) -> None:
         except UserError as error:
             raise UserError("; left out: ".join([str(error), *catalog.broken()])) from error
         try:
-            catalog.facts(experiment.task)
+            facts = catalog.facts(experiment.task)
+            experiment.variant.check(facts.kind, facts.objective)  # an id has no place for what is without effect
             if config.tune is not None:
                 catalog.facts(replace(experiment.variant, blind=True).of(experiment.dataset))
         except UserError as error:

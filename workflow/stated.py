@@ -66,6 +66,8 @@ def stated(dataset: str) -> GraphSize | None:
     """
     name, variant = variants.parse(dataset)
     size = STATED.get(name)
+    if size and variant.unseen and not variant.valid_per_class:
+        size = replace(size, test=max(round(variant.unseen * size.test), 1))
     if not size or not variant.labels_per_class:
         return size
     train = variant.labels_per_class * size.classes
@@ -74,7 +76,8 @@ def stated(dataset: str) -> GraphSize | None:
     valid = variant.valid_per_class * size.classes
     if train + valid >= size.nodes:
         raise UserError(f"{dataset}: {train} labels for training and {valid} for validation leave none for testing")
-    return replace(size, train=train, valid=valid, test=size.nodes - train - valid)
+    test = size.nodes - train - valid
+    return replace(size, train=train, valid=valid, test=max(round((variant.unseen or 1) * test), 1))
 
 
 def of_task(task: Task) -> GraphSize:

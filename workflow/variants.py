@@ -3,7 +3,7 @@
 `cora@5`, `cora@inductive`, `cora@5,inductive`: a variant is a dataset of its own, prepared from the other's task, with
 its own fingerprint, teachers and columns in every table. A configuration asks for it by keys of an experiment.
 In `cora@20,drawn` each seed has labelled nodes of its own, in `cora@20+30,drawn` a split of its own: the prepared task
-says how they are drawn, and `of_seed` draws them.
+says how they are drawn, and `of_seed` draws them. In `cora@inductive-0.2` a fifth of the test nodes is unseen.
 `cora@all`, where an experiment distils other nodes than the configuration, is a variant of cells alone: it has the
 data, the teachers and the measurements of `cora`. `cora@blind` has no test labels: trials of tuning are trained on it.
 """
@@ -24,6 +24,8 @@ from workflow.task import ABSENT, BLIND, SPLITS, Task, absent
 INDUCTIVE = "inductive"
 DRAW = "abkd-bench labels 1"
 """Names the one order in which nodes keep their labels; of a smaller number they are among those of a larger one."""
+UNSEEN = "abkd-bench unseen 1"
+"""Names the one order in which test nodes are unseen."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Variant:
         valid_per_class: nodes (or graphs) of each class for validation, where all three parts are drawn among all that
             have a label, the rest for testing; None where validation and test stay.
         drawn: whether each seed has a draw of its own.
+        unseen: share of the test nodes that an inductive training does not see and that are scored; None for all. The
+            others are nodes without a label.
     """
 
     labels_per_class: int | None = None
@@ -46,22 +50,24 @@ class Variant:
     blind: bool = False
     valid_per_class: int | None = None
     drawn: bool = False
+    unseen: float | None = None
 
     def of(self, dataset: str) -> str:
         """The id of this variant of a dataset; the dataset's own where nothing is changed."""
         valid = f"+{self.valid_per_class}" if self.valid_per_class else ""
         changes = [f"{self.labels_per_class or ''}{valid}"] if self.labels_per_class or valid else []
         changes += [DRAWN] if self.drawn else []
-        changes += [INDUCTIVE] if self.inductive else []
+        unseen = "" if self.unseen is None else f"-{self.unseen:g}"
+        changes += [f"{INDUCTIVE}{unseen}"] if self.inductive else []
         changes += [BLIND] if self.blind else []
         changes += [self.distill_on] if self.distill_on else []
         return f"{dataset}{MARK}{SEPARATOR.join(changes)}" if changes else dataset
 
     @property
-    def place(self) -> tuple[int, int, bool, bool, bool, str]:
+    def place(self) -> tuple[int, int, bool, bool, float, bool, str]:
         """Sorts variants: all labels first, then a growing number of them."""
         numbers = self.labels_per_class or 0, self.valid_per_class or 0
-        return *numbers, self.drawn, self.inductive, self.blind, self.distill_on
+        return *numbers, self.drawn, self.inductive, self.unseen or 0.0, self.blind, self.distill_on
 
     def title(self, title: str) -> str:
         """`Cora, 5 labels per class, inductive, distilled on all`."""
@@ -72,6 +78,7 @@ class Variant:
             parts.append(f"{number}{more} label{'' if number == 1 and not valid else 's'} per class")
         parts += ["drawn per seed"] if self.drawn else []
         parts += [INDUCTIVE] if self.inductive else []
+        parts += [f"{100 * self.unseen:g} % of the test nodes unseen"] if self.unseen else []
         parts += ["without test labels"] if self.blind else []
         parts += [f"distilled on {self.distill_on}"] if self.distill_on else []
         return ", ".join(parts)
@@ -80,6 +87,8 @@ class Variant:
         """Raises UserError, beginning with the key, where a dataset has no such variant."""
         if self.labels_per_class and objective != Objective.MULTICLASS:
             raise UserError(f"labels_per_class: needs classes; this dataset is {objective}")
+        if self.unseen and not self.inductive:
+            raise UserError(f"unseen: needs setting: {INDUCTIVE} beside it")
         for key, stated in (("valid_per_class", self.valid_per_class), ("labels_drawn", self.drawn)):
             if stated and not self.labels_per_class:
                 raise UserError(f"{key}: needs labels_per_class beside it")
@@ -101,7 +110,8 @@ class Variant:
             else:
                 arrays |= split
         if self.inductive:
-            info[INDUCTIVE] = True
+            info[INDUCTIVE] = self.unseen or True
+            arrays["split/test"] = _unseen(arrays["split/test"], self.unseen, UNSEEN)
         seen = replace(self, blind=False)
         found = replace(task, name=seen.of(task.name), arrays=arrays, info=info)
         return blinded(found.finish(), self.of(task.name)) if self.blind else found
@@ -112,13 +122,23 @@ def parse(name: str) -> tuple[str, Variant]:
     dataset, mark, changes = name.partition(MARK)
     if not mark:
         return name, Variant()
-    number, either = "([1-9][0-9]*)", "|".join(DISTILLED)
-    match = re.fullmatch(rf"{number}?(?:\+{number})?,?({DRAWN})?,?({INDUCTIVE})?,?({BLIND})?,?({either})?", changes)
+    number, share, either = "([1-9][0-9]*)", r"(?:-(0\.[0-9]*[1-9]))?", "|".join(DISTILLED)
+    match = re.fullmatch(
+        rf"{number}?(?:\+{number})?,?({DRAWN})?,?(?:({INDUCTIVE}){share})?,?({BLIND})?,?({either})?", changes
+    )
     found = Variant()
     if match:
         labels, valid = (int(text) if text else None for text in match.groups()[:2])
-        drawn, inductive, blind = map(bool, match.groups()[2:5])
-        found = Variant(labels, inductive, match[6] or "", blind, valid, drawn)
+        drawn, inductive, unseen, blind, distill_on = match.groups()[2:]
+        found = Variant(
+            labels,
+            bool(inductive),
+            distill_on or "",
+            bool(blind),
+            valid,
+            bool(drawn),
+            float(unseen) if unseen else None,
+        )
     if found.of(dataset) != name:
         raise UserError(
             f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, LABELS+VALID, "
@@ -133,8 +153,18 @@ def of_seed(task: Task, seed: int) -> Task:
         return task
     train, valid = task.info[DRAWN]
     split = _split(task, train, valid, f"{DRAW}, seed {seed}")
+    if valid is not None and isinstance(share := task.info.get(INDUCTIVE), float):
+        split["split/test"] = _unseen(split["split/test"], share, f"{UNSEEN}, seed {seed}")
     info = {name: value for name, value in task.info.items() if name != DRAWN}
     return replace(task, arrays={**task.arrays, **split}, info=info)
+
+
+def _unseen(test: np.ndarray, share: float | None, draw: str) -> np.ndarray:
+    """The test nodes that are absent in training, ascending: a share of them, at least one; all of None."""
+    if share is None:
+        return test
+    drawn = test[np.argsort(ranks(draw, test), kind="stable")]
+    return np.sort(drawn[: max(round(share * len(test)), 1)])
 
 
 def _split(task: Task, train: int, valid: int | None, draw: str) -> dict[str, np.ndarray]:

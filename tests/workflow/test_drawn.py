@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from methods.contract import Signals
 from methods.vocabulary import Kind, Objective
 from tests.conftest import make_tiny_task
 from tests.workflow.samples import cell_spec, teacher_spec
@@ -19,6 +21,7 @@ from workflow.models import positions
 from workflow.stated import of_task, stated
 from workflow.task import ABSENT, BLIND, SPLITS, Task
 from workflow.training.feeds import choose
+from workflow.training.seeds import Streams
 from workflow.variants import Variant, of_seed
 
 FEW = Variant(3, drawn=True)
@@ -35,12 +38,21 @@ def test_ids_and_titles():
         "cora@20+30": Variant(20, valid_per_class=30),
         "cora@20+30,drawn,inductive,all": Variant(20, True, "all", valid_per_class=30, drawn=True),
         "cora@20,drawn,blind": Variant(20, blind=True, drawn=True),
+        "cora@inductive-0.2": Variant(inductive=True, unseen=0.2),
+        "cora@20+30,drawn,inductive-0.25,all": Variant(20, True, "all", False, 30, True, 0.25),
     }.items():
         assert variant.of("cora") == name
         assert variants.parse(name) == ("cora", variant)
     assert Variant(20, drawn=True).title("Cora") == "Cora, 20 labels per class, drawn per seed"
     assert Variant(1, True, valid_per_class=2).title("Cora") == "Cora, 1 + 2 labels per class, inductive"
-    for wrong in ("cora@+30", "cora@drawn", "cora@20,drawn+30", "cora@20+0", "cora@20,inductive,drawn"):
+    for wrong in (
+        "cora@+30",
+        "cora@drawn",
+        "cora@20,drawn+30",
+        "cora@20+0",
+        "cora@20,inductive,drawn",
+        "cora@inductive-1",
+    ):
         with pytest.raises(UserError, match=r"unknown variant|needs labels_per_class"):
             catalog.facts(wrong)
 
@@ -94,6 +106,26 @@ def test_all_three_parts_are_drawn_among_what_has_a_label():
     assert of_seed(once, 1) is once and [len(once.split(part)) for part in SPLITS] == [12, 9, 34]
 
 
+def test_a_share_of_the_test_nodes_is_unseen_and_scored_and_the_others_are_nodes_without_a_label():
+    base = make_tiny_task()
+    task = Variant(inductive=True, unseen=0.2).apply(base).finish()
+    assert task.name == "tiny@inductive-0.2" and len(task.split("test")) == 3
+    assert set(task.split("test")) < set(base.split("test"))
+    feed = choose.create(task, CPU, "all")
+    assert set(feed.taught.tolist()) == set(range(60)) - set(task.split("test").tolist())
+    step = next(feed.steps(Streams(0, "student", CPU), Signals(torch.zeros(60, 3), ())))[0]
+    assert int((step.batch.labels != ABSENT).sum()) == len(base.split("train"))
+    few = replace(FEW, inductive=True, unseen=0.2).apply(base).finish()
+    assert {tuple(of_seed(few, seed).split("test")) for seed in range(3)} == {tuple(task.split("test"))}
+    parts = replace(PARTS, inductive=True, unseen=0.2).apply(base).finish()
+    for seed in range(3):
+        found, whole = of_seed(parts, seed), of_seed(PARTS.apply(base).finish(), seed)
+        assert len(found.split("test")) == round(0.2 * len(whole.split("test")))
+        assert set(found.split("test")) < set(whole.split("test"))
+        assert all(np.array_equal(found.split(part), whole.split(part)) for part in ("train", "valid"))
+        replace(found, fingerprint="").finish()
+
+
 def test_a_class_with_too_few_labels_is_refused_before_any_training():
     base = make_tiny_task()
     fewest = int(np.bincount(base.labels).min())
@@ -106,6 +138,8 @@ def test_a_class_with_too_few_labels_is_refused_before_any_training():
     ("changes", "message"),
     [
         ({"labels_drawn": "per-seed"}, r"experiments\[1\].labels_drawn: needs labels_per_class"),
+        ({"unseen": 0.2}, r"experiments\[1\].unseen: needs setting: inductive"),
+        ({"setting": "inductive", "unseen": 1}, r"unseen: must be less than 1"),
         ({"valid_per_class": 30}, r"experiments\[1\].valid_per_class: needs labels_per_class"),
         ({"labels_per_class": 5, "labels_drawn": "twice"}, r"labels_drawn: must be 'once' or 'per-seed'"),
         ({"labels_per_class": 5, "valid_per_class": 0}, r"valid_per_class: must be at least 1"),
@@ -144,12 +178,13 @@ def test_sizes_are_those_of_a_seed():
     whole, found = stated("ogbn-products"), stated("ogbn-products@20+30,drawn")
     assert (found.train, found.valid) == (20 * 47, 30 * 47)
     assert found.train + found.valid + found.test == whole.nodes
+    assert stated("ogbn-arxiv@inductive-0.2").test == 9_721
     assert stated("ogbn-arxiv@3000+30").train == 120_000, "among all nodes, not those of the training part"
     with pytest.raises(UserError, match=r"ogbn-arxiv@20\+5000: .* leave none for testing"):
         stated("ogbn-arxiv@20+5000")
 
 
-@pytest.mark.parametrize("variant", [FEW, PARTS, replace(PARTS, inductive=True)])
+@pytest.mark.parametrize("variant", [FEW, PARTS, replace(PARTS, inductive=True, unseen=0.5)])
 def test_teacher_and_students_of_a_seed_train_on_its_own_task(variant, tmp_path, tiny_task):
     """Each seed's rows are those of the same split, stated for all."""
     name = variant.of("tiny")

@@ -72,6 +72,13 @@ class Experiment(Strict):
         description="`inductive` (homogeneous node tasks): test nodes and their edges are absent in training and in "
         "what the teacher knows",
     )
+    unseen: float | None = Field(
+        None,
+        ge=0.001,
+        lt=1,
+        description="share of the test nodes that an `inductive` training does not see and that are scored, the others "
+        "being nodes without a label; by default all",
+    )
     distill_on: Literal["train", "all"] | None = Field(
         None, description="in place of the configuration's own `distill_on`"
     )
@@ -93,6 +100,7 @@ class Experiment(Strict):
             self.setting == INDUCTIVE,
             valid_per_class=self.valid_per_class,
             drawn=self.labels_drawn == "per-seed",
+            unseen=self.unseen,
         )
 
     @property

@@ -62,6 +62,8 @@ def settings(draw: random.Random, kind: Kind) -> TrainingSettings:
 
 def variant(draw: random.Random, kind: Kind, objective: str) -> Variant:
     changes: dict[str, Any] = {"inductive": kind == Kind.NODE and draw.random() < 0.3}
+    if changes["inductive"] and draw.random() < 0.5:
+        changes["unseen"] = draw.choice([0.1, 0.5])
     if objective == "multiclass" and draw.random() < 0.5:
         changes |= {"labels_per_class": draw.choice([1, 2, 4]), "drawn": draw.random() < 0.6}
         changes["valid_per_class"] = draw.choice([None, None, 2, 3])
