@@ -89,13 +89,12 @@ def lines() -> list[str]:
 
 def value(run: str, student: str, method: str, what: str) -> float:
     what, _, reference = what.partition("@")
-    if what == "published":
-        rows = published.rows(findings(run))
-        return [row for row in rows if (row.student, row.method) == (student, method)][
-            int(reference) - 1
-        ].published_mean
-    compared = findings(run, reference).comparisons
     dataset, _, student = student.rpartition("/")
+    if what == "published":
+        printed = {"student": student, "method": method, **({"dataset": dataset} if dataset else {})}
+        rows = [row for row in published.rows(findings(run)) if printed.items() <= vars(row).items()]
+        return rows[int(reference) - 1].published_mean
+    compared = findings(run, reference).comparisons
     (family,) = (family for family in compared if family.student == student and dataset in ("", family.dataset))
     if method == "teacher":
         rows = findings(run).results.runs.query("method == 'teacher'")
