@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from reports import build, figures
 from reports.chosen import PALETTE
 from reports.figures import focus, layers, pareto
-from reports.figures.parts.style import BLACK, BLUE, look, looks, spread
+from reports.figures.parts.style import BLACK, BLUE, logarithmic_ticks, look, looks, spread
 from reports.settings import Settings
 from tests.reports import samples
 
@@ -223,6 +224,19 @@ def test_maps_of_layers_stay_small_whatever_the_depth(teacher, student, tmp_path
     assert [f">{title}<" in text for title in ("Supervised", "KD", "ABKD", "AT")] == [True, True, True, False]
     assert f">{teacher}<" in text, "the last layer is numbered"
     assert layers.draw(results, tmp_path) == [], "results without layers"
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.1, 1.5, 2.0, 5.0, 19.0, 21.0, 1000.0])
+def test_few_round_numbers_stand_at_a_logarithmic_axis(ratio):
+    """Also where a student costs what its teacher does."""
+    for low in np.geomspace(1, 10, 23):
+        axes = Figure().add_axes((0, 0, 1, 1))
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.6, low * ratio * 1.6)
+        logarithmic_ticks(axes.xaxis, low, low * ratio)
+        ticks = [tick for tick in axes.get_xticks() if low / 1.6 <= tick <= low * ratio * 1.6]
+        assert 1 <= len(ticks) <= 6, (low, ticks)
+        assert all(f"{tick:.1e}"[:3] in ("1.0", "1.5", "2.0", "3.0", "5.0", "7.0") for tick in ticks), ticks
 
 
 def test_labels_are_moved_apart_as_little_as_possible():

@@ -223,8 +223,13 @@ def label_ends(
 
 
 def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
-    """Ticks at round numbers, written out, even where the values span less than a decade."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 20 else (1,)))
+    """Ticks at round numbers, written out, even where the values span less than a decade.
+
+    Of fewer than two, matplotlib would make nine, whose numbers overlap.
+    """
+    span = high / low
+    subs = (1, 1.5, 2, 3, 5, 7) if span < 2 else (1, 2, 5) if span < 20 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 10_000 else short(value)))
     axis.set_minor_locator(NullLocator())
 
