@@ -211,9 +211,8 @@ def _check_names(config: Configuration, where: str) -> None:
             raise UserError("; left out: ".join([str(error), *catalog.broken()])) from error
         try:
             facts = catalog.facts(experiment.task)
-            experiment.variant.check(facts.kind, facts.objective)  # an id has no place for what is without effect
-            if config.tune is not None:
-                catalog.facts(replace(experiment.variant, blind=True).of(experiment.dataset))
+            # An id has no place for what is without effect, and trials of tuning have no test labels.
+            replace(experiment.variant, blind=config.tune is not None).check(facts.kind, facts.objective)
         except UserError as error:
             raise UserError(f"{here}.{error}") from error
         _all_known(experiment.teachers, config.models, f"{here}.teachers", "model")

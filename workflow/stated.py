@@ -66,18 +66,19 @@ def stated(dataset: str) -> GraphSize | None:
     """
     name, variant = variants.parse(dataset)
     size = STATED.get(name)
-    if size and variant.unseen and not variant.valid_per_class:
-        size = replace(size, test=max(round(variant.unseen * size.test), 1))
-    if not size or not variant.labels_per_class:
-        return size
-    train = variant.labels_per_class * size.classes
-    if not variant.valid_per_class:
-        return replace(size, train=min(size.train, train))
-    valid = variant.valid_per_class * size.classes
-    if train + valid >= size.nodes:
-        raise UserError(f"{dataset}: {train} labels for training and {valid} for validation leave none for testing")
-    test = size.nodes - train - valid
-    return replace(size, train=train, valid=valid, test=max(round((variant.unseen or 1) * test), 1))
+    if not size:
+        return None
+    if variant.labels_per_class:
+        train = variant.labels_per_class * size.classes
+        if variant.valid_per_class:
+            valid = variant.valid_per_class * size.classes
+            if train + valid >= size.nodes:
+                parts = f"{train} labels for training and {valid} for validation"
+                raise UserError(f"{dataset}: {parts} leave none for testing")
+            size = replace(size, train=train, valid=valid, test=size.nodes - train - valid)
+        else:
+            size = replace(size, train=min(size.train, train))
+    return replace(size, test=max(round(variant.unseen * size.test), 1)) if variant.unseen else size
 
 
 def of_task(task: Task) -> GraphSize:

@@ -17,9 +17,9 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from reports.variants import DISTILLED, DRAWN, MARK, SEPARATOR
-from workflow.draws import by_class, ranks
+from workflow.draws import by_class, ordered, three_parts
 from workflow.errors import UserError
-from workflow.task import ABSENT, BLIND, SPLITS, Task, absent
+from workflow.task import ABSENT, BLIND, Task, absent
 
 INDUCTIVE = "inductive"
 DRAW = "abkd-bench labels 1"
@@ -104,6 +104,7 @@ class Variant:
         """The variant of a task. Raises UserError where a class has too few labels."""
         arrays, info = dict(task.arrays), dict(task.info)
         if self.labels_per_class:
+            # Also where each seed has another draw: a class with too few labels is refused here.
             split = _split(task, self.labels_per_class, self.valid_per_class, DRAW)
             if self.drawn:
                 info[DRAWN] = [self.labels_per_class, self.valid_per_class]
@@ -163,8 +164,7 @@ def _unseen(test: np.ndarray, share: float | None, draw: str) -> np.ndarray:
     """The test nodes that are absent in training, ascending: a share of them, at least one; all of None."""
     if share is None:
         return test
-    drawn = test[np.argsort(ranks(draw, test), kind="stable")]
-    return np.sort(drawn[: max(round(share * len(test)), 1)])
+    return np.sort(ordered(draw, test)[: max(round(share * len(test)), 1)])
 
 
 def _split(task: Task, train: int, valid: int | None, draw: str) -> dict[str, np.ndarray]:
@@ -176,13 +176,8 @@ def _split(task: Task, train: int, valid: int | None, draw: str) -> dict[str, np
     if valid is None:
         return {"split/train": few(task.split("train"), task.labels, train, draw)}
     known = np.flatnonzero(~absent(task.labels))
-    classes, counts = np.unique(task.labels[known], return_counts=True)
-    if (scarce := counts <= train + valid).any():
-        needs = f"{train} are for training, {valid} for validation, and the rest for testing"
-        first = int(np.argmax(scarce))
-        raise UserError(f"{task.name}: class {classes[first]} has {counts[first]} labels, but {needs}")
-    parts = by_class(known[np.argsort(ranks(draw, known), kind="stable")], task.labels, (train, valid))
-    return {f"split/{part}": found for part, found in zip(SPLITS, parts, strict=True)}
+    classes = np.unique(task.labels[known]).tolist()
+    return three_parts(ordered(draw, known), task.labels, classes, train, valid, (task.name, "labels"))
 
 
 def blinded(task: Task, name: str) -> Task:
@@ -219,4 +214,4 @@ def few(rows: np.ndarray, labels: np.ndarray, per_class: int, draw: str = DRAW) 
         per_class: how many of each class.
         draw: names the order.
     """
-    return by_class(rows[np.argsort(ranks(draw, rows), kind="stable")], labels, (per_class,))[0]
+    return by_class(ordered(draw, rows), labels, (per_class,))[0]

@@ -22,7 +22,7 @@ import numpy as np
 from methods.vocabulary import Kind, Objective
 from workflow.catalog import Facts
 from workflow.datasets.parts import files
-from workflow.draws import ranks
+from workflow.draws import ordered
 from workflow.errors import UserError
 from workflow.task import SPLITS, Task
 
@@ -159,8 +159,7 @@ def _split(labels: np.ndarray, classes: int) -> dict[str, np.ndarray]:
     """Ids of the three parts, ascending."""
     parts: dict[str, list[np.ndarray]] = {part: [] for part in SPLITS}
     for label in range(classes):
-        members = np.flatnonzero(labels == label)
-        members = members[np.argsort(ranks(SPLIT, members), kind="stable")]
+        members = ordered(SPLIT, np.flatnonzero(labels == label))
         borders = [round(share * len(members)) for share in SHARES]
         for part, chosen in zip(SPLITS, np.split(members, borders), strict=True):
             parts[part].append(chosen)

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from workflow.datasets.parts.csr import symmetric_csr
-from workflow.draws import by_class, ranks
-from workflow.errors import UserError
-from workflow.task import ABSENT, SPLITS
+from workflow.draws import ranks, three_parts
+from workflow.task import ABSENT
 
 TRAIN_PER_CLASS, VALID_PER_CLASS = 20, 30
 SPLIT = "abkd-bench"
@@ -68,9 +67,6 @@ def _split(labels: np.ndarray, kept: np.ndarray, classes: int, path: Path) -> di
     """
     own = labels[kept]
     ranked = np.argsort(ranks(SPLIT, np.flatnonzero(kept)), kind="stable")
-    for label, count in enumerate(np.bincount(own[own != ABSENT], minlength=classes)):
-        if count <= TRAIN_PER_CLASS + VALID_PER_CLASS:
-            needs = f"{TRAIN_PER_CLASS} are for training, {VALID_PER_CLASS} for validation, and the rest for testing"
-            raise UserError(f"{path}: class {label} has {count} nodes in the largest component, but {needs}")
-    parts = by_class(ranked[own[ranked] != ABSENT], own, (TRAIN_PER_CLASS, VALID_PER_CLASS))
-    return {f"split/{part}": found for part, found in zip(SPLITS, parts, strict=True)}
+    told = str(path), "nodes in the largest component"
+    order = ranked[own[ranked] != ABSENT]
+    return three_parts(order, own, range(classes), TRAIN_PER_CLASS, VALID_PER_CLASS, told)
