@@ -136,9 +136,9 @@ def test_trials_have_names():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": 1001}, "tune: seeds 1000-1001 are among those that are reported, 0-1000; give another tune.first"),
-        ({"first_seed": 1001}, "tune: seeds 1000-1001 are among those that are reported, 1001-1002"),
-        ({"tune": {"first_seed": 1}}, "tune: seeds 1-2 are among those that are reported, 0-1"),
+        ({"seeds": 1001}, "tune: seeds 1000-1004 are among those that are reported, 0-1000; give another tune.first"),
+        ({"first_seed": 1001}, "tune: seeds 1000-1004 are among those that are reported, 1001-1002"),
+        ({"tune": {"first_seed": 1}}, "tune: seeds 1-5 are among those that are reported, 0-1"),
         ({"tune": {"trials": 1}}, "tune.trials: must be at least 2"),
         ({"tune": {"seed": 1}}, r"tune.seed: unknown key \(did you mean 'seeds'\?\); allowed: first_seed, methods, "),
         ({"tune": {"methods": ["kdd"]}}, r"tune.methods: unknown method 'kdd' \(did you mean 'kd'\?\)"),
@@ -170,7 +170,7 @@ def test_the_path_of_a_tuned_configuration_is_no_pattern():
 
 def test_seeds_beside_each_other_are_apart():
     complete(configured(seeds=1000), "x.yaml")
-    complete(configured(first_seed=1002), "x.yaml")
+    complete(configured(first_seed=1005), "x.yaml")
 
 
 def test_tuned_methods_can_stand_alone():

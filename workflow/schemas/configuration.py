@@ -82,7 +82,7 @@ class Tune(Strict):
         le=1000,
         description="trials of every method: the published default, then others of its `search_space`, if it has more",
     )
-    seeds: int = Field(2, ge=1, le=1000, description="number of paired seeds of a trial")
+    seeds: int = Field(5, ge=1, le=1000, description="number of paired seeds of a trial")
     first_seed: int = Field(
         1000, ge=0, le=1_000_000_000, description="the first of them; none may be among those that are reported"
     )

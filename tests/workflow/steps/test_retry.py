@@ -108,7 +108,7 @@ def test_outcomes_have_the_words_that_retry_takes():
 @pytest.mark.parametrize(("options", "rule"), [(["--cores", "2"], "collect"), (["tune"], "tune")])
 def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, options, rule):
     """Snakemake asks for no file behind it; and a target behind --configfile would be a second file."""
-    made = tiny(tune={"trials": 2})
+    made = tiny(tune={"trials": 2, "seeds": 2})
     made.tune()
     made.train()
     for run in (made.run, made.run.tuning):

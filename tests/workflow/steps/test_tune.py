@@ -23,7 +23,7 @@ from workflow.task import Task, absent
 ACCURACY, RMSE = metric("accuracy"), metric("rmse")
 TUNED = {
     "methods": {"supervised": None, "kd": None, "kd+abkd": {"kd": {"alpha": 0.5}}},
-    "tune": {"trials": 3},
+    "tune": {"trials": 3, "seeds": 2},
     "tuned": "tuned/tiny.yaml",
 }
 
@@ -183,7 +183,9 @@ def test_choices_are_told_in_a_line_each(tiny):
 
 
 def test_methods_that_are_not_tuned_are_told(tiny):
-    made = tiny(**{**TUNED, "methods": {**TUNED["methods"], "self": None}, "tune": {"trials": 3, "methods": ["kd"]}})
+    made = tiny(
+        **{**TUNED, "methods": {**TUNED["methods"], "self": None}, "tune": {"trials": 3, "seeds": 2, "methods": ["kd"]}}
+    )
     made.tune()
     told = remarks(made.run, choose(made.run), made.run.tuned_file)
     assert told == [

@@ -21,7 +21,7 @@ from workflow.training.records import Records
 
 TUNED: dict[str, Any] = {
     "methods": {"supervised": None, "kd": None, "fitnet": {"beta": 1}, "gcrd": {"tau2": 0.05}},
-    "tune": {"trials": 3},
+    "tune": {"trials": 3, "seeds": 2},
     "tuned": "tuned/tiny.yaml",
 }
 USED = {key: value for key, value in TUNED.items() if key != "tune"}
@@ -65,7 +65,7 @@ def test_another_configuration_may_use_the_file(made):
 
 
 STALE: list[tuple[dict[str, Any], str]] = [
-    ({**TUNED, "tune": {"trials": 4}}, "its `tune` is another one"),
+    ({**TUNED, "tune": {"trials": 4, "seeds": 2}}, "its `tune` is another one"),
     ({**USED, "first_seed": 999}, "seeds 1000-1001 are among those that are reported, 999-1001"),
     ({**USED, "methods": {"kd": {"alpha": 0.5}}}, "kd is stated otherwise in the configuration"),
     ({**USED, "methods": {"kd": {"method": "shuffled"}}}, "kd is stated otherwise in the configuration"),

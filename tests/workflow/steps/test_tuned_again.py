@@ -81,9 +81,9 @@ def widths(*of_students: int) -> list[dict[str, Any]]:
 EVERY = {"supervised", "kd", "kd+abkd"}
 OTHERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "stated": ({"methods": {**TUNED["methods"], "kd": {"alpha": 0.7}}}, {"kd"}),
-    "trials": ({"tune": {"trials": 4}}, EVERY),
-    "seeds": ({"tune": {"trials": 3, "first_seed": 2000}}, EVERY),
-    "fewer methods": ({"tune": {"trials": 3, "methods": ["kd"]}}, set()),
+    "trials": ({"tune": {"trials": 4, "seeds": 2}}, EVERY),
+    "seeds": ({"tune": {"trials": 3, "seeds": 2, "first_seed": 2000}}, EVERY),
+    "fewer methods": ({"tune": {"trials": 3, "seeds": 2, "methods": ["kd"]}}, set()),
     "training": ({"training": {"epochs": 5}}, EVERY),
     "one more width": ({"experiments": widths(4, 6)}, EVERY),
     "another width": ({"experiments": widths(6)}, EVERY),
@@ -210,7 +210,7 @@ def test_other_files_are_not_read_in_vain(tiny):
 
 
 def test_what_is_no_longer_asked_for_is_told(shipped):
-    fewer = shipped(**{**TUNED, "tune": {"trials": 3, "methods": ["kd"]}}).run
+    fewer = shipped(**{**TUNED, "tune": {"trials": 3, "seeds": 2, "methods": ["kd"]}}).run
     assert others(fewer.tuned_file, choose(fewer)) == ["kd+abkd"]
     assert others(Path("none.yaml"), choose(fewer)) == []
 
