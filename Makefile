@@ -50,7 +50,7 @@ test-kernels: .venv/ready
 	PYTHONPATH=.triton TRITON_INTERPRET=1 $(BIN)/python -m pytest -q tests/methods/test_triton_kernels.py
 
 bench-gpu: .venv/ready
-	$(BIN)/python -m tests.benchmarks gpu_products gpu_epochs gpu_memory gpu_seeds
+	$(BIN)/python -m tests.benchmarks gpu_products gpu_epochs gpu_replay gpu_memory gpu_seeds
 
 bench: .venv/ready
 	$(BIN)/python -m tests.benchmarks $(PARTS)

@@ -90,6 +90,12 @@ def test_limits_cover_the_losses(folder):
 
 
 @pytest.mark.slow
+def test_both_ways_to_take_a_step_lead_to_the_same_weights(folder):
+    (table,) = answers(folder)["gpu_replay"]["tables"]
+    assert all(row["same"] for row in table["rows"])
+
+
+@pytest.mark.slow
 def test_a_part_run_again_leaves_the_others(folder):
     before = answers(folder)
     tables.keep(folder, "threads", {**before["threads"], "seconds": 7.0}, [tables.Table("Again.", [{"a": 1.0}])])

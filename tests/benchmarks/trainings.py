@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training import loop, optimizers
 from workflow.training.feeds import choose
+from workflow.training.feeds.step import Feed, Step
 from workflow.training.knowledge import load_knowledge
 from workflow.training.seeds import Streams
 
@@ -43,6 +45,40 @@ def load(folder: Path) -> tuple[Task, Signals]:
     return task, load_knowledge(folder / "knowledge.safetensors", task.fingerprint)
 
 
+@dataclass
+class Prepared:
+    """A training that stands before its first epoch."""
+
+    feed: Feed
+    run: loop._Run
+    dropout: Dropout
+    steps: Iterator[Iterable[Step]]
+    """Those of one epoch at each `next`."""
+
+
+def prepared(
+    task: Task,
+    spec: dict[str, Any],
+    method_id: str | None = None,
+    teacher: Signals | None = None,
+    distill_on: str = "train",
+    hyperparameters: Mapping[str, Any] | None = None,
+    device: torch.device = CPU,
+) -> Prepared:
+    """A training of seed 0; without a method as a teacher is trained."""
+    training = TrainingSettings()
+    feed = choose.create(task, device, distill_on, training)
+    model = create(spec, facts_of(task)).to(device)
+    method: Method | None = None
+    if method_id and teacher:
+        method = methods.create(method_id, teacher=teacher.shape, student=model.shape, **(hyperparameters or {}))
+        begun(method, feed.taught, len(teacher.last)).to(device)
+    optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
+    streams = Streams(0, "student", device)
+    dropout = Dropout(streams.generator("dropout"))
+    return Prepared(feed, loop._Run(model, method, optimizer, streams), dropout, feed.steps(streams, teacher))
+
+
 def epochs(
     task: Task,
     spec: dict[str, Any],
@@ -61,21 +97,11 @@ def epochs(
     """
     if kept:
         keep_freed_memory()
-    training = TrainingSettings()
-    feed = choose.create(task, device, distill_on, training)
-    model = create(spec, facts_of(task)).to(device)
-    method: Method | None = None
-    if method_id and teacher:
-        method = methods.create(method_id, teacher=teacher.shape, student=model.shape, **(hyperparameters or {}))
-        begun(method, feed.taught, len(teacher.last)).to(device)
-    optimizer = optimizers.create([*model.parameters(), *(method.parameters() if method else ())], training)
-    streams = Streams(0, "student", device)
-    dropout = Dropout(streams.generator("dropout"))
-    run = loop._Run(model, method, optimizer, streams)
-    for number, steps in enumerate(feed.steps(streams, teacher), start=1):
-        loop._epoch(run, number, steps, dropout, task.objective)
-        run.losses.read()
-        loop.score(model, feed, "valid")
+    made = prepared(task, spec, method_id, teacher, distill_on, hyperparameters, device)
+    for number, steps in enumerate(made.steps, start=1):
+        loop._epoch(made.run, number, steps, made.dropout, task.objective)
+        made.run.losses.read()
+        loop.score(made.run.model, made.feed, "valid")
         yield
 
 
