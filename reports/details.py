@@ -19,7 +19,7 @@ from reports.attempts import Attempts
 from reports.comparisons import Comparison
 from reports.evidence import Evidence
 from reports.figures import curves, scores
-from reports.figures.parts import style
+from reports.figures.parts import series, style
 from reports.findings import Findings
 from reports.metrics import Metric
 from reports.results import Family, slug
@@ -261,29 +261,29 @@ def _charts(findings: Findings) -> list[dict[str, Any]]:
     """Score and gain over the floor against compression, one chart per figure of `reports.figures.scores`."""
     settings, made = findings.settings, []
     for (dataset, teacher, kind), families in scores.groups(findings.results).items():
-        series = scores.points(findings, families)
-        if not series or len(families) < 2:
+        ratios = {family: findings.results.ratio(family) for family in families}
+        found = series.points(findings, ratios)
+        if not found or len(families) < 2:
             continue
-        base = settings.floor if settings.floor in series else settings.reference
-        metric = findings.metric(families[0])
-        leader = scores.best(series, metric, settings)
+        base, metric = series.base_of(found, settings), findings.metric(families[0])
+        leader = series.best(found, metric, settings)
         made.append(
             {
                 "slug": "-".join((scores.KIND, slug(dataset), slug(teacher), slug(kind))),
                 "title": f"{settings.dataset_title(dataset)}: {teacher} → {kind} students",
-                "ratios": [[_short(findings.results.ratio(each)), findings.results.size(each)] for each in families],
+                "ratios": [[_short(ratio), findings.results.size(each)] for each, ratio in ratios.items()],
                 "leader": leader,
                 "views": [
                     {
                         "title": f"Gain over {settings.method_title(base)}, {metric.unit}",
-                        "series": _series(scores.gains(findings, families, base)),
+                        "series": _series(series.gains(findings, ratios, base)),
                     },
-                    {"title": metric.title, "series": _series(series)},
+                    {"title": metric.title, "series": _series(found)},
                 ],
             }
         )
     return made
 
 
-def _series(found: scores.Points) -> dict[str, list[list[float]]]:
+def _series(found: series.Points) -> dict[str, list[list[float]]]:
     return {label: [[_short(value) for value in point] for point in line] for label, line in found.items()}

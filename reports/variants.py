@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 MARK = "@"
 SEPARATOR = ","
 DISTILLED = ("train", "all")
@@ -34,3 +36,25 @@ def labels_shared(name: str) -> bool:
     """Whether few labels are kept, the same ones at every seed: `cora@20`, but not `cora@20,drawn`."""
     changes = name.partition(MARK)[2].split(SEPARATOR)
     return changes[0][:1].isdigit() and DRAWN not in changes
+
+
+def labels_of(name: str) -> int | None:
+    """20 of `cora@20,drawn` and of `cora-cpf@20+30,drawn`; None where all labels are kept."""
+    number = re.match(r"\d+", name.partition(MARK)[2])
+    return int(number[0]) if number else None
+
+
+def but_for_labels(name: str) -> str:
+    """`cora@,drawn` of both `cora@5,drawn` and `cora@20,drawn`, which is no id: what they have in common."""
+    dataset, mark, changes = name.partition(MARK)
+    return dataset + mark + re.sub(r"^\d+", "", changes)
+
+
+def all_labels(name: str) -> str | None:
+    """`cora@inductive` of `cora@20,drawn,inductive`; None where validation and test are drawn with the labels."""
+    dataset, _, changes = name.partition(MARK)
+    first, *rest = changes.split(SEPARATOR)
+    if not first.isdigit():
+        return None if labels_of(name) else name
+    kept = [change for change in rest if change != DRAWN]
+    return MARK.join([dataset, SEPARATOR.join(kept)]) if kept else dataset

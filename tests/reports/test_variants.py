@@ -11,7 +11,7 @@ from reports import costs
 from reports.findings import Findings
 from reports.page import SHARED, render
 from reports.settings import Settings
-from reports.variants import dataset_of, graph_of, labels_shared, prepared
+from reports.variants import all_labels, but_for_labels, dataset_of, graph_of, labels_of, labels_shared, prepared
 from tests.reports import samples
 from tests.reports.samples import BASE
 
@@ -34,6 +34,21 @@ TITLES = {"cora": "Cora", "cora@all": "Cora, distilled on all", "cora@20": "Cora
 def test_what_a_variant_is_joined_on(name, dataset, data):
     assert (dataset_of(name), prepared(name)) == (dataset, data)
     assert graph_of(name) == "cora"
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "others", "whole"),
+    [
+        ("cora", None, "cora", "cora"),
+        ("cora@inductive,all", None, "cora@inductive,all", "cora@inductive,all"),
+        ("cora@20", 20, "cora@", "cora"),
+        ("cora@5,drawn", 5, "cora@,drawn", "cora"),
+        ("cora@20,drawn,inductive-0.2,all", 20, "cora@,drawn,inductive-0.2,all", "cora@inductive-0.2,all"),
+        ("cora-cpf@20+30,drawn", 20, "cora-cpf@+30,drawn", None),
+    ],
+)
+def test_what_variants_have_in_common_but_for_their_labels(name, number, others, whole):
+    assert (labels_of(name), but_for_labels(name), all_labels(name)) == (number, others, whole)
 
 
 @pytest.mark.parametrize(
