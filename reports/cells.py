@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -53,6 +54,7 @@ class Column:
         size: its compression ratio.
         cells: label -> cell, of the methods that have any row in it.
         tested: whether the students have the seeds that a p-value needs.
+        remarks: label -> what a reader must know of its seeds, where they are not those of the others.
     """
 
     family: Family
@@ -60,6 +62,7 @@ class Column:
     size: str
     cells: dict[str, Cell]
     tested: bool
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Panel:
         dataset, title, metric: the id, the display name, and the metric's title with its unit.
         methods: labels of the rows, in display order, the teacher first.
         columns: one per family.
-        notes: reasons for failed and skipped cells.
+        notes: reasons for failed and skipped cells, and remarks on seeds.
         untested: headings of columns with too few seeds for any test.
     """
 
@@ -86,15 +89,17 @@ class Panel:
 def bold(found: Mapping[str, Attempts], sign: int, settings: Settings) -> set[str]:
     """Labels of the best student and of every one that a paired t-test (Holm within the column) does not separate.
 
-    Only methods all of whose trainings gave a score take part; the teacher never does. Empty where the best has fewer
-    than `minimum_seeds` scores: without a test nothing can be said to share the first place.
+    Only methods all of whose trainings gave a score take part, and at least `minimum_seeds` of them: without a test
+    nothing can be said to share the first place. The teacher never does.
     """
-    whole = {label: own for label, own in found.items() if label != settings.ceiling and own.complete}
+    whole = {
+        label: own
+        for label, own in found.items()
+        if label != settings.ceiling and own.complete and len(own.scores) >= settings.minimum_seeds
+    }
     if not whole:
         return set()
     best = max(whole, key=lambda label: sign * float(np.mean(whole[label].values())))
-    if len(whole[best].scores) < settings.minimum_seeds:
-        return set()
     rivals = [label for label in whole if label != best]
     tests = [tested(whole[label], whole[best], sign, settings.alpha) for label in rivals]
     kept = [(label, test) for label, test in zip(rivals, tests, strict=True) if test.n >= settings.minimum_seeds]
@@ -122,7 +127,27 @@ def column(
     cells = {label: _cell(own, metric, label in winners, arrows.get(label, Arrow.NONE)) for label, own in found.items()}
     most = max((len(own.scores) for label, own in found.items() if label != settings.ceiling), default=0)
     heading = f"{family.teacher} → {family.student}"
-    return Column(family, heading, results.size(family), cells, most >= settings.minimum_seeds)
+    enough = most >= settings.minimum_seeds
+    return Column(family, heading, results.size(family), cells, enough, _remarks(found, settings) if enough else {})
+
+
+def _remarks(found: Mapping[str, Attempts], settings: Settings) -> dict[str, str]:
+    students = {label: own for label, own in found.items() if label != settings.ceiling and own.complete}
+    counts = Counter(len(own.scores) for own in students.values() if own.paired)
+    usual = counts.most_common(1)[0][0] if counts else 0
+    remarks = {}
+    for label, own in students.items():
+        number = len(own.scores)
+        seeds = f"{number} seed" if number == 1 else f"{number} seeds"
+        if number < settings.minimum_seeds:
+            remarks[label] = f"{seeds}, too few for a test and for bold"
+        elif not own.paired:
+            remarks[label] = f"{seeds} of its own, not paired: Welch's test"
+        elif number != usual:
+            remarks[label] = (
+                f"{seeds} where others have {usual}; differences and tests are of those that both methods have"
+            )
+    return remarks
 
 
 def _cell(own: Attempts, metric: Metric, bold: bool, arrow: Arrow) -> Cell:
@@ -148,6 +173,8 @@ def _panel(results: Results, dataset: str, columns: list[Column], settings: Sett
             if cell and cell.note:
                 why = f"{settings.method_title(label)}: {cell.text}: {printing.one_line(cell.note)}"
                 notes.setdefault(why, []).append(each.size)
+            if label in each.remarks:
+                notes.setdefault(f"{settings.method_title(label)}: {each.remarks[label]}", []).append(each.size)
     return Panel(
         dataset,
         settings.dataset_title(dataset),

@@ -25,7 +25,8 @@ def legend(settings: Settings) -> str:
     return (
         "Mean and sample standard deviation over seeds. Bold: the best student and every one not significantly worse "
         "(paired t, Holm within the column). Arrows: significantly better or worse than "
-        f"{settings.method_title(settings.reference)} (paired t, Holm, level {settings.alpha:g})."
+        f"{settings.method_title(settings.reference)} (paired t, Holm, level {settings.alpha:g}). These are two "
+        "families of tests, each corrected on its own, and may disagree on a pair near the level."
     )
 
 
@@ -84,10 +85,16 @@ def wide(findings: Findings) -> pd.DataFrame:
 
 
 def selected(findings: Findings) -> list[Column]:
-    """The columns that a paper's tables show, in the order that the configuration gives."""
+    """The columns that a paper's tables show, in the order that the configuration gives.
+
+    Raises:
+        ValueError: a ratio that no student has, which would leave tables empty without a word.
+    """
     select, families = findings.settings.report.select, findings.results.families
     datasets = select.datasets or list(dict.fromkeys(family.dataset for family in families))
-    sizes = list(map(printing.ratio, select.ratios))
+    sizes, known = list(map(printing.ratio, select.ratios)), list(dict.fromkeys(map(findings.results.size, families)))
+    if unknown := [size for size in sizes if size not in known]:
+        raise ValueError(f"report.select.ratios: no student has {unknown[0]}; allowed: {', '.join(known)}")
 
     def size(column: Column) -> int:
         return sizes.index(column.size) if column.size in sizes else 0
@@ -169,14 +176,16 @@ def _headings(columns: Sequence[Column], findings: Findings) -> list[list[str]]:
 
 
 def _notes(columns: Sequence[Column], labels: Sequence[str], settings: Settings) -> list[str]:
-    """Why cells have no score."""
-    notes = dict.fromkeys(
-        f"{settings.method_title(label)}, {each.heading}: {cell.text}: {printing.one_line(cell.note)}"
-        for label in labels
-        for each in columns
-        if (cell := each.cells.get(label)) and cell.note
-    )
-    return list(notes)
+    """Why cells have no score, and what must be known of seeds."""
+    notes = []
+    for label in labels:
+        for each in columns:
+            where = f"{settings.method_title(label)}, {each.heading}"
+            if (cell := each.cells.get(label)) and cell.note:
+                notes.append(f"{where}: {cell.text}: {printing.one_line(cell.note)}")
+            if label in each.remarks:
+                notes.append(f"{where}: {each.remarks[label]}")
+    return list(dict.fromkeys(notes))
 
 
 def families_of_tests(findings: Findings) -> str:

@@ -71,6 +71,7 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
         answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
         compared=any(settings.reference in found for found in findings.attempts.values()),
+        unpaired=_unpaired(findings),
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
         verdicts=_verdicts(findings),
@@ -149,6 +150,13 @@ def circumstances(results: Results) -> str:
     devices = sorted(set(ran["device"]) - {""})
     count = f"{' or '.join(map(str, threads))} CPU thread{'' if threads == [1] else 's'}"
     return ", ".join([*([count] if threads else []), *devices]) or "on a machine that no training names"
+
+
+def _unpaired(findings: Findings) -> str:
+    """Methods whose seeds are not those of the others, in words."""
+    runs, settings = findings.results.runs, findings.settings
+    labels = runs.loc[~runs["paired"], "method"].unique()
+    return printing.listed(list(map(settings.method_title, labels))) if len(labels) else ""
 
 
 def _verdicts(findings: Findings) -> list[dict[str, Any]]:

@@ -49,10 +49,14 @@ class Family(NamedTuple):
         ]
 
     @property
+    def sized(self) -> str:
+        """The student as `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
+        return self.student if self.ratio_target is None else f"{self.student}~{self.ratio_target:g}x"
+
+    @property
     def slug(self) -> str:
         """Safe and unique part of a file name."""
-        target = "" if self.ratio_target is None else f"-{self.ratio_target:g}x"
-        return slug(f"{self.dataset}-{self.teacher}-{self.student}{target}")
+        return slug(f"{self.dataset}-{self.teacher}-{self.sized.replace('~', '-')}")
 
 
 @dataclass(frozen=True, eq=False)

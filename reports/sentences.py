@@ -82,7 +82,8 @@ def _mixed_devices(results: Results, family: Family, settings: Settings) -> list
     torch draws dropout masks by the number of a GPU's multiprocessors, so that two models give one seed two masks.
     """
     rows = family.rows(results.runs)
-    rows = rows[rows["usable"] & (rows["method"] != settings.ceiling)]
+    # What was added with seeds of its own is not paired at all, and its device is nobody's concern.
+    rows = rows[rows["usable"] & rows["paired"] & (rows["device"] != "") & (rows["method"] != settings.ceiling)]
     mixed = int((rows.groupby("seed")["device"].nunique() > 1).sum())
     if not mixed:
         return []
@@ -108,6 +109,8 @@ def _beaten(rows: list[Comparison], reference: str, title: str, settings: Settin
 def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:
     """`ABKD 82.31 ± 0.45`, of the methods all of whose trainings gave a score; nothing if there is none."""
     whole = [row for row in rows if np.isfinite(row.mean)]
+    # As for bold: what has too few seeds leads nothing, where others have enough.
+    whole = [row for row in whole if row.verdict != Verdict.TOO_FEW_SEEDS] or whole
     if not whole:
         return ""
     row = max(whole, key=lambda row: metric.sign * row.mean)
@@ -162,6 +165,8 @@ def _spotlight(row: Comparison, metric: Metric, settings: Settings) -> str:
         measured += f", {settings.level} % interval {metric.interval(row.ci_low, row.ci_high)}"
     if np.isfinite(row.p_holm):
         measured += f", Holm p {printing.p_statement(row.p_holm)}"
+    if row.verdict in TESTED and row.reason:
+        measured += f", {row.reason}"
     words = {
         Verdict.BETTER: f"{title} beats {reference} ({measured}).",
         Verdict.WORSE: f"{title} is worse than {reference} ({measured}).",

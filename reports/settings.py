@@ -35,10 +35,11 @@ class Tuning(BaseModel):
         student: name of the model, without a width.
         method, tuned: labels at published defaults, and at what was chosen.
         values: the chosen hyperparameters as text.
-        valid: mean validation score of each trial, the published default first; None where one of its trainings failed.
+        valid: student with its width (`Family.sized`) -> its mean validation score in each trial, the published default
+            first; None where one of its trainings failed.
         ranks: mean rank of each trial over the students; None where it could not be chosen.
         chosen: number of the trial.
-        floor: validation score of the floor on the same seeds; None without one.
+        floor: student -> validation score of the floor on the same seeds; empty without one.
         borders: hyperparameters whose chosen value is the smallest or largest that was tried.
     """
 
@@ -50,10 +51,10 @@ class Tuning(BaseModel):
     method: str
     tuned: str
     values: Text
-    valid: tuple[float | None, ...]
+    valid: dict[str, tuple[float | None, ...]]
     ranks: tuple[float | None, ...]
     chosen: int
-    floor: float | None = None
+    floor: dict[str, float | None] = {}
     borders: tuple[str, ...] = ()
 
 
@@ -184,9 +185,13 @@ class Settings(BaseModel):
     def with_labels(self, labels: Iterable[str]) -> Settings:
         """The same with undeclared labels behind the declared ones: results that were added have no other facts."""
         group = "Added results" if any(facts.group for facts in self.methods.values()) else ""
-        further = sorted(set(labels) - {*self.methods, self.ceiling})
+        further, select = sorted(set(labels) - {*self.methods, self.ceiling}), self.report.select
         added = {label: Facts(title=label, group=group) for label in further}
-        return self.model_copy(update={"methods": {**self.methods, **added}})
+        changes: dict[str, Any] = {"methods": {**self.methods, **added}}
+        if select.methods:  # no configuration can name them, and who adds results wants them seen
+            more = select.model_copy(update={"methods": [*select.methods, *further]})
+            changes["report"] = self.report.model_copy(update={"select": more})
+        return self.model_copy(update=changes)
 
     def cited(self, label: str) -> list[str]:
         """The citation keys of a method that the bibliography holds."""

@@ -188,11 +188,14 @@ def _comparisons(findings: Findings) -> Table:
         title = f"{findings.title(family)}: {metric.title}, against {reference}"
         slug = f"comparisons-{family.slug}"
         own = [printed(row, metric, settings) for row in rows]
-        grids.append(Grid(slug, title, [list(headings(settings))], [Group("", [list(row) for row in own])]))
+        notes = [f"{settings.method_title(m)}: {text}" for m, text in findings.columns[family].remarks.items()]
+        groups = [Group("", [list(row) for row in own])]
+        grids.append(Grid(slug, title, [list(headings(settings))], groups, notes))
         names = headings(settings)._replace(difference="Diff.", gap_closed="Gap")
         short = [_short(_for_paper(line, row)) for line, row in zip(own, rows, strict=True)]
         cites = settings.cites(row.method for row in rows)
-        paper.append(Grid(slug, title, [list(map(grid.plain, _short(names)))], [Group("", short)], cites=cites))
+        columns = [list(map(grid.plain, _short(names)))]
+        paper.append(Grid(slug, title, columns, [Group("", short)], notes, cites))
     how = (
         "Positive differences are better. Verdicts rest on corrected p-values; intervals are not corrected, so that "
         "one may miss zero where nothing is significant."

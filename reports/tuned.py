@@ -45,9 +45,10 @@ def legend(settings: Settings) -> str:
         "seeds; the difference is tuned - default on the same seeds, positive is better. Paired t, Holm over the tuned "
         f"methods of the table (another family than that of the comparisons with "
         f"{settings.method_title(settings.reference)}), level {settings.alpha:g}. Behind it what the choice rested on, "
-        "all on validation: the mean scores of the chosen trial, of the default and of the second best by rank, the "
-        "spread (best - worst trial), the chosen trial's gain over the floor on the same seeds, and the values at the "
-        "border of what was tried, beyond which better ones may lie. A spread as small as the scores' noise means that "
+        "all on validation and of this student: the mean scores of the chosen trial, of the default and of the second "
+        "best by rank (over all widths of the student, which share a choice), the spread (best - worst trial), the "
+        "chosen trial's gain over the floor on the same seeds, and the values at the border of what was tried, beyond "
+        "which better ones may lie. A spread as small as the scores' noise means that "
         "any of these values would have done."
     )
 
@@ -87,7 +88,7 @@ def rows(findings: Findings, family: Family) -> list[Row]:
         pair = {name: found[name] for name in (tuning.method, label)}
         against = settings.model_copy(update={"reference": tuning.method})
         default, own = comparisons.compare(pair, sign, against)
-        made.append(Row(tuning, own, default.mean, default.std, *_validation(tuning, sign)))
+        made.append(Row(tuning, own, default.mean, default.std, *_validation(tuning, family.sized, sign)))
     adjusted = statistics.holm([row.comparison.p for row in made])
     return [
         replace(row, comparison=_judged(row.comparison, float(p), settings))
@@ -103,15 +104,18 @@ def _judged(comparison: Comparison, p_holm: float, settings: Settings) -> Compar
     return replace(comparison, p_holm=p_holm, verdict=verdict)
 
 
-def _validation(tuning: Tuning, sign: int) -> tuple[float, float, float, float, float]:
-    """Validation scores of the chosen trial, the default and the second best; spread; gain over the floor."""
-    valid = np.array([np.nan if score is None else score for score in tuning.valid], float)
+def _validation(tuning: Tuning, student: str, sign: int) -> tuple[float, float, float, float, float]:
+    """A student's validation scores: of the chosen trial, the default, the second best; spread; gain over the floor."""
+    # A width that the run has and the tuning had not has none.
+    known = tuning.valid.get(student, (None,) * len(tuning.ranks))
+    valid = np.array([np.nan if score is None else score for score in known], float)
     ranks = np.array([np.nan if rank is None else rank for rank in tuning.ranks], float)
     ranks[tuning.chosen] = np.nan
     second = np.nan if np.isnan(ranks).all() else float(valid[np.nanargmin(ranks)])
     spread = np.nan if np.isnan(valid).all() else float(np.nanmax(valid) - np.nanmin(valid))
     chosen = float(valid[tuning.chosen])
-    gain = np.nan if tuning.floor is None else sign * (chosen - tuning.floor)
+    floor = tuning.floor.get(student)
+    gain = np.nan if floor is None else sign * (chosen - floor)
     return chosen, float(valid[0]), second, spread, gain
 
 
@@ -126,7 +130,7 @@ def frame(findings: Findings) -> pd.DataFrame:
                     **family._asdict(),
                     "method": row.tuning.method,
                     "values": row.tuning.values,
-                    "trials": len(row.tuning.valid),
+                    "trials": len(row.tuning.ranks),
                     "chosen_trial": row.tuning.chosen,
                     "n": own.n,
                     "default_mean": row.default_mean,
@@ -174,7 +178,7 @@ def _printed(row: Row, metric: Metric, settings: Settings) -> list[str]:
         metric.interval(own.ci_low, own.ci_high),
         f"needs {settings.minimum_seeds} seeds" if few else printing.p_value(own.p_holm),
         own.words,
-        f"{values} ({len(tuning.valid)} trials)",
+        f"{values} ({len(tuning.ranks)} trials)",
         metric.score(row.chosen),
         metric.score(row.default),
         metric.score(row.second),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,9 @@ class Trial(Strict):
         """Whether it has no rank for a reason that may be gone when it is tried again."""
         return self.note.startswith(tuple(f"{status} " for status in PASSING))
 
-    @property
-    def mean(self) -> float | None:
+    def mean(self, students: Iterable[str]) -> float | None:
         """Validation score over students and seeds, each student alike; None where one is missing."""
-        scores = [score for by_seed in self.valid.values() for score in by_seed]
+        scores = [score for student in students for score in self.valid.get(student, [None])]
         known = [score for score in scores if score is not None]
         return sum(known) / len(known) if known and len(known) == len(scores) else None
 
@@ -145,18 +145,17 @@ class Tuned(Strict):
 
 def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
     assert choice.chosen is not None
-    chosen = dotted(choice.trials[choice.chosen].values)
     return {
         "dataset": choice.dataset,
         "teacher": choice.teacher,
         "student": choice.student,
         "method": choice.label,
         "tuned": tuned_label(choice.label),
-        "values": ", ".join(f"{name} {value}" for name, value in chosen.items()),
-        "valid": [trial.mean for trial in choice.trials],
+        "values": told(choice.trials[choice.chosen].values),
+        "valid": {student: [trial.mean([student]) for trial in choice.trials] for student in choice.trials[0].valid},
         "ranks": [trial.rank for trial in choice.trials],
         "chosen": choice.chosen,
-        "floor": floor.trials[0].mean if floor else None,
+        "floor": {student: floor.trials[0].mean([student]) for student in floor.trials[0].valid} if floor else {},
         "borders": choice.borders,
     }
 
@@ -164,6 +163,11 @@ def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
 def dotted(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """Hyperparameters by one name each, in a composition behind the id of their part: `kd.alpha`."""
     return {".".join(key): value for key, value in flat(hyperparameters).items()}
+
+
+def told(hyperparameters: Hyperparameters) -> str:
+    """`kd.alpha 0.3, abkd.beta 1.1`."""
+    return ", ".join(f"{name} {value}" for name, value in dotted(hyperparameters).items())
 
 
 def read(file: Path) -> Tuned:

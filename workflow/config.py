@@ -203,6 +203,10 @@ def _check_names(config: Configuration, where: str) -> None:
     select = config.report.select
     for key, names, known in (("method", select.methods, [RESERVED, *labels]), ("dataset", select.datasets, datasets)):
         _all_known(names, known, f"{where}: report.select.{key}s", key)
+    students = [student for experiment in config.experiments for student in experiment.students]
+    ratios = [f"{ratio:g}" for student in students for ratio in student.ratios or ()]
+    if all(student.ratios for student in students):  # what ratio a width comes to is known at the end alone
+        _all_known([f"{ratio:g}" for ratio in select.ratios], ratios, f"{where}: report.select.ratios", "ratio")
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
         try:

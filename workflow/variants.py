@@ -171,10 +171,10 @@ def _split(task: Task, train: int, valid: int | None, draw: str) -> dict[str, np
     """The parts that a draw changes.
 
     Raises:
-        UserError: a class has too few labels for all three.
+        UserError: a class has too few labels: what is named after a number of them must have as many.
     """
     if valid is None:
-        return {"split/train": few(task.split("train"), task.labels, train, draw)}
+        return {"split/train": few(task, train, draw)}
     known = np.flatnonzero(~absent(task.labels))
     classes = np.unique(task.labels[known]).tolist()
     return three_parts(ordered(draw, known), task.labels, classes, train, valid, (task.name, "labels"))
@@ -202,16 +202,25 @@ def whole(task: Task) -> Task:
     return replace(task, info={name: value for name, value in task.info.items() if name not in (INDUCTIVE, DRAWN)})
 
 
-def few(rows: np.ndarray, labels: np.ndarray, per_class: int, draw: str = DRAW) -> np.ndarray:
+def few(task: Task, per_class: int, draw: str = DRAW) -> np.ndarray:
     """The rows of a training split that keep their label, ascending.
 
     Rows are ranked by a hash of their number, so that the same ones come out on every machine and with every version
-    of numpy. A class with fewer keeps all.
+    of numpy.
 
     Args:
-        rows: [k] ids of the training split.
-        labels: [n] classes of all items.
-        per_class: how many of each class.
+        per_class: how many of each class that the training split has.
         draw: names the order.
+
+    Raises:
+        UserError: a class has fewer.
     """
-    return by_class(ordered(draw, rows), labels, (per_class,))[0]
+    rows = task.split("train")
+    classes, counts = np.unique(task.labels[rows], return_counts=True)
+    if (least := int(counts.min())) < per_class:
+        fewer = int((counts < per_class).sum())
+        raise UserError(
+            f"{task.name}: labels_per_class: {per_class} are asked for, but class {classes[counts.argmin()]} has "
+            f"{least} training labels, and {fewer} of {len(classes)} classes have too few; at most {least} can be kept"
+        )
+    return by_class(ordered(draw, rows), task.labels, (per_class,))[0]

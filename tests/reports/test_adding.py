@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports import build, results
+from reports import build, results, sentences
 from reports.attempts import Verdict
 from reports.findings import Findings
 from reports.settings import Settings
@@ -64,6 +66,41 @@ def test_seeds_of_their_own_are_compared_by_welchs_test(folder):
         "kd",
         "abkd",
     }
+
+
+def test_every_table_and_the_page_say_what_is_not_paired(folder):
+    build.add_results(folder, written(folder), "my-method")
+    remark = "my-method: 10 seeds of its own, not paired: Welch's test"
+    for name in ("main.md", "main.tex", "comparisons.md", "comparisons.tex"):
+        assert remark in " ".join((folder / "tables" / name).read_text().split()), name
+    assert "gcn-2x16: 10 seeds of its own, not paired" in (folder / "tables" / "paper.md").read_text()
+    page = (folder / "index.html").read_text()
+    assert "paired by seed (but for my-method, which has seeds of its own: Welch's test)" in page
+    assert "different devices" not in page, "its device is blank, which is no other device"
+
+
+def test_one_seed_from_elsewhere_takes_no_bold_from_the_others(folder):
+    build.add_results(folder, written(folder).rename(folder.parent / "all.csv"), "many")
+    _, before = compared(folder, "many")
+    (column,) = before.columns.values()
+    kept = {label for label, cell in column.cells.items() if cell.bold}
+    rows = pd.DataFrame([{**PLACE, "seed": 0, "test": 0.99}])
+    rows.to_csv(folder.parent / "one.csv", index=False)
+    build.add_results(folder, folder.parent / "one.csv", "lucky")
+    _, after = compared(folder, "lucky")
+    (column,) = after.columns.values()
+    assert {label for label, cell in column.cells.items() if cell.bold} == kept != set()
+    assert "lucky: 1 seed, too few for a test and for bold (40×)" in after.panels[0].notes
+    ((_, compared_rows),) = after.comparisons.items()
+    assert sentences.best(compared_rows, after.metric(column.family), after.settings).startswith("many ")
+
+
+def test_a_paper_table_with_a_selection_shows_what_was_added(folder):
+    stated = samples.settings(report={"select": {"methods": ["kd"]}})
+    (folder / "report.json").write_text(json.dumps(stated))
+    build.add_results(folder, written(folder), "my-method")
+    text = (folder / "tables" / "paper.md").read_text()
+    assert re.findall(r"^\| ([\w-]+) ", text, flags=re.M) == ["Teacher", "KD", "my-method"]
 
 
 def test_the_rows_of_the_run_stay_as_they_are(folder):

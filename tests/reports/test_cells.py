@@ -47,6 +47,21 @@ def test_bold_is_the_best_and_its_equals():
     }
 
 
+def test_other_numbers_of_seeds_are_told():
+    """As where runs of ten and of twelve seeds are merged."""
+    shown = samples.findings(
+        samples.cell([*BASE, 0.8, 0.81]),
+        samples.cell(BASE + 0.01 + OTHER, method="abkd"),
+        samples.cell(BASE + OTHER, method="at"),
+        samples.cell(BASE[:3], method="lsp-rbf"),
+    )
+    assert shown.panels[0].notes == [
+        "KD: 12 seeds where others have 10; differences and tests are of those that both methods have (40×)",
+        "LSP (RBF): 3 seeds, too few for a test and for bold (40×)",
+    ]
+    assert not column(samples.cell(BASE), samples.cell(BASE + OTHER, method="at")).remarks
+
+
 def test_arrows_compare_with_the_reference():
     parts = (
         samples.cell(BASE),

@@ -82,7 +82,7 @@ def test_a_student_may_have_several_names_and_a_method_its_tuned_one():
     labels = {"method": "ff-g2m", "tuned": "ff-g2m-tuned"}
     choice = {"dataset": "cora", "teacher": "sage-2x128", "student": "mlp-2", **labels, "values": "", "chosen": 0}
     stated = samples.settings([*samples.TITLES, *labels.values()])
-    stated["tuning"] = [{**choice, "valid": [0.8], "ranks": [1.0]}]
+    stated["tuning"] = [{**choice, "valid": {}, "ranks": [1.0]}]
     place = {"dataset": "cora", "teacher": "sage-2x128", "student": "mlp-2x128"}
     cells = [samples.cell([0.8, 0.82], method="ff-g2m-tuned", **place)]
     for expected in ("ff-g2m-tuned", "ff-g2m"):

@@ -74,6 +74,12 @@ def test_a_paper_has_a_table_per_ratio_and_one_across():
     assert r"\multicolumn{2}{c}{gcn-3x256 $\rightarrow$ gcn-2x16}" in paper
 
 
+def test_a_ratio_that_no_student_has_is_refused():
+    """It would leave a table of nothing, without a word."""
+    with pytest.raises(ValueError, match=r"^report.select.ratios: no student has 7×; allowed: 40×, 80×$"):
+        main_table.paper(study(select={"ratios": [80, 7]}))
+
+
 def test_a_selection_is_ordered_and_changes_no_family_of_tests(tmp_path):
     whole = study()
     few = study(select={"methods": ["abkd", "kd"], "ratios": [80, 40], "datasets": ["ace-sim"]}, columns="one")

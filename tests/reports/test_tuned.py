@@ -17,6 +17,8 @@ from reports.settings import Settings
 from tests.reports import samples
 from tests.reports.samples import BASE, NOISE, OTHER, cell, findings, teacher_rows
 
+WIDE, NARROW = "gcn-2x16~40x", "gcn-2x8~80x"
+
 
 def choice(method: str, **changes: Any) -> dict[str, Any]:
     """Of the family of `samples.row`."""
@@ -27,10 +29,10 @@ def choice(method: str, **changes: Any) -> dict[str, Any]:
         "method": method,
         "tuned": f"{method}-tuned",
         "values": "beta 2",
-        "valid": [0.70, 0.74, 0.71, None],
+        "valid": {WIDE: [0.70, 0.74, 0.71, None], NARROW: [0.50, 0.58, 0.53, None]},
         "ranks": [3.0, 1.5, 1.75, None],
         "chosen": 1,
-        "floor": 0.69,
+        "floor": {WIDE: 0.69, NARROW: 0.45},
         "borders": [],
         **changes,
     }
@@ -96,6 +98,17 @@ def test_all_ratios_of_a_student_share_the_choice():
     other = [{**row, "student": "mlp-2x8", "ratio_target": 10.0} for part in ROWS for row in part]
     found = of(*ROWS, narrow, other)
     assert list(found["student"]) == ["gcn-2x16"] * 2 + ["gcn-2x8"] * 2
+    kd = found[found["method"] == "kd"].set_index("student")
+    assert kd["valid_chosen"].to_dict() == {"gcn-2x16": 0.74, "gcn-2x8": 0.58}, "each its own validation scores"
+    assert kd["valid_over_floor"].to_list() == pytest.approx([0.05, 0.13])
+
+
+def test_a_width_that_was_not_tuned_has_no_validation_scores():
+    wider = [{**row, "student": "gcn-2x32", "ratio_target": 20.0} for part in ROWS for row in part]
+    found = of(wider)
+    assert found["valid_chosen"].isna().all()
+    assert found["valid_over_floor"].isna().all()
+    assert found["verdict"].to_list() == ["better", "not significant"]
 
 
 def test_failures_and_few_seeds_have_no_numbers():
@@ -133,7 +146,7 @@ def test_the_settings_of_a_report_are_kept_with_it():
     """`abkd-bench report` builds it anew from them."""
     chosen = Settings.parse(samples.settings(tuning=CHOICES))
     assert Settings.parse(json.loads(json.dumps(samples.settings(tuning=CHOICES)))) == chosen
-    assert chosen.tuning[0].valid == (0.70, 0.74, 0.71, None)
+    assert chosen.tuning[0].valid[WIDE] == (0.70, 0.74, 0.71, None)
 
 
 def test_a_tuned_method_without_rows_has_no_table():

@@ -60,10 +60,12 @@ def test_ids_and_titles():
 def test_few_labels_of_a_seed_are_others_among_the_same():
     """Written down once: another order would be another benchmark."""
     rows, labels = np.arange(0, 200, 2), np.arange(200) % 3
-    drawn = [variants.few(rows, labels, 3, f"{variants.DRAW}, seed {seed}") for seed in range(3)]
+    base = make_tiny_task()
+    task = replace(base, arrays={**base.arrays, "split/train": rows, "labels": labels})
+    drawn = [variants.few(task, 3, f"{variants.DRAW}, seed {seed}") for seed in range(3)]
     assert drawn[0].tolist() == [36, 42, 60, 62, 64, 70, 88, 146, 176]
     assert not np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[1], drawn[2])
-    assert not np.array_equal(drawn[0], variants.few(rows, labels, 3)), "the choice that all seeds share"
+    assert not np.array_equal(drawn[0], variants.few(task, 3)), "the choice that all seeds share"
     for found in drawn:
         assert np.bincount(labels[found]).tolist() == [3, 3, 3] and set(found) <= set(rows)
 

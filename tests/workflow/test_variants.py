@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,19 +58,33 @@ def test_other_ids_are_refused(name):
 
 def test_labels_are_kept_by_a_hash_of_the_node_alone():
     """Written down once: another order would be another benchmark."""
-    rows, labels = np.arange(0, 200, 2), np.arange(200) % 3
-    assert variants.few(rows, labels, 3).tolist() == [44, 46, 48, 66, 88, 114, 170, 172, 188]
+    labels = np.arange(200) % 3
+    task = trained_on(np.arange(0, 198, 2), labels)
+    assert variants.few(task, 3).tolist() == [44, 46, 48, 66, 88, 114, 170, 172, 188]
     for more in (4, 10, 20):
-        assert set(variants.few(rows, labels, more - 1)) < set(variants.few(rows, labels, more))
-    assert variants.few(rows, labels, 1000).tolist() == rows.tolist()
-    assert np.bincount(labels[variants.few(rows, labels, 7)]).tolist() == [7, 7, 7]
-    turned = np.random.default_rng(0).permutation(rows)
-    assert variants.few(turned, labels, 3).tolist() == variants.few(rows, labels, 3).tolist()
+        assert set(variants.few(task, more - 1)) < set(variants.few(task, more))
+    assert variants.few(task, 33).tolist() == task.split("train").tolist()
+    assert np.bincount(labels[variants.few(task, 7)]).tolist() == [7, 7, 7]
+    turned = trained_on(np.random.default_rng(0).permutation(task.split("train")), labels)
+    assert variants.few(turned, 3).tolist() == variants.few(task, 3).tolist()
 
 
-def test_a_class_with_fewer_keeps_all():
-    labels = np.array([0, 0, 0, 0, 1])
-    assert variants.few(np.arange(5), labels, 3)[-1] == 4
+def trained_on(rows: np.ndarray, labels: np.ndarray) -> Task:
+    task = make_tiny_task()
+    return replace(task, arrays={**task.arrays, "split/train": rows, "labels": labels})
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_more_labels_than_a_class_has_are_refused(drawn: bool):
+    """A data set that is named after 3 labels per class has 3 of each."""
+    task = trained_on(np.arange(8), np.array([0, 0, 0, 0, 1, 2, 2, 2, 1, 1]))
+    assert len(Variant(1, drawn=drawn).apply(task).split("train")) == (8 if drawn else 3)
+    message = (
+        "^tiny: labels_per_class: 3 are asked for, but class 1 has 1 training labels, and 1 of 3 classes have too few; "
+        "at most 1 can be kept$"
+    )
+    with pytest.raises(UserError, match=message):
+        Variant(3, drawn=drawn).apply(task)
 
 
 def test_a_variant_is_another_task_of_the_same_data(tmp_path: Path):

@@ -171,10 +171,13 @@ def lines(found: Tuned, kept: Collection[Group] = ()) -> list[str]:
             told.append(f"{where}: none can be chosen: {choice.trials[0].note}")
             continue
         best, default = choice.trials[choice.chosen], choice.trials[0]
-        values = ", ".join(f"{name} {value}" for name, value in choices.dotted(best.values).items())
-        values = values if choice.chosen else "the published default"
-        scores = " against ".join("-" if t.mean is None else f"{t.mean:.4f}" for t in (best, default))
+        values = choices.told(best.values) if choice.chosen else "the published default"
+        widths = list(default.valid)
+        means = [trial.mean(widths) for trial in (best, default)]
+        scores = " against ".join("-" if mean is None else f"{mean:.4f}" for mean in means)
         notes = [f"{number} trials" + (", its space holds no more" if number < found.tune.trials else "")]
+        notes += [f"mean over {', '.join(widths)}"] if len(widths) > 1 else []
+        notes += [f"as stated: {choices.told(choice.stated)}"] if choice.stated else []
         notes += [f"at the border: {', '.join(choice.borders)}"] if choice.borders else []
         notes += ["of an earlier tuning"] if choice.group in kept else []
         told.append(f"{where}: {values}; validation {scores} by default ({'; '.join(notes)})")
