@@ -6,7 +6,7 @@ None of it changes a training, a test or a family of tests.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -61,6 +61,9 @@ class Report(_Strict):
     """The `report` section."""
 
     select: Select = Field(Select(), description="what stands in the tables `paper`; no family of tests changes by it")
+    titles: dict[str, Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\n]+$")]] = Field(
+        {}, description="names in tables, figures and the page of methods (by label) and datasets (as tables name them)"
+    )
     columns: Literal["one", "two"] = Field("two", description="columns of a paper's page that its tables span")
     equivalence: float = Field(
         0.01,

@@ -203,6 +203,7 @@ def _check_names(config: Configuration, where: str) -> None:
     select = config.report.select
     for key, names, known in (("method", select.methods, [RESERVED, *labels]), ("dataset", select.datasets, datasets)):
         _all_known(names, known, f"{where}: report.select.{key}s", key)
+    _all_known(config.report.titles, [*labels, *datasets], f"{where}: report.titles", "method or dataset")
     students = [student for experiment in config.experiments for student in experiment.students]
     ratios = [f"{ratio:g}" for student in students for ratio in student.ratios or ()]
     if all(student.ratios for student in students):  # what ratio a width comes to is known at the end alone

@@ -163,6 +163,7 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
             raise UserError(f"{where}: methods.{label}: {type(error).__name__}: {error}") from error
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
+        described["title"] = config.report.titles.get(label, described["title"])
         found[label] = MethodFacts(**described, defaults=methods.defaults(identity))
     titles = [facts.title for facts in found.values()]
     return {

@@ -32,7 +32,7 @@ def settings(
         "spotlight": [label for label in config.spotlight if label in methods],
         "alpha": config.alpha,
         "methods": {label: facts.model_dump(exclude={"defaults"}) for label, facts in methods.items()},
-        "datasets": {name: catalog.facts(name).title for name in datasets},
+        "datasets": {name: config.report.titles.get(name, catalog.facts(name).title) for name in datasets},
         "tuning": tuned.shown() if tuned else [],
         "report": config.report.model_dump(mode="json"),
         "networks": {

@@ -28,6 +28,8 @@ from workflow.errors import UserError
         ("device", "gpu", r"x.yaml: device: must be 'auto', 'cpu' or 'cuda', not 'gpu'"),
         ("reference", "gcrd", r"x.yaml: reference: unknown method 'gcrd'.*; allowed: gcrd-cold, kd, supervised"),
         ("spotlight", ["abkd"], r"x.yaml: spotlight: unknown method 'abkd'.*; allowed: gcrd-cold, kd, supervised"),
+        ("report", {"titles": {"kdd": "KD"}}, r"x.yaml: report.titles: unknown method or dataset 'kdd'"),
+        ("report", {"titles": {"kd": ""}}, r"x.yaml: report.titles.kd: must not be empty"),
         ("report", {"select": {"ratios": [7]}}, r"x.yaml: report.select.ratios: unknown ratio '7'.*; allowed: "),
         ("models", {}, r"x.yaml: models: must not be empty"),
         ("models", {"A b": {"model": "gcn"}}, r"x.yaml: models.A b: a name holds small letters"),

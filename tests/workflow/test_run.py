@@ -41,6 +41,17 @@ def test_titles_tell_variants_apart(tmp_path, monkeypatch):
     assert {"kipf2017gcn"} <= set(told.bibliography)
 
 
+def test_other_titles_are_printed_and_train_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain = Run(complete(GOOD, "x.yaml"), "x.yaml")
+    titles = {"kd": "Soft targets", "ace-sim-mini": "Molecules"}
+    run = Run(complete(GOOD | {"report": {"titles": titles}}, "x.yaml"), "x.yaml")
+    told = Settings.parse(run.report_settings)
+    assert (told.method_title("kd"), told.dataset_title("ace-sim-mini")) == ("Soft targets", "Molecules")
+    assert told.method_title("supervised") == Settings.parse(plain.report_settings).method_title("supervised")
+    assert run.all_blocks == plain.all_blocks
+
+
 def test_every_dataset_and_network_of_this_repository_has_a_source():
     for name in [*available_models(), *{catalog.loader(dataset) for dataset in catalog.available()}]:
         assert references.of([name]), name
