@@ -26,8 +26,15 @@ PARTS = {"train": ("train", "train_mask"), "valid": ("valid", "val", "val_mask")
 """Names that a part of the split goes by."""
 ARRAYS = {"features": ("features", "x"), "edge_index": ("edge_index",), "labels": ("labels", "y")}
 """The same of the arrays of one graph."""
-OF_EDGES = {"edge_attr": ("edge_attr",)}
-"""What is read of whole graphs beside these."""
+OF_MANY = {name: (name,) for name in ("x", "edge_index", "edge_attr", "y")}
+"""The same of each of several graphs."""
+OF_TYPE = {"x": ("x",)}
+"""The same of one type of nodes."""
+OF_TARGET = {**OF_TYPE, "y": ("y",), **PARTS}
+"""The same of the type with labels."""
+OF_RELATION = {"edge_index": ("edge_index",)}
+"""The same of one relation."""
+SIZE = "num_nodes"
 NODES, EDGES = "nodes.csv", "edges.csv"
 LABELS = "label_"
 """Begins the name of a column of one of several labels."""
@@ -114,11 +121,11 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     )
     if not isinstance(graphs, Data | HeteroData) and hasattr(graphs, "__len__") and len(graphs) == 1 and split is None:
         graphs = graphs[0]
-    given = {name: _array(ids) for name, ids in (split or {}).items()}
+    given = dict(split or {})
     if isinstance(graphs, HeteroData):
         return _from_hetero(graphs, given, into, objective)
     if isinstance(graphs, Data):
-        return _one_graph(_known(graphs, ARRAYS, PARTS) | given, into, objective)
+        return _one_graph(graphs.to_dict() | given, into, objective)
     allowed = "`graphs, split` for a list of graphs, with split = {'train': ids, ...}"
     if isinstance(graphs, str) or not isinstance(graphs, Sequence | Dataset):
         raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not {type(graphs).__name__}")
@@ -126,14 +133,19 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
         raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not a list of {strange[0]}")
     if split is None:
         raise into.refuse(f"load() must return {allowed}")
-    known = [{**_known(graph, ARRAYS, OF_EDGES), "num_nodes": graph.num_nodes} for graph in graphs]
-    return into.graphs(known, _parts(given), objective)
+    known = [{**_taken(graph.to_dict(), OF_MANY, into), SIZE: graph.num_nodes} for graph in graphs]
+    return into.graphs(known, _taken(given, PARTS, into, "split: "), objective)
 
 
-def _known(store: Any, *names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """The arrays of a graph, or of a type of nodes, that have one of these names."""
-    wanted = {name for known in names for each in known.values() for name in each}
-    return {name: _array(value) for name, value in store.to_dict().items() if name in wanted}
+def _taken(
+    found: Mapping[str, Any], names: Mapping[str, Sequence[str]], into: Import, where: str = ""
+) -> dict[str, Any]:
+    """The arrays that go by these names, by the first that is there; None where none is. Tells of the others."""
+    chosen = {what: next((name for name in known if found.get(name) is not None), "") for what, known in names.items()}
+    for name, value in found.items():
+        if value is not None and name not in {*chosen.values(), SIZE}:
+            into.tell(f"{where}{name}: is not used")
+    return {what: _array(found.get(name)) for what, name in chosen.items()}
 
 
 def _from_hetero(data: Any, split: Mapping[str, Any], into: Import, objective: Objective | None) -> Task:
@@ -141,13 +153,21 @@ def _from_hetero(data: Any, split: Mapping[str, Any], into: Import, objective: O
     if len(labelled) != 1:
         raise into.refuse(f"one type of nodes must have labels y, not {', '.join(labelled) or 'none'}")
     (target,) = labelled
-    features = {kind: _array(data[kind].x) for kind in data.node_types if "x" in data[kind]}
     if bare := [edge for edge in data.edge_types if "edge_index" not in data[edge]]:
         raise into.refuse(f"{'/'.join(bare[0])}: edge_index is missing")
-    relations = {edge: _array(data[edge].edge_index) for edge in data.edge_types}
+    _taken(data.stores[0].to_dict(), {}, into)  # what belongs to no type
+    found = _taken(data[target].to_dict() | dict(split), OF_TARGET, into, f"{target}: ")
+    features = {
+        kind: found["x"] if kind == target else _taken(data[kind].to_dict(), OF_TYPE, into, f"{kind}: ")["x"]
+        for kind in data.node_types
+    }
+    relations = {
+        edge: _taken(data[edge].to_dict(), OF_RELATION, into, f"{'/'.join(edge)}: ")["edge_index"]
+        for edge in data.edge_types
+    }
     counts = {kind: int(data[kind].num_nodes) for kind in data.node_types}
-    found = _known(data[target], ARRAYS, PARTS) | dict(split)
-    return into.heterogeneous(target, counts, features, relations, found["y"], _parts(found), objective)
+    there = {kind: x for kind, x in features.items() if x is not None}
+    return into.heterogeneous(target, counts, there, relations, found["y"], found, objective)
 
 
 def _array(value: Any) -> Any:
@@ -197,21 +217,16 @@ def _from_csv(folder: Path, into: Import, objective: Objective | None) -> Task:
     if texts := [name for name in features if features[name].dtype.kind not in "fiub"]:
         raise UserError(f"{folder / NODES}: the column {texts[0]} must hold numbers")
     splits = {part: (nodes["split"] == part).to_numpy() for part in SPLITS}
+    for name in edges.columns.difference(["source", "target"], sort=False):
+        into.tell(f"{EDGES}: the column {name} is not used")
     pairs = edges[["source", "target"]].to_numpy().T
     return into.node(features.to_numpy(), pairs, labels.to_numpy(), splits, objective)
 
 
 def _one_graph(found: Mapping[str, Any], into: Import, objective: Objective | None) -> Task:
     """A node task from named arrays."""
-    chosen = {}
+    taken = _taken(found, ARRAYS | PARTS, into)
     for what, names in ARRAYS.items():
-        there = [name for name in names if found.get(name) is not None]
-        if not there:
+        if taken[what] is None:
             raise into.refuse(f"{what}: is missing; allowed names: {', '.join(names)}")
-        chosen[what] = found[there[0]]
-    return into.node(chosen["features"], chosen["edge_index"], chosen["labels"], _parts(found), objective)
-
-
-def _parts(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of the split among named arrays."""
-    return {part: next((found[name] for name in names if name in found), None) for part, names in PARTS.items()}
+    return into.node(taken["features"], taken["edge_index"], taken["labels"], taken, objective)
