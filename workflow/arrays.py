@@ -6,7 +6,8 @@ loader hands over exactly what `workflow.task` promises; nothing is converted he
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,28 @@ def within(array: np.ndarray, where: str, bounds: Any) -> None:
         raise UserError(f"{where}: categories must lie in 0 to below {', '.join(map(str, bounds))}, column by column")
 
 
+def beyond(numbers: np.ndarray, count: int) -> int | None:
+    """A number that none of `count` items has, where there is one."""
+    ends = (int(numbers.min()), int(numbers.max())) if numbers.size else ()
+    return next((number for number in ends if not 0 <= number < count), None)
+
+
+def splits(parts: Mapping[str, np.ndarray], where: str, items: int) -> None:
+    """Checks the ids of every part of the split: there are some, of items that exist, and none of them twice."""
+    for part, ids in parts.items():
+        form(ids, f"{where}: split/{part}", np.int64, None)
+        if not len(ids):
+            raise UserError(f"{where}: the {part} split is empty")
+        if (wrong := beyond(ids, items)) is not None:
+            raise UserError(f"{where}: split/{part}: names item {wrong}, but there are {items}, numbered from 0")
+        found, times = np.unique(ids, return_counts=True)
+        if len(found) < len(ids):
+            raise UserError(f"{where}: split/{part}: names item {found[np.argmax(times > 1)]} twice")
+    for (one, ids), (other, others) in combinations(parts.items(), 2):
+        if len(both := np.intersect1d(ids, others, assume_unique=True)):
+            raise UserError(f"{where}: the splits overlap: {one} and {other} have item {both[0]}")
+
+
 def pointers(array: np.ndarray, where: str, last: int, of: str) -> None:
     """Checks that pointers begin at 0, never fall, and end at `last`, the number of what they point into."""
     if array[0] != 0 or array[-1] != last:
@@ -73,9 +96,8 @@ def adjacency(found: Csr, where: str, targets: int, sources: int, *, loops: bool
     pointers(begins, f"{where}pointers", len(others), "sources")
     for first, end in _blocks(begins, CHECKED):
         part = others[begins[first] : begins[end]]
-        if part.min() < 0 or part.max() >= sources:
-            wrong = part.min() if part.min() < 0 else part.max()
-            raise UserError(f"{where}sources: an edge names node {wrong}, but there are {sources}")
+        if (wrong := beyond(part, sources)) is not None:
+            raise UserError(f"{where}sources: an edge names node {wrong}, but there are {sources}, numbered from 0")
         own = begins[first : end + 1] - begins[first]
         rises = np.empty(len(part), bool)
         np.greater(part[1:], part[:-1], out=rises[1:])

@@ -14,7 +14,7 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from workflow import labelling
-from workflow.arrays import Csr
+from workflow.arrays import Csr, beyond
 from workflow.datasets.parts import csr
 from workflow.datasets.parts.graphs import join_graphs
 from workflow.errors import UserError
@@ -119,6 +119,9 @@ class Import:
             nodes = graph.get("num_nodes")
             x = graph.get("x")
             size = len(x) if x is not None else int(nodes or (edges.max() + 1 if edges.size else 1))
+            if (wrong := beyond(edges, size)) is not None:
+                where = f"graph {number}: edge_index"
+                raise self.refuse(f"{where}: an edge names node {wrong}, but there are {size}, numbered from 0")
             of_nodes = self._categories(x, size, "x")
             of_edges = self._categories(graph.get("edge_attr"), edges.shape[1], "edge_attr")
             widths.add((of_nodes.shape[1], of_edges.shape[1]))

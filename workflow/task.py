@@ -184,7 +184,7 @@ def check(task: Task) -> None:
     else:
         arrays.form(task.labels, f"{task.name}: labels", np.float32, None, task.outputs)
     {Kind.NODE: _check_node, Kind.HETEROGENEOUS: _check_heterogeneous, Kind.GRAPH: _check_graph}[task.kind](task)
-    _check_splits(task)
+    arrays.splits({part: task.split(part) for part in SPLITS}, task.name, len(task.labels))
     for part in task.scored:
         labels = task.labels[task.split(part)]
         arrays.labels(labels, f"{task.name}: split/{part}", task.objective, task.outputs, task.metric)
@@ -221,20 +221,6 @@ def _check_names(task: Task) -> None:
         raise UserError(f"{task.name}: the array '{missing[0]}' is missing")
     if unknown := sorted(found - needed):
         raise UserError(f"{task.name}: unknown array '{unknown[0]}'; allowed: {', '.join(sorted(needed))}")
-
-
-def _check_splits(task: Task) -> None:
-    units = len(task.labels)
-    for part in SPLITS:
-        arrays.form(task.split(part), f"{task.name}: split/{part}", np.int64, None)
-        if not len(task.split(part)):
-            raise UserError(f"{task.name}: the {part} split is empty")
-    seen = np.concatenate([task.split(part) for part in SPLITS])
-    if seen.min() < 0 or seen.max() >= units:
-        wrong = seen.min() if seen.min() < 0 else seen.max()
-        raise UserError(f"{task.name}: a split names item {wrong}, but there are {units}")
-    if len(np.unique(seen)) < len(seen):
-        raise UserError(f"{task.name}: the splits overlap")
 
 
 def _check_node(task: Task) -> None:
@@ -287,10 +273,11 @@ def _check_graph(task: Task) -> None:
     arrays.form(edges, f"{task.name}: edge_index", np.int64, 2, len(found["edge_features"]))
     sizes = np.diff(found["edge_pointers"])
     begins, ends = (np.repeat(bounds, sizes) for bounds in (found["node_pointers"][:-1], found["node_pointers"][1:]))
-    outside = ((edges < begins) | (edges >= ends)).any(axis=0)
+    outside = (edges < begins) | (edges >= ends)
     if outside.any():
-        edge = int(np.argmax(outside))
+        edge = int(np.argmax(outside.any(axis=0)))
+        wrong = edges[outside[:, edge], edge]
         raise UserError(
-            f"{task.name}: edge_index: an edge names node {edges[:, edge].max()}, but its graph has the nodes from "
+            f"{task.name}: edge_index: an edge names node {wrong[0]}, but its graph has the nodes from "
             f"{begins[edge]} to below {ends[edge]}"
         )

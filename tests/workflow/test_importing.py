@@ -93,11 +93,17 @@ def test_a_part_without_a_class_is_told():
         ({"x": data().x[:, :0]}, r"features must be \[12, f\], not \[12, 0\]"),
         ({"y": list("abcabcabcabc")}, "labels must be whole numbers, not text"),
         ({"x": None}, "features: is missing; allowed names: features, x"),
-        ({"edge_index": data().edge_index + 1}, "edge_index: an edge names node 12"),
+        ({"edge_index": data().edge_index + 1}, "edge_index: an edge names node 12 as its source, but there are 12"),
+        (
+            {"edge_index": data().edge_index - 1},
+            "an edge names node -1 as its source, but there are 12, numbered from 0",
+        ),
         ({"edge_index": data().edge_index.float()}, "edge_index must be .* whole numbers"),
         ({"edge_index": data().edge_index.T}, "edge_index must be"),
         ({"val_mask": None}, "split: valid is missing"),
-        ({"val_mask": data().train_mask}, "the splits overlap"),
+        ({"val_mask": data().train_mask}, "the splits overlap: train and valid have item 0"),
+        ({"val_mask": torch.tensor([4, 5, 5, 6])}, "split/valid: names item 5 twice"),
+        ({"val_mask": torch.tensor([4, -2])}, "split/valid: names item -2, but there are 12, numbered from 0"),
         ({"val_mask": torch.zeros(NODES, dtype=torch.bool)}, "the valid split is empty"),
         ({"val_mask": torch.zeros(NODES, 10, dtype=torch.bool)}, "split: valid must be one mask"),
         ({"val_mask": torch.ones(5, dtype=torch.bool)}, "split: the mask of valid has 5 entries, there are 12 items"),
@@ -138,9 +144,9 @@ def test_a_heterogeneous_graph():
 
 
 def graphs(y: list[Any], **changes: Any) -> list[Data]:
-    edges = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+    edges = {"edge_index": torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])}
     return [
-        Data(x=torch.tensor([[k % 3, 1], [0, 0], [2, 1]]), edge_index=edges, y=torch.tensor(value), **changes)
+        Data(x=torch.tensor([[k % 3, 1], [0, 0], [2, 1]]), y=torch.tensor(value), **(edges | changes))
         for k, value in enumerate(y)
     ]
 
@@ -187,6 +193,10 @@ ONE, LIST = r"load\(\) must return Data, HeteroData, or .*, not ", "must return 
         (graphs([0, 1]), LIST),
         (([*graphs([0, 1]), Data(x=torch.zeros(3, 2))], SPLIT), "graph 2: edge_index is missing"),
         (([*graphs([0, 1]), Data(edge_index=data().edge_index)], SPLIT), "graph 2: y is missing"),
+        (
+            (graphs([0, 1, 0], edge_index=torch.tensor([[0], [-1]])), SPLIT),
+            "graph 0: edge_index: an edge names node -1,",
+        ),
         ((graphs([[0.0], [1.0], [0.0, 1.0]]), SPLIT), "graph 2: y has 2 values, those before have 1"),
     ],
 )

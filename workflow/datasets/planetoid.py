@@ -29,6 +29,7 @@ import numpy as np
 
 from methods.vocabulary import Kind, Objective
 from reports.variants import CPF
+from workflow.arrays import beyond
 from workflow.catalog import Facts
 from workflow.datasets.parts import cpf, files
 from workflow.datasets.parts.csr import check_scipy, symmetric_csr
@@ -83,9 +84,10 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     content = read_raw(raw, own)
     x, y = _in_order(content, raw / f"ind.{own}.test.index")
     ends = content["graph"]
-    if ends.size and (ends.min() < 0 or ends.max() >= len(y)):
-        wrong = ends.min() if ends.min() < 0 else ends.max()
-        raise UserError(f"{raw / f'ind.{own}.graph'}: an edge names node {wrong}, but there are {len(y)}")
+    if (wrong := beyond(ends, len(y))) is not None:
+        raise UserError(
+            f"{raw / f'ind.{own}.graph'}: an edge names node {wrong}, but there are {len(y)}, numbered from 0"
+        )
     labels = np.where(y.any(axis=1), y.argmax(axis=1), ABSENT).astype(np.int64)
     if name == own:
         arrays = _public(content, row_normalised(x), ends, labels, raw / f"ind.{own}.y")

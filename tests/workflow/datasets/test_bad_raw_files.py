@@ -98,7 +98,7 @@ def test_a_broken_ogb_file_is_refused(tiny: Path, tmp_path: Path, dataset: str, 
     message = refusal(dataset, tmp_path)
     own = Path(file).name
     twice = fault == "a row more" and file.startswith("split/")  # the same item in a part twice
-    assert f"{own}.csv.gz" in message or (twice and "the splits overlap" in message), message
+    assert f"{own}.csv.gz" in message or (twice and "split/" in message and " twice" in message), message
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_broken_ogb_file_is_refused(tiny: Path, tmp_path: Path, dataset: str, 
     [
         ("ogbn_arxiv", "raw/edge", change(5, 1, 300), "an edge names node 300"),
         ("ogbn_arxiv", "raw/num-node-list", change(0, 0, 301), "node-feat.csv.gz: has 300 rows, but there are 301"),
-        ("ogbn_arxiv", "raw/num-node-list", change(0, 0, 299), "edge.csv.gz: an edge names node 299 or a"),
+        ("ogbn_arxiv", "raw/num-node-list", change(0, 0, 299), "edge.csv.gz: an edge names node 299, but"),
         ("ogbn_arxiv", "raw/num-edge-list", change(0, 0, 899), "has 900 edges, but num-edge-list.csv.gz says 899"),
         ("ogbn_arxiv", "raw/num-node-list", lines(lambda rows: [b"150", b"150", b""]), "must hold one number"),
         ("ogbn_arxiv", "raw/node-feat", change(7, 3, np.nan), "row 7 has values that are not finite"),

@@ -14,6 +14,8 @@ from typing import IO
 
 import numpy as np
 
+from workflow.arrays import beyond
+
 Pair = tuple[np.ndarray, np.ndarray]
 """Sources and targets [E]."""
 
@@ -51,15 +53,9 @@ class Edges:
 
 def check(sources: np.ndarray, targets: np.ndarray, num_sources: int, num_targets: int) -> None:
     """Raises ValueError for an edge beyond the node counts."""
-    if len(sources) and (
-        min(int(sources.min()), int(targets.min())) < 0
-        or int(sources.max()) >= num_sources
-        or int(targets.max()) >= num_targets
-    ):
-        raise ValueError(
-            f"an edge names node {max(int(sources.max()), int(targets.max()))} or a negative one, "
-            f"but there are {num_sources} sources and {num_targets} targets"
-        )
+    for end, nodes, count in (("source", sources, num_sources), ("target", targets, num_targets)):
+        if (wrong := beyond(nodes, count)) is not None:
+            raise ValueError(f"an edge names node {wrong} as its {end}, but there are {count}, numbered from 0")
 
 
 def keys_of(sources: np.ndarray, targets: np.ndarray, num_sources: int) -> np.ndarray:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from workflow.arrays import beyond
 from workflow.datasets.parts.files import most_complete, root
 from workflow.errors import UserError
 from workflow.task import SPLITS
@@ -284,6 +285,6 @@ def check_edges(edges: np.ndarray, file: Path, rows: int, counts: tuple[int, int
     if not edges.shape[1] == rows == expected:
         raise UserError(f"{file}: has {rows} edges, but num-edge-list.csv.gz says {expected}")
     for end, count in zip(edges, counts, strict=True):
-        if len(end) and (end.min() < 0 or end.max() >= count):
-            raise UserError(f"{file}: an edge names node {int(end.max())} or a negative one, but there are {count}")
+        if (wrong := beyond(end, count)) is not None:
+            raise UserError(f"{file}: an edge names node {wrong}, but there are {count}, numbered from 0")
     return edges
