@@ -19,11 +19,13 @@ from reports.files import replacing, write_text
 from reports.findings import Findings
 from reports.reading import read_object
 from reports.results import HISTORIES, read_beside, read_runs
-from reports.rows import CELL, RUN_COLUMNS, Status
+from reports.rows import CELL, FIDELITY, RUN_COLUMNS, SCORES, Status
 
 CIRCUMSTANCES = ["seconds", "peak_memory_mb", "device", "commit", "versions", "reason"]
 """Columns in which two trainings of the same cell and seed may differ."""
-SAME = [name for name in RUN_COLUMNS if name not in (*CELL, *CIRCUMSTANCES)]
+OUTCOME = ["status", *SCORES, *FIDELITY, "best_epoch"]
+SAME = [name for name in RUN_COLUMNS if name not in (*CELL, *CIRCUMSTANCES, *OUTCOME)] + OUTCOME
+"""Columns in which they may not, causes before what comes of them."""
 
 
 def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
@@ -127,9 +129,13 @@ def _kept(runs: Mapping[Path, pd.DataFrame]) -> dict[Path, pd.DataFrame]:
 
 
 def _check_same(row: Mapping[str, Any], folder: Path, first: Mapping[str, Any], where: Path) -> None:
+    cell = ", ".join(f"{key} {row[key]}" for key in ("dataset", "teacher", "student", "method", "seed"))
+    hashes = row["config_hash"], first["config_hash"]
+    if hashes[0] != hashes[1]:
+        differ = f"was trained with another configuration than in {where} (config_hash {hashes[0]} and {hashes[1]})"
+        raise ValueError(f"{folder}: {cell}: {differ}")
     for name in SAME:
         if row[name] != first[name] and not (pd.isna(row[name]) and pd.isna(first[name])):
-            cell = ", ".join(f"{key} {row[key]}" for key in ("dataset", "teacher", "student", "method", "seed"))
             raise ValueError(f"{folder}: {cell}: {name} is {row[name]}, and {first[name]} in {where}")
 
 

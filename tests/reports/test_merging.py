@@ -86,13 +86,24 @@ def change(folder: Path, name: str, value: object, method: str = "kd") -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "method"), [("config_hash", "other", "kd"), ("test", 0.5, "kd"), ("test", 0.9, "teacher")]
+    ("name", "value", "method"), [("threads", 9, "kd"), ("test", 0.5, "kd"), ("test", 0.9, "teacher")]
 )
 def test_rows_that_contradict_each_other_are_refused(halves, tmp_path, name, value, method) -> None:
     change(halves[1], name, value, method)
     with pytest.raises(ValueError, match=rf"b: dataset ace-sim, .*method {method}, seed 3: {name} is .* in .*a$"):
         merging.merge(halves, tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_other_settings_are_told_before_what_comes_of_them(halves: list[Path], tmp_path: Path) -> None:
+    for name, value in (("test", 0.5), ("train", 1.0), ("best_epoch", 1), ("epochs", 3), ("config_hash", "other")):
+        change(halves[1], name, value)
+    found = r"b: dataset ace-sim, .*method kd, seed 3: was trained with another configuration than in .*a \(config_hash"
+    with pytest.raises(ValueError, match=rf"^[^\n]*{found} other and abc\)$"):
+        merging.merge(halves, tmp_path / "c")
+    change(halves[1], "config_hash", "abc")
+    with pytest.raises(ValueError, match=r"seed 3: epochs is 3, and .* in .*a$"):
+        merging.merge(halves, tmp_path / "c")
 
 
 def test_other_data_are_refused(halves: list[Path], tmp_path: Path) -> None:
