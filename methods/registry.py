@@ -33,8 +33,12 @@ def _listed() -> Listing:
 @plugins.kept
 def _found(active: tuple[Path, ...]) -> Listing:
     """Of the repository and of the plug-ins in use, which are the argument."""
-    folders = (*(ROOT / package for package in PACKAGES), *plugins.folders(OWN))
-    return listing.listed(folders, "define the method", lambda stem: stem.replace("_", "-"))
+    return listing.listed(folders(), "define the method", lambda stem: stem.replace("_", "-"))
+
+
+def folders() -> tuple[Path, ...]:
+    """Where methods lie: of the repository, and of the plug-ins in use."""
+    return (*(ROOT / package for package in PACKAGES), *plugins.folders(OWN))
 
 
 def _package(path: Path) -> str:

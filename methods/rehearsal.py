@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from methods.contract import Batch, Method, Shape, Signals
+from methods.terms import misshapen
 from methods.vocabulary import Extra
 
 COMMUNITIES = 4
@@ -110,10 +111,12 @@ def check_view(where: str, build: Callable[[], Method], batch: Callable[[], Batc
         first, before = build()(toy(toy.features), t, batch()), torch.get_rng_state()
         terms = build().view(toy.features, toy, t, batch())
         assert torch.equal(before, torch.get_rng_state()), f"{where}: view moves a global random state"
+        for text in misshapen(terms, "view"):
+            raise AssertionError(f"{where}: {text}")
         assert terms, f"{where}: view gives no term"
         assert not terms.keys() & first.keys(), f"{where}: view gives a term that forward gives, too"
         for name, term in terms.items():
-            assert term.dim() == 0 and bool(term.isfinite()), f"{where}: term '{name}' is not a finite scalar"
+            assert bool(term.isfinite()), f"{where}: term '{name}' is not a finite scalar"
         values.append({name: term.item() for name, term in terms.items()})
     assert values[0] == values[1], f"{where}: the same seed gives another view"
     total: Any = sum(terms.values())

@@ -20,6 +20,7 @@ from methods import registry, rehearsal
 from methods.cases import EPOCH, EPOCHS, Case, rows_of
 from methods.contract import Method, NotApplicableError, Shape, Signals
 from methods.spelling import article
+from methods.terms import misshapen
 
 TOLERANCE = 1e-8
 """Relative, in float64."""
@@ -85,18 +86,14 @@ def outline(trial: Trial) -> Iterator[str]:
     terms: Any = method(s, t, trial.case.batch())
     if global_randomness() != before:
         yield "a global random state moved; draw from batch.generator"
+    yield from misshapen(terms)
     if not isinstance(terms, dict):
-        yield f"forward must return a dict of terms by name, not {type(terms).__name__}"
         return
     for what, there in (("heads", list(method.parameters())), ("labels_apart", method.labels_apart)):
         if there and not terms:
             yield f"{what} without a term"
     for name, term in terms.items():
-        if not isinstance(term, Tensor):
-            yield f"term '{name}' is not a finite scalar: {article(type(term).__name__)}, where a tensor is needed"
-        elif term.dim() > 0:
-            yield f"term '{name}' is not a finite scalar: its shape is {list(term.shape)}, so take its mean"
-        elif not bool(term.isfinite()):
+        if isinstance(term, Tensor) and term.dim() == 0 and not bool(term.isfinite()):
             yield f"term '{name}' is not a finite scalar: it is {term.item()}"
     tensors = [term for term in terms.values() if isinstance(term, Tensor)]
     if len(tensors) == len(terms) > 0 and not any(term.requires_grad for term in tensors):

@@ -28,10 +28,14 @@ CONFIG = {
     ],
 }
 TROUBLES = {
-    "raises": ("raise RuntimeError('no\\nluck')", "failed", "RuntimeError: no luck"),
+    "raises": ("raise RuntimeError('no\\nluck')", "failed", "baselines/raises.py:21: RuntimeError: no luck"),
     "hangs": ("time.sleep(1e6)", "failed", "took longer than 12 s"),
     "greedy": ("torch.empty(2**55)", "oom", "memory"),
-    "wrong-shape": ("return {'a': torch.ones(3, requires_grad=True) * student.logits.sum()}", "failed", "RuntimeError"),
+    "wrong-shape": (
+        "return {'a': torch.ones(3, requires_grad=True) * student.logits.sum()}",
+        "failed",
+        "its shape is [3]",
+    ),
     "not-a-number": ("return {'a': student.logits.sum() * float('nan')}", "diverged", "loss nan"),
     "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "failed", "killed, signal 9 (SIGKILL): out of memory?"),
     "own-random": ("return {'a': torch.rand(()) * student.logits.sum()}", "failed", "HiddenRandomnessError"),

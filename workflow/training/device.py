@@ -14,8 +14,12 @@ from pathlib import Path
 import psutil
 import torch
 
+from methods import plugins, registry
+from methods.listing import told
+from reports.files import anonymous
 from reports.rows import Status
 from workflow.errors import UserError
+from workflow.models import listing
 
 LACK = ("allocate memory", "out of memory", "ALLOC_FAILED", "INSUFFICIENT_RESOURCES")
 """By what the CPU's allocator, CUDA, cuBLAS and cuSPARSE tell a lack of memory in a RuntimeError."""
@@ -88,8 +92,15 @@ def reset_host_peak() -> float:
 
 
 def trouble(error: Exception) -> tuple[Status, str]:
-    """The status of what went wrong, and the error in one line; the log gets the traceback of a failure."""
-    line = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    """The status of what went wrong, and the error in one line; the log gets the traceback of a failure.
+
+    Where a method's or network's own file led to it, the line begins with that file and its line.
+    """
+    own = {listing.FOLDER, *registry.folders(), *(folder for _, folder in plugins.places())}
+    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    blamed = [file for file in files if file.parent in own]
+    line = told(error, blamed[-1]) if blamed else f"{type(error).__name__}: {' '.join(str(error).split())}"
+    line = anonymous(line)[:300]
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(said in str(error) for said in LACK):
         return Status.OOM, line
     traceback.print_exception(error, file=sys.stderr)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Method, Signals
+from methods.terms import check
 from methods.vocabulary import Objective
 from reports.metrics import Metric, metric
 from reports.rows import Status
@@ -220,6 +221,8 @@ def _epoch(
                 supervised = supervised.detach()
                 signals = model(step.inputs, Dropout(run.streams.generator("view")))
             terms = method(signals, step.teacher, step.batch)
+            if not run.outcome.epochs:  # such a fault shows at once, and its own message would name no method
+                check(method, terms)
             if method.uses_view:
                 terms |= _second_view(run, method, step)
             supervised = method.ce_weight * supervised
@@ -244,7 +247,10 @@ def _second_view(run: _Run, method: Method, step: Step) -> dict[str, Tensor]:
     def answer(features: Sequence[Tensor]) -> Signals:
         return run.model(step.inputs.with_features(features), dropout)
 
-    return method.view(step.inputs.real_features, answer, step.teacher, step.batch)
+    terms = method.view(step.inputs.real_features, answer, step.teacher, step.batch)
+    if not run.outcome.epochs:
+        check(method, terms, "view")
+    return terms
 
 
 @torch.no_grad()

@@ -1,0 +1,34 @@
+"""What a method gives for its terms, judged without a look at their values: no device is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from methods.contract import Method
+from methods.spelling import article
+
+
+def misshapen(terms: Any, source: str = "forward") -> Iterator[str]:
+    """A sentence for everything that is no scalar by name.
+
+    Args:
+        source: the function that gave them.
+    """
+    if not isinstance(terms, dict):
+        yield f"{source} must return a dict of terms by name, not {type(terms).__name__}"
+        return
+    for name, term in terms.items():
+        if not isinstance(term, Tensor):
+            yield f"term '{name}' is not a finite scalar: {article(type(term).__name__)}, where a tensor is needed"
+        elif term.dim() > 0:
+            yield f"term '{name}' is not a finite scalar: its shape is {list(term.shape)}, so take its mean"
+
+
+def check(method: Method, terms: Any, source: str = "forward") -> None:
+    """Raises ValueError where something is no scalar by name: the method's id and what is wrong first."""
+    for text in misshapen(terms, source):
+        name = type(method).__module__.rpartition(".")[2].replace("_", "-")
+        raise ValueError(f"{name}: {text}")
