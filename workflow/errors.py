@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 
-from reports.terminal import tolerate
+from reports.terminal import tolerate, unread
 
 
 class UserError(Exception):
@@ -28,7 +28,7 @@ def broken_disk(error: OSError) -> UserError | None:
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Wraps the `main()` of a command-line module so that a UserError ends it with one line.
 
-    What it prints may hold characters that the terminal lacks.
+    What it prints may hold characters that the terminal lacks, and end in a pipe that nobody reads, as in `| head`.
     """
 
     @wraps(main)
@@ -39,8 +39,12 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         except UserError as error:
             sys.exit(f"error: {error}")
         except OSError as error:
+            if isinstance(error, BrokenPipeError) and unread("\n"):  # it may have been another pipe
+                sys.exit(1)
             if told := broken_disk(error):
                 sys.exit(f"error: {told}")
             raise
+        finally:
+            unread()  # before Python's own end, whose complaint nobody could catch
 
     return run

@@ -38,8 +38,10 @@ def call(arguments: argparse.Namespace) -> None:
         try:
             about = methods.describe(name)
             options = ", ".join(f"{key}={value}" for key, value in methods.defaults(name).items())
-            print(f"{name:18} {about['title']} ({about['year']}, {about['citations'][0]})  {options}")
+            line = f"{name:18} {about['title']} ({about['year']}, {about['citations'][0]})  {options}"
         except ANY_ERROR as error:
             broken.append(f"error: {told(error, registry.file(name))}")
+        else:
+            print(line)
     if broken:
         sys.exit("\n".join(broken))
