@@ -120,7 +120,7 @@ FAULTS = {
     "teacher": "teacher receives a gradient",
     "head": "does not move",
     "random": "global random state moved; draw from batch.generator",
-    "state": "parameters and buffers",
+    "state": "would lose",
     "order": "order of nodes",
     "epoch": "declare uses_epoch",
     "scale": "number of nodes",

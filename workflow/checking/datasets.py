@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from methods.listing import ANY_ERROR, told
-from methods.rules import global_randomness
+from methods.rehearsal import global_randomness
 from methods.spelling import strays_of_file
 from methods.vocabulary import Objective
 from workflow import catalog

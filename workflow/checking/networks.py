@@ -12,7 +12,7 @@ from torch import Tensor
 
 from methods.contract import Shape, Signals
 from methods.listing import ANY_ERROR, told
-from methods.rules import global_randomness
+from methods.rehearsal import global_randomness
 from methods.spelling import strays_of_class
 from methods.vocabulary import Kind
 from workflow.checking.inputs import Input, inputs

@@ -120,6 +120,53 @@ def test_all_faults_are_told_at_once(checked: Checked) -> None:
         assert any(words in line for line in found), words
 
 
+LOSS = TERM.removeprefix('"hidden": ')
+KEPT = {
+    "a mean from 0 on": ("self.kept = 0.0", "self.kept = 0.9 * self.kept + 0.1 * loss.detach()"),
+    "a mean from its first value on": (
+        "self.kept = None",
+        "self.kept = loss.detach() if self.kept is None else 0.9 * self.kept + 0.1 * loss.detach()",
+    ),
+    "the first value": ("self.kept = None", "self.kept = loss.detach() if self.kept is None else self.kept"),
+    "a stream": (
+        "self.own = torch.Generator().manual_seed(0)",
+        "self.kept = torch.rand((), generator=self.own, dtype=torch.float64)",
+    ),
+    "a buffer that is not saved": (
+        'self.register_buffer("kept", torch.ones(()), persistent=False)',
+        "self.kept = 0.9 * self.kept + 0.1 * loss.detach()",
+    ),
+    "in the memo": ("pass", 'self.kept = batch.memo(self, "first", lambda: loss.detach())'),
+    "": ('self.register_buffer("kept", torch.ones(()))', "self.kept = 0.9 * self.kept + 0.1 * loss.detach()"),
+    "what is the same at every step": (
+        'self.register_buffer("kept", torch.ones(()))',
+        "self.where = batch.labels.shape",
+    ),
+    "a late buffer": (
+        'self.register_buffer("kept", None)',
+        "self.kept = loss.detach() if self.kept is None else 0.9 * self.kept + 0.1 * loss.detach()",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_a_resumed_training_would_lose_is_told(kind: str, checked: Checked) -> None:
+    made, moved = KEPT[kind]
+    found = checked(
+        "method",
+        (INIT, f"{INIT}        {made}\n"),
+        ("return {" + TERM + "}", f"loss = {LOSS}\n        {moved}\n        return {{'hidden': loss + self.kept}}"),
+        ("from torch import", "import torch\nfrom torch import"),
+    )
+    if kind in ("", "what is the same at every step"):
+        assert found == []
+    elif kind == "a late buffer":
+        assert any("a resumed training cannot take its state over (make heads and buffers" in line for line in found)
+    else:
+        lost = r"mine: keeps state that a resumed training would lose \(register it as a buffer, .*\): hidden \S+ -> .*"
+        assert any(re.fullmatch(lost, line) for line in found), found
+
+
 DRAWN = """chosen = torch.randperm(len(h_student), generator=batch.generator)[:6]
         return {"hidden": (self.project(h_student) - h_teacher)[chosen].square().mean()}"""
 SAMPLED = (("return {" + TERM + "}", DRAWN), ("from torch import", "import torch\nfrom torch import"))
