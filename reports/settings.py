@@ -28,6 +28,10 @@ class Facts(BaseModel):
     group: str = ""
 
 
+MOST_TOLD = 3
+"""Faults of a file that one line names."""
+
+
 class Tuning(BaseModel):
     """What was chosen for one method, dataset, teacher and student of any width.
 
@@ -154,7 +158,9 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise ValueError(f"report settings: {'; '.join(map(_told, error.errors()))}") from None
+            told = list(map(_told, error.errors()))
+            more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
+            raise ValueError(f"report settings: {'; '.join(told[:MOST_TOLD])}{more}") from None
 
     @property
     def level(self) -> str:
