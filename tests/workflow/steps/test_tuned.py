@@ -234,9 +234,9 @@ def test_what_a_report_is_told_of_a_choice():
     floor = choice(0.3, chosen=0, values=[{}], space={}).model_copy(update={"label": "supervised"})
     made = choices.Tuned(tune={"trials": 3}, data={}, choices=[floor, own])
     (shown,) = made.shown()
-    assert shown["valid"] == [pytest.approx(x) for x in (0.6, 0.7, 0.5)]
-    assert shown["floor"] == pytest.approx(0.4)
+    assert shown["valid"] == {"a": [pytest.approx(x) for x in (0.6, 0.7, 0.5)]}
+    assert shown["floor"] == {"a": pytest.approx(0.4)}
     assert shown["values"] == "beta 5.0, kind x"
     assert shown["borders"] == ["beta"], "5 is the largest that was tried"
     (shown,) = made.model_copy(update={"choices": [own.model_copy(update={"chosen": 0})]}).shown()
-    assert (shown["borders"], shown["floor"]) == ([], None)
+    assert (shown["borders"], shown["floor"]) == ([], {})
