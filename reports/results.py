@@ -13,7 +13,7 @@ import pandas as pd
 from reports import adding, metrics, printing
 from reports.files import anonymous
 from reports.reading import ATTENTION, CURVES, LAYERS, MEASUREMENTS, RUNS, TERMS, Kinds, read_object, read_table, typed
-from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status
+from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status, sized
 from reports.settings import Settings
 
 RUN_FILES = ("runs.parquet", "runs.csv")
@@ -51,7 +51,7 @@ class Family(NamedTuple):
     @property
     def sized(self) -> str:
         """The student as `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
-        return self.student if self.ratio_target is None else f"{self.student}~{self.ratio_target:g}x"
+        return sized(self.student, self.ratio_target)
 
     @property
     def slug(self) -> str:

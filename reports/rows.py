@@ -140,3 +140,8 @@ TERM_COLUMNS = [*CELL, "epoch", "name", "value"]
 ATTENTION_COLUMNS = [*CELL, "epoch", "name", "row", "column", "value"]
 LAYER_COLUMNS = [*CELL, "name", "row", "column", "value"]
 """Linear CKA of a teacher's layer (row) and a student's (column), `name` before or after the training."""
+
+
+def sized(student: str, ratio_target: float | None) -> str:
+    """A student as `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted, for tuning and tables alike."""
+    return student if ratio_target is None else f"{student}~{ratio_target:g}x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 MARK = "@"
 SEPARATOR = ","
@@ -28,14 +29,12 @@ def graph_of(name: str) -> str:
 def prepared(name: str) -> str:
     """`cora@20,inductive` of `cora@20,inductive,all`: where teachers and measurements of a cell's variant stand."""
     dataset, _, changes = name.partition(MARK)
-    kept = [change for change in changes.split(SEPARATOR) if change and change not in DISTILLED]
-    return MARK.join([dataset, SEPARATOR.join(kept)]) if kept else dataset
+    return _changed(dataset, (change for change in changes.split(SEPARATOR) if change not in DISTILLED))
 
 
 def labels_shared(name: str) -> bool:
     """Whether few labels are kept, the same ones at every seed: `cora@20`, but not `cora@20,drawn`."""
-    changes = name.partition(MARK)[2].split(SEPARATOR)
-    return changes[0][:1].isdigit() and DRAWN not in changes
+    return bool(labels_of(name)) and DRAWN not in name.partition(MARK)[2].split(SEPARATOR)
 
 
 def labels_of(name: str) -> int | None:
@@ -56,5 +55,10 @@ def all_labels(name: str) -> str | None:
     first, *rest = changes.split(SEPARATOR)
     if not first.isdigit():
         return None if labels_of(name) else name
-    kept = [change for change in rest if change != DRAWN]
-    return MARK.join([dataset, SEPARATOR.join(kept)]) if kept else dataset
+    return _changed(dataset, (change for change in rest if change != DRAWN))
+
+
+def _changed(dataset: str, changes: Iterable[str]) -> str:
+    """The id of a dataset with these changes; its own without any."""
+    kept = SEPARATOR.join(filter(None, changes))
+    return f"{dataset}{MARK}{kept}" if kept else dataset

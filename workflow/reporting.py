@@ -7,7 +7,7 @@ from typing import Any
 
 from reports.variants import dataset_of
 from workflow import catalog, references
-from workflow.choices import Tuned, dotted
+from workflow.choices import Tuned, told
 from workflow.config import merged
 from workflow.schemas.configuration import Configuration
 from workflow.specs import MethodFacts, Network, Plan
@@ -68,7 +68,6 @@ def hyperparameters(plan: Plan, targets: Callable[[str], list[str]]) -> list[dic
     """
     found = []
     for key, spec in plan.cells.items():
-        values = dotted(merged(plan.methods[spec.method].defaults, spec.hyperparameters))
         found.append(
             {
                 "dataset": spec.variant,
@@ -76,7 +75,7 @@ def hyperparameters(plan: Plan, targets: Callable[[str], list[str]]) -> list[dic
                 "student": spec.student,
                 "ratio_target": spec.ratio_target,
                 "method": spec.method,
-                "values": ", ".join(f"{name} {value}" for name, value in values.items()),
+                "values": told(merged(plan.methods[spec.method].defaults, spec.hyperparameters)),
                 "targets": targets(key),
                 "taught": targets(spec.taught_by),
             }

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from methods.vocabulary import Kind, Objective
-from reports.rows import Role
+from reports.rows import Role, sized
 from workflow.errors import UserError
 from workflow.files import digest
 
@@ -189,8 +189,7 @@ class CellSpec(Strict):
     @property
     def sized(self) -> str:
         """The student as `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted."""
-        wanted = "" if self.ratio_target is None else f"~{self.ratio_target:g}x"
-        return f"{self.student}{wanted}"
+        return sized(self.student, self.ratio_target)
 
     @property
     def family(self) -> str:

@@ -74,11 +74,7 @@ def _axis(axes: Axes, names: list[str]) -> None:
 
 def _teacher(axes: Axes, findings: Findings, places: dict[Family, float]) -> list[float]:
     """Draws the teacher's line, and returns its scores."""
-    settings, line = findings.settings, []
-    for family, place in places.items():
-        own = findings.attempts[family].get(settings.ceiling)
-        if own is not None and own.complete:
-            line.append((place, *series.interval(own, findings.metric(family).scale, settings)))
+    line = series.of_ceiling(findings, places)
     if not line:
         return []
     x, mean, low, high = zip(*line, strict=True)

@@ -11,12 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from reports import printing
-from reports.attempts import Attempts
 from reports.figures.parts import panels, series
 from reports.figures.parts.style import GREY, GRID, SOFT, Drawing, text_size
 from reports.findings import Findings
 from reports.results import Family, Results, architecture, slug
-from reports.settings import Settings
 
 KIND = "scores"
 TITLE = "Score against compression"
@@ -52,14 +50,12 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
 
 
 def _along(findings: Findings, places: dict[Family, float]) -> panels.Along:
-    settings, first = findings.settings, next(iter(places))
-    own, scale = findings.attempts[first].get(settings.ceiling), findings.metric(first).scale
     return panels.Along(
         places=places,
         axis=partial(_ratio_axis, ratios=list(places.values()), students=[family.student for family in places]),
         aside=lambda x, steps: x * 1.012**steps,
         end=max,
-        teacher=partial(_teacher, own=own, scale=scale, settings=settings),
+        teacher=partial(_teacher, line=series.of_ceiling(findings, places)),
         caption=CAPTION,
         alt=("compression", printing.ratio(max(places.values()))),
     )
@@ -88,11 +84,11 @@ def _fit(axes: Axes, ratios: list[float], names: list[str]) -> bool:
     return all(b - a > x + y for a, b, x, y in zip(places, places[1:], halves, halves[1:], strict=False))
 
 
-def _teacher(axes: Axes, own: Attempts | None, scale: float, settings: Settings) -> list[float]:
-    """Draws the teacher's level, and returns it; nothing where it was not trained whole."""
-    if own is None or not own.complete:
+def _teacher(axes: Axes, line: list[tuple[float, float, float, float]]) -> list[float]:
+    """Draws the teacher's level, one for all ratios, and returns it; nothing where it was not trained whole."""
+    if not line:
         return []
-    mean, low, high = series.interval(own, scale, settings)
+    _, mean, low, high = line[0]
     axes.axhspan(low, high, color="#eeeeee", zorder=0)
     axes.axhline(mean, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
     axes.annotate(

@@ -15,6 +15,7 @@ from tests.workflow.datasets.ogb_layout import MAG
 from workflow.catalog import Facts
 from workflow.datasets.parts.csr import both_ways, relation, symmetric_csr
 from workflow.datasets.parts.graphs import EDGE_VOCABULARY, VOCABULARY, molecule_info
+from workflow.models.model import create
 from workflow.task import Task
 from workflow.training.knowledge import save_knowledge
 
@@ -167,6 +168,11 @@ def signals(rows: int, shape: Shape, seed: int = 0) -> Signals:
             part.normal_(std=NOISE, generator=random).addmm_(latent, columns)
     hidden: list[Tensor] = [layer.relu_() for layer in layers[:-1]]
     return Signals(layers[-1], tuple(hidden))
+
+
+def teacher_signals(task: Task) -> Signals:
+    """As if of a GCN 3x256."""
+    return signals(len(task.labels), create({"model": "gcn", "layers": 3, "width": 256}, facts_of(task)).shape)
 
 
 def save(task: Task, shape: Shape, folder: Path) -> None:

@@ -44,6 +44,16 @@ def gains(findings: Findings, places: Mapping[Family, float], base: str) -> Poin
     return {label: found[label] for label in settings.method_order(found)}
 
 
+def of_ceiling(findings: Findings, places: Mapping[Family, float]) -> list[tuple[float, float, float, float]]:
+    """(place, mean, low, high) of the teacher, wherever all of its trainings gave a score."""
+    settings, found = findings.settings, []
+    for family, place in places.items():
+        own = findings.attempts[family].get(settings.ceiling)
+        if own is not None and own.complete:
+            found.append((place, *interval(own, findings.metric(family).scale, settings)))
+    return found
+
+
 def base_of(series: Points, settings: Settings) -> str:
     """What gains are gains over: the floor, or the reference where there is none."""
     return settings.floor if settings.floor in series else settings.reference

@@ -112,10 +112,7 @@ def _relational(settings: Settings, device: torch.device) -> Table:
 
 def _methods(task: Task, device: torch.device) -> Table:
     """An epoch of a GCN 2x64 by each method over that without a teacher."""
-    from workflow.models.model import create
-
-    shape = create({"model": "gcn", "layers": 3, "width": 256}, data.facts_of(task)).shape
-    known = data.signals(len(task.labels), shape)
+    known = data.teacher_signals(task)
     spec = {"model": "gcn", "layers": 2, "width": 64}
     floor = _seconds(trainings.epochs(task, spec, "supervised", known, device=device))
     rows: list[Row] = []

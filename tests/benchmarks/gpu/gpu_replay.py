@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
+from methods.contract import Signals
 from tests.benchmarks import data, process, trainings
 from tests.benchmarks.gpu import card
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import Row, Table, say
-from workflow.models.model import create
 from workflow.task import Task
 from workflow.training import loop
 from workflow.training.losses import Losses
@@ -40,17 +40,16 @@ ABOUT = (
 def run(settings: Settings) -> list[Table]:
     device = card.device()
     task = data.arxiv_sized(settings.arxiv_nodes)
+    known = data.teacher_signals(task)
     rows: list[Row] = []
     for spec, method in STUDENTS:
-        rows.append(_compare(task, spec, method, device, 1 if settings.quick else STEPS))
+        rows.append(_compare(task, known, spec, method, device, 1 if settings.quick else STEPS))
         say("gpu_replay", rows[-1])
     return [Table(ABOUT, rows)]
 
 
-def _compare(task: Task, spec: dict[str, Any], method: str, device: torch.device, steps: int) -> Row:
+def _compare(task: Task, known: Signals, spec: dict[str, Any], method: str, device: torch.device, steps: int) -> Row:
     name = {"network": f"{spec['model']} {spec['layers']}x{spec['width']}", "method": method}
-    shape = create({"model": "gcn", "layers": 3, "width": 256}, data.facts_of(task)).shape
-    known = data.signals(len(task.labels), shape)
     launched, replayed = (_Training(trainings.prepared(task, spec, method, known, device=device)) for _ in range(2))
     replayed.start_as(launched)
     launched.settle()
