@@ -117,10 +117,9 @@ class Variant:
         arrays, info = dict(task.arrays), dict(task.info)
         if self.labels_per_class:
             # Also where each seed has another draw: a class with too few labels is refused here.
-            asked = [self.labels_per_class, self.valid_per_class, *([True] if self.at_most else [])]
-            split = _split(task, DRAW, *asked)
+            split = _split(task, DRAW, self.labels_per_class, self.valid_per_class, self.at_most)
             if self.drawn:
-                info[DRAWN] = asked
+                info[DRAWN] = [self.labels_per_class, self.valid_per_class, *([True] if self.at_most else [])]
             else:
                 arrays |= split
         if self.inductive:
