@@ -205,6 +205,8 @@ class Method(nn.Module):
     """Whether it shows what of a gain is not due to a large teacher. Tables list it apart."""
     own_size: ClassVar[bool] = False
     """Whether the teacher is a network like the student, trained as the student is, in place of the large one."""
+    exchanged: ClassVar[bool] = False
+    """Whether each row is taught by another row's logits, exchanged once for a training (hidden states stay)."""
     epochs_factor: ClassVar[int] = 1
     """How many times the epochs (and the patience) of the other methods it trains for."""
     uses_hidden: ClassVar[bool] = False

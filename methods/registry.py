@@ -221,6 +221,18 @@ def own_size(method: str) -> bool:
     return wanted.pop()
 
 
+def exchanged(method: str) -> bool:
+    """Whether a method's teacher has exchanged its logits between rows.
+
+    Raises:
+        ValueError: only some parts of a composition have such a teacher.
+    """
+    wanted = {load(name).exchanged for name in parts(method)}
+    if len(wanted) > 1:
+        raise ValueError(f"'{method}' mixes methods of a teacher with methods of one whose rows are exchanged")
+    return wanted.pop()
+
+
 def epochs_factor(method: str) -> int:
     """How many times the usual epochs a method, or the longest part of it, trains for."""
     return max(load(name).epochs_factor for name in parts(method))
@@ -242,6 +254,7 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
     if len(names) > 1:
         from methods.composition import Composition
 
+        exchanged(method)
         for key, value in hyperparameters.items():
             if key not in names or not isinstance(value, dict):
                 raise ValueError(f"{method}: '{key}' must be a mapping under one of: {', '.join(names)}")

@@ -76,6 +76,15 @@ class ToyStudent:
         return Signals(self.pool(logits), tuple(h.tanh() for h in hidden))
 
 
+def step(method: Method, s: Signals, t: Signals, batch: Batch, seed: int) -> dict[str, float]:
+    """The terms of a step as numbers, those of a second view, by a student of this seed, included."""
+    terms = method(s, t, batch)
+    if method.uses_view:
+        toy = ToyStudent(batch, s.shape, seed)
+        terms |= method.view(toy.features, toy, t, batch)
+    return {name: term.item() for name, term in terms.items()}
+
+
 def check_declared(where: str, build: Callable[[], Method], batch: Callable[[], Batch], s: Signals, t: Signals) -> None:
     """All that a method declares beyond its terms, and that it declares all.
 

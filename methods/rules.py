@@ -17,7 +17,7 @@ from torch import Tensor
 
 from methods import registry, rehearsal
 from methods.cases import EPOCH, EPOCHS, Case, rows_of
-from methods.contract import Method, NotApplicableError, Shape, Signals
+from methods.contract import Batch, Method, NotApplicableError, Shape, Signals
 from methods.spelling import article
 from methods.terms import misshapen
 
@@ -129,17 +129,21 @@ def gradients(trial: Trial) -> Iterator[str]:
 
 def state(trial: Trial) -> Iterator[str]:
     """A new method with the old one's state goes on as the old one does, as after an interrupted training."""
-    method, heir, (s, t) = trial.build(), trial.build(), trial.signals()
+    method, heir, (_, t) = trial.build(), trial.build(), trial.signals()
     batch, again = trial.case.batch(), trial.case.batch()
+
+    def step(one: Method, on: Batch, seed: int) -> dict[str, float]:
+        return rehearsal.step(one, trial.case.signals(trial.student, seed), t, on, seed)
+
     for seed in (3, 4):  # of a student that moves: a mean over the same values would be the first of them
-        method(trial.case.signals(trial.student, seed), t, batch)
+        step(method, batch, seed)
     try:
         heir.load_state_dict(method.state_dict())
     except RuntimeError as error:
         yield f"a resumed training cannot take its state over (make heads and buffers in __init__ or begin): {error}"
         return
     again.generator.set_state(batch.generator.get_state())
-    old, new = ({k: v.item() for k, v in one(s, t, on).items()} for one, on in ((method, batch), (heir, again)))
+    old, new = step(method, batch, 5), step(heir, again, 5)
     remedy = "register it as a buffer, and keep nothing of the student in batch.memo"
     yield from _differences(old, new, f"keeps state that a resumed training would lose ({remedy})")
 

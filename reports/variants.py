@@ -14,6 +14,8 @@ CPF = "-cpf"
 """Ends the id of a dataset that is another preparation of the same graph, as in CPF."""
 DRAWN = "drawn"
 """The change that gives each seed a draw of its own."""
+MOST = "max"
+"""Behind a number of labels per class, where a class with fewer keeps all of its own."""
 
 
 def dataset_of(name: str) -> str:
@@ -43,6 +45,13 @@ def labels_of(name: str) -> int | None:
     return int(number[0]) if number else None
 
 
+def label_count(name: str) -> str:
+    """`20` of `cora@20,drawn`, `≤20` of `cora@20max`, `all` where all labels are kept."""
+    number = labels_of(name)
+    most = name.partition(MARK)[2].partition(SEPARATOR)[0].endswith(MOST)
+    return f"{'≤' if most else ''}{number}" if number else "all"
+
+
 def but_for_labels(name: str) -> str:
     """`cora@,drawn` of both `cora@5,drawn` and `cora@20,drawn`, which is no id: what they have in common."""
     dataset, mark, changes = name.partition(MARK)
@@ -50,10 +59,10 @@ def but_for_labels(name: str) -> str:
 
 
 def all_labels(name: str) -> str | None:
-    """`cora@inductive` of `cora@20,drawn,inductive`; None where validation and test are drawn with the labels."""
+    """`cora@inductive` of `cora@20,inductive`; None where validation and test are drawn with the labels."""
     dataset, _, changes = name.partition(MARK)
     first, *rest = changes.split(SEPARATOR)
-    if not first.isdigit():
+    if not first.removesuffix(MOST).isdigit():
         return None if labels_of(name) else name
     return _changed(dataset, (change for change in rest if change != DRAWN))
 

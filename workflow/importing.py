@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from methods.vocabulary import Kind, Objective
-from workflow import labelling
+from workflow import categories, given, labelling
 from workflow.arrays import Csr, beyond
 from workflow.datasets.parts import csr
-from workflow.datasets.parts.graphs import join_graphs
+from workflow.datasets.parts.graphs import join_edges
 from workflow.errors import UserError
 from workflow.task import SPLITS, Task
 
@@ -53,8 +53,8 @@ class Import:
             labels, objective: see `workflow.labelling.read`.
             splits: see Ids.
         """
-        of_nodes, objective = self._of_nodes(labels, objective)
-        x = self._features(features, "features", len(of_nodes))
+        of_nodes, objective = self._labels(labels, objective, floats=True)
+        x = self._features(features, "features", len(of_nodes), f": there are {len(of_nodes)} labels")
         adjacency, symmetric = self._square(edges, "edge_index", len(of_nodes))
         arrays = {"features": x, "labels": of_nodes, **self._split(splits, of_nodes, objective), **adjacency}
         return self._finish(Kind.NODE, objective, arrays, {"symmetric": symmetric})
@@ -78,7 +78,9 @@ class Import:
             relations: (SOURCE, NAME, TARGET) -> edges [2, E].
             labels, splits, objective: as in `node`.
         """
-        of_nodes, objective = self._of_nodes(labels, objective)
+        of_nodes, objective = self._labels(labels, objective, floats=True)
+        if len(of_nodes) != counts[target]:
+            raise self.refuse(f"labels: there are {len(of_nodes)}, but {counts[target]} nodes of type {target}")
         arrays = {"labels": of_nodes, **self._split(splits, of_nodes, objective)}
         for kind, x in features.items():
             arrays[f"features/{kind}"] = self._features(x, f"features/{kind}", counts[kind])
@@ -100,37 +102,53 @@ class Import:
         """A label, or several, of every graph.
 
         Args:
-            graphs: x [n, k] and edge_attr [E, m] categories (or None), edge_index [2, E], y.
+            graphs: x [n, k] and edge_attr [E, m] as `workflow.categories.read` takes them, edge_index [2, E], y, and
+                num_nodes where there is no x.
             objective: see `workflow.labelling.read`.
+
+        Raises:
+            UserError: one line that names the graph and the key.
         """
-        if not graphs:
-            raise self.refuse("holds no graph")
+        if len(graphs) < len(SPLITS):
+            several = f"{', '.join(SPLITS)} need one each; a graph whose nodes have labels stands outside of a list"
+            raise self.refuse(f"holds {len(graphs) or 'no'} graph{'s' * (len(graphs) > 1)}: {several}")
+        of_each = []
         for number, graph in enumerate(graphs):
             if missing := [key for key in ("edge_index", "y") if graph.get(key) is None]:
                 raise self.refuse(f"graph {number}: {missing[0]} is missing")
-        of_each = [np.asarray(graph["y"]).reshape(-1) for graph in graphs]
-        for number, one in enumerate(of_each):
-            if len(one) != len(of_each[0]):
-                raise self.refuse(f"graph {number}: y has {len(one)} values, those before have {len(of_each[0])}")
-        labels, objective = labelling.read(np.stack(of_each), objective, self, floats=False)
-        raw, widths = [], set()
-        for number, graph in enumerate(graphs):
-            edges = self._pairs(graph["edge_index"], f"graph {number}: edge_index")
-            nodes = graph.get("num_nodes")
-            x = graph.get("x")
-            size = len(x) if x is not None else int(nodes or (edges.max() + 1 if edges.size else 1))
-            if (wrong := beyond(edges, size)) is not None:
-                where = f"graph {number}: edge_index"
-                raise self.refuse(f"{where}: an edge names node {wrong}, but there are {size}, numbered from 0")
-            of_nodes = self._categories(x, size, "x")
-            of_edges = self._categories(graph.get("edge_attr"), edges.shape[1], "edge_attr")
-            widths.add((of_nodes.shape[1], of_edges.shape[1]))
-            raw.append({"edge_index": edges, "num_nodes": size, "node_feat": of_nodes, "edge_feat": of_edges})
-        if len(widths) > 1:
-            raise self.refuse("x or edge_attr: graphs differ in their number of columns")
-        arrays = {**join_graphs(raw), "labels": labels, **self._split(splits, labels, objective)}
-        info = {key: _sizes(arrays[of]) for key, of in _VOCABULARIES.items()}
+            of_each.append(given.array(graph["y"], f"graph {number}: y", self).reshape(-1))
+            if len(of_each[-1]) != len(of_each[0]):
+                count = len(of_each[-1])
+                raise self.refuse(f"graph {number}: y has {count} values, those before have {len(of_each[0])}")
+        labels, objective = self._labels(np.stack(of_each), objective, floats=False)
+        edges, nodes = zip(*(self._sized(graph, number) for number, graph in enumerate(graphs)), strict=True)
+        items = {"x": nodes, "edge_attr": [found.shape[1] for found in edges]}
+        read = {key: categories.read([one.get(key) for one in graphs], n, key, self) for key, n in items.items()}
+        arrays = {"features": read["x"], "edge_features": read["edge_attr"], **join_edges(edges, nodes)}
+        info = {"vocabulary": categories.sizes(read["x"]), "edge_vocabulary": categories.sizes(read["edge_attr"])}
+        arrays |= {"labels": labels, **self._split(splits, labels, objective)}
         return self._finish(Kind.GRAPH, objective, arrays, info)
+
+    def _sized(self, graph: Mapping[str, Any], number: int) -> tuple[np.ndarray, int]:
+        """A graph's edges [2, E] and its number of nodes: rows of x, what it states, or what its edges name."""
+        where = f"graph {number}: edge_index"
+        edges, x, stated = self._pairs(graph["edge_index"], where), graph.get("x"), graph.get("num_nodes")
+        named = int(edges.max()) + 1 if edges.size else 0
+        if x is not None:
+            size = len(np.atleast_1d(given.array(x, f"graph {number}: x", self)))
+        else:
+            size = int(stated or named or 1)
+            if not (stated or named):
+                self.tell("a graph without x, edges and num_nodes has one node")
+        if size < 0:
+            raise self.refuse(f"graph {number}: num_nodes is {size}; allowed: from 0 on")
+        if (wrong := beyond(edges, size)) is not None:
+            raise self.refuse(f"{where}: an edge names node {wrong}, but there are {size}, numbered from 0")
+        if x is None and given.scattered(size, occurring := len(np.unique(edges))):
+            raise self.refuse(f"{where}: names {occurring} of {size} nodes: number those of each graph from 0 on")
+        if not size:
+            self.tell("a graph without nodes was taken as it is")
+        return edges, size
 
     def _finish(self, kind: Kind, objective: Objective, arrays: dict[str, np.ndarray], info: dict[str, Any]) -> Task:
         outputs, metric = labelling.outputs(arrays["labels"]), self.metric or METRICS[objective]
@@ -142,48 +160,32 @@ class Import:
             self._told.append(line)
             self.say(f"{self.name}: {line}")
 
-    def _of_nodes(self, labels: Any, objective: Objective | None) -> tuple[np.ndarray, Objective]:
-        found, seen = labelling.read(labels, objective, self, floats=True)
+    def _labels(self, labels: Any, objective: Objective | None, *, floats: bool) -> tuple[np.ndarray, Objective]:
+        found, seen = labelling.read(labels, objective, self, floats=floats)
         if objective is None and seen != Objective.MULTICLASS:
             what = "binary targets" if seen == Objective.BINARY else "numbers, a regression"
             self.tell(f"labels were taken as {what}, NaN as unmeasured; --objective takes them otherwise")
         return found, seen
 
-    def _features(self, x: Any, where: str, rows: int) -> np.ndarray:
-        found = np.asarray(x)
+    def _features(self, x: Any, where: str, rows: int, why: str = "") -> np.ndarray:
+        found = given.numbers(x, where, self)
         if found.ndim != 2 or len(found) != rows or not found.shape[1]:
-            raise self.refuse(f"{where} must be [{rows}, f], not {list(found.shape)}")
-        if found.dtype.kind not in "fiub":
-            raise self.refuse(f"{where} must be numbers, not {found.dtype}")
+            why = why if found.ndim == 2 and len(found) != rows else ""
+            raise self.refuse(f"{where} must be [{rows}, f], not {list(found.shape)}{why}")
         if found.dtype != np.float32:
             self.tell(f"{where} of type {found.dtype} became float32")
-        return np.ascontiguousarray(found, np.float32)
-
-    def _categories(self, x: Any, rows: int, where: str) -> np.ndarray:
-        """[rows, k] whole numbers; one column of zeros where there are none."""
-        if x is None:
-            self.tell(f"graphs have no {where}: every row is of one category")
-            return np.zeros((rows, 1), np.int64)
-        found = np.asarray(x)
-        found = found[:, None] if found.ndim == 1 else found
-        if found.ndim != 2 or len(found) != rows:
-            raise self.refuse(f"{where} must be [{rows}, k], not {list(found.shape)}")
-        if (
-            found.dtype.kind == "f"
-            and found.shape[1] > 1
-            and np.isin(found, (0, 1)).all()
-            and (found.sum(1) == 1).all()
-        ):
-            self.tell(f"{where}: rows with a single 1 became categories")
-            return np.asarray(found.argmax(1)[:, None], np.int64)
-        if not (found == np.floor(found)).all() or (found < 0).any():
-            raise self.refuse(f"{where}: features of graph tasks are categories, whole numbers from 0 on")
-        return found.astype(np.int64)
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(found, np.float32)
+        if not (finite := np.isfinite(values)).all():
+            row, column = np.argwhere(~finite)[0]
+            raise self.refuse(f"{where} has values that are not finite in float32: row {row}, column {column}")
+        return values
 
     def _pairs(self, edges: Any, where: str) -> np.ndarray:
-        found = np.asarray(edges)
+        found = given.array(edges, where, self)
         if found.ndim != 2 or found.shape[0] != 2 or (found.size and found.dtype.kind not in "iu"):
-            raise self.refuse(f"{where} must be [2, E] whole numbers, not {found.dtype} of shape {list(found.shape)}")
+            what = f"{given.kind(found)} of shape {list(found.shape)}"
+            raise self.refuse(f"{where} must be [2, E] whole numbers, not {what}")
         return found.astype(np.int64)
 
     def _edges(self, edges: Any, where: str, sources: int, targets: int, *, loops: bool) -> Csr:
@@ -216,7 +218,7 @@ class Import:
         for part in SPLITS:
             if part not in splits or splits[part] is None:
                 raise self.refuse(f"split: {part} is missing; allowed: masks or ids of {', '.join(SPLITS)}")
-            ids = np.asarray(splits[part])
+            ids = given.array(splits[part], f"split: {part}", self)
             if ids.ndim != 1:
                 raise self.refuse(f"split: {part} must be one mask or list of ids, not of shape {list(ids.shape)}")
             if ids.dtype == bool:
@@ -225,20 +227,16 @@ class Import:
                         f"split: the mask of {part} has {len(ids)} entries, there are {len(labels)} items"
                     )
                 ids = np.flatnonzero(ids)
-            elif ids.dtype.kind not in "iu":
-                raise self.refuse(f"split: {part} must be a boolean mask or whole numbers, not {ids.dtype}")
+            elif len(ids) and ids.dtype.kind not in "iu":
+                raise self.refuse(f"split: {part} must be a boolean mask or whole numbers, not {given.kind(ids)}")
             elif len(ids) == len(labels) > 2 and np.isin(ids, (0, 1)).all():
                 raise self.refuse(f"split: {part} has {len(ids)} entries of 0 or 1: a mask must be boolean")
-            found[f"split/{part}"] = np.sort(ids).astype(np.int64)
-            known = labels[ids[(ids >= 0) & (ids < len(labels))]]
+            found[f"split/{part}"] = ids = np.sort(ids).astype(np.int64)
+            ids = ids[(ids >= 0) & (ids < len(labels))]
+            known = labels[ids]
+            if objective == Objective.MULTICLASS and (known < 0).any():
+                item = ids[np.argmax(known < 0)]
+                raise self.refuse(f"split: {part} has item {item}, whose label is negative or NaN: unknown")
             if odd := labelling.lacks(known, objective, labelling.outputs(labels)):
                 self.tell(f"split: {part} {odd}")
         return found
-
-
-_VOCABULARIES = {"vocabulary": "features", "edge_vocabulary": "edge_features"}
-
-
-def _sizes(categories: np.ndarray) -> list[int]:
-    """How many categories each column has."""
-    return [int(size) + 1 for size in categories.max(0)] if len(categories) else [1] * categories.shape[1]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from methods.vocabulary import Objective
-from workflow.errors import UserError
+from workflow import given
+from workflow.given import Teller
 
 SHOWN = 10
 """Classes or targets that a line names."""
-
-
-class Teller(Protocol):
-    """What an import says of its labels."""
-
-    def refuse(self, why: str) -> UserError: ...
-    def tell(self, line: str) -> None: ...
+FARTHEST = 2.0**53
+"""Larger classes are taken to be this one, which 64 bits hold exactly, as a float too: either leaves a gap."""
 
 
 def read(labels: Any, objective: Objective | None, into: Teller, *, floats: bool) -> tuple[np.ndarray, Objective]:
@@ -26,13 +22,13 @@ def read(labels: Any, objective: Objective | None, into: Teller, *, floats: bool
     Args:
         labels: [n] or [n, targets]. Unknown are negative classes; elsewhere NaN.
         objective: None for what they look like: one column of whole numbers is classes; 0, 1 and NaN are binary; others
-            are a regression.
+            are a regression, but for -1 among 0 and 1, which may be a missing answer, or a number.
         floats: whether whole numbers of a floating type may be classes.
 
     Raises:
         UserError: they are not of that objective, or look like two.
     """
-    found = np.asarray(labels)
+    found = given.array(labels, "labels", into)
     if found.ndim not in (1, 2) or 0 in found.shape:
         raise into.refuse(f"labels must be [n] classes, or [n, targets], not of shape {list(found.shape)}")
     if objective is None:
@@ -68,6 +64,11 @@ def _looks(found: np.ndarray, into: Teller, floats: bool) -> Objective:
     if single and (found.dtype.kind in "iu" or (floats and bool((known == np.floor(known)).all()))):
         return Objective.MULTICLASS
     if not np.isin(known, (0, 1)).all():
+        if np.isin(known, (-1, 0, 1)).all():
+            raise into.refuse(
+                "labels: -1 may be a missing answer, a no, or a number: write 0, 1, and NaN where unmeasured; "
+                "--objective regression takes them as numbers"
+            )
         return Objective.REGRESSION
     rows = found.reshape(len(found), -1)
     rows = rows[~np.isnan(rows).all(1)]
@@ -82,7 +83,7 @@ def _looks(found: np.ndarray, into: Teller, floats: bool) -> Objective:
 def _targets(found: np.ndarray, objective: Objective, into: Teller) -> np.ndarray:
     """[n, targets] float32, NaN where unmeasured."""
     if found.dtype.kind not in "fiub":
-        raise into.refuse(f"labels must be numbers, not {_type(found)}")
+        raise into.refuse(f"labels must be numbers, not {given.kind(found)}")
     found = found[:, None] if found.ndim == 1 else found
     known = found[~np.isnan(found)]
     if objective == Objective.BINARY and len(others := known[~np.isin(known, (0, 1))]):
@@ -96,10 +97,6 @@ def _targets(found: np.ndarray, objective: Objective, into: Teller) -> np.ndarra
     return values
 
 
-def _type(found: np.ndarray) -> str:
-    return "text" if found.dtype.kind in "OSU" else str(found.dtype)
-
-
 def _classes(found: np.ndarray, into: Teller) -> np.ndarray:
     """[n] int64, -1 where unknown."""
     if found.ndim == 2 and found.shape[1] == 1:
@@ -109,17 +106,20 @@ def _classes(found: np.ndarray, into: Teller) -> np.ndarray:
         raise into.refuse(f"labels must be [n] classes, not of shape {list(found.shape)}")
     if found.dtype.kind == "f":
         missing = np.isnan(found)
-        if not (found[~missing] == np.floor(found[~missing])).all():
+        known = found[~missing].astype(np.float64)
+        if not (np.isfinite(known) & (known == np.floor(known))).all():
             raise into.refuse("labels must be whole numbers, the classes")
         into.tell(f"labels of type {found.dtype} were taken as whole numbers, NaN as unknown")
-        found = np.where(missing, -1, found).astype(np.int64)
-    if found.dtype.kind not in "iu":
-        raise into.refuse(f"labels must be whole numbers, not {_type(found)}")
-    found = np.where(found < 0, -1, found).astype(np.int64)
+        found = np.where(missing, -1, found)
+    elif found.dtype.kind not in "iu":
+        raise into.refuse(f"labels must be whole numbers, not {given.kind(found)}")
+    found = np.where(found < 0, -1, np.minimum(found, FARTHEST, dtype=np.float64)).astype(np.int64)
     present = np.unique(found[found >= 0])
     if len(present) < 2:
-        raise into.refuse("labels: there must be at least two classes")
+        unknown = int((found < 0).sum())
+        why = f"; {unknown} labels are negative or NaN, which means unknown" if unknown else ""
+        raise into.refuse(f"labels: there must be at least two classes{why}")
     if len(present) != present[-1] + 1:
-        gap = int(np.setdiff1d(np.arange(present[-1]), present)[0])
+        gap = int(np.flatnonzero(present != np.arange(len(present)))[0])
         raise into.refuse(f"labels: no item has class {gap}; classes must be 0 to C - 1 without a gap")
     return found

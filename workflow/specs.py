@@ -62,7 +62,10 @@ class TrainingSettings(Strict):
     steps_per_epoch: int = Field(30, ge=1, description="sampled steps of an epoch")
     walk_length: int = Field(0, ge=0, description="steps of a random walk; 0 for as many as the network has layers")
     batch_size: int = Field(
-        256, ge=1, description="training graphs of a mini-batch (graph-level tasks), or training nodes (neighbour)"
+        256,
+        ge=1,
+        description="training graphs of a mini-batch (graph-level tasks), or training nodes (neighbour); "
+        "`distill_on: all` adds up to four times as many others",
     )
     fan_out: list[Annotated[int, Field(ge=1)]] = Field(
         [15, 10, 5],

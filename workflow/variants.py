@@ -2,8 +2,9 @@
 
 `cora@5`, `cora@inductive`, `cora@5,inductive`: a variant is a dataset of its own, prepared from the other's task, with
 its own fingerprint, teachers and columns in every table. A configuration asks for it by keys of an experiment.
-In `cora@20,drawn` each seed has labelled nodes of its own, in `cora@20+30,drawn` a split of its own: the prepared task
-says how they are drawn, and `of_seed` draws them. In `cora@inductive-0.2` a fifth of the test nodes is unseen.
+In `cora@20max` a class with fewer than 20 labels keeps its own. In `cora@20,drawn` each seed has labelled nodes of its
+own, in `cora@20+30,drawn` a split of its own: the prepared task says how they are drawn, and `of_seed` draws them. In
+`cora@inductive-0.2` a fifth of the test nodes is unseen.
 `cora@all`, where an experiment distils other nodes than the configuration, is a variant of cells alone: it has the
 data, the teachers and the measurements of `cora`. `cora@blind` has no test labels: trials of tuning are trained on it.
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from methods.vocabulary import Kind, Objective
-from reports.variants import DISTILLED, DRAWN, MARK, SEPARATOR
+from reports.variants import DISTILLED, DRAWN, MARK, MOST, SEPARATOR
 from workflow.draws import by_class, ordered, three_parts
 from workflow.errors import UserError
 from workflow.task import ABSENT, BLIND, Task, absent
@@ -42,6 +43,7 @@ class Variant:
         drawn: whether each seed has a draw of its own.
         unseen: share of the test nodes that an inductive training does not see and that are scored; None for all. The
             others are nodes without a label.
+        at_most: whether a class that has fewer than `labels_per_class` keeps all of its own, and is not refused.
     """
 
     labels_per_class: int | None = None
@@ -51,11 +53,13 @@ class Variant:
     valid_per_class: int | None = None
     drawn: bool = False
     unseen: float | None = None
+    at_most: bool = False
 
     def of(self, dataset: str) -> str:
         """The id of this variant of a dataset; the dataset's own where nothing is changed."""
         valid = f"+{self.valid_per_class}" if self.valid_per_class else ""
-        changes = [f"{self.labels_per_class or ''}{valid}"] if self.labels_per_class or valid else []
+        labels = f"{self.labels_per_class or ''}{MOST if self.at_most else ''}{valid}"
+        changes = [labels] if labels else []
         changes += [DRAWN] if self.drawn else []
         unseen = "" if self.unseen is None else f"-{self.unseen:g}"
         changes += [f"{INDUCTIVE}{unseen}"] if self.inductive else []
@@ -64,10 +68,10 @@ class Variant:
         return f"{dataset}{MARK}{SEPARATOR.join(changes)}" if changes else dataset
 
     @property
-    def place(self) -> tuple[int, int, bool, bool, float, bool, str]:
+    def place(self) -> tuple[int, int, bool, bool, bool, float, bool, str]:
         """Sorts variants: all labels first, then a growing number of them."""
         numbers = self.labels_per_class or 0, self.valid_per_class or 0
-        return *numbers, self.drawn, self.inductive, self.unseen or 0.0, self.blind, self.distill_on
+        return *numbers, self.at_most, self.drawn, self.inductive, self.unseen or 0.0, self.blind, self.distill_on
 
     def title(self, title: str) -> str:
         """`Cora, 5 labels per class, inductive, distilled on all`."""
@@ -75,7 +79,8 @@ class Variant:
         parts = [title]
         if number:
             more = f" + {valid}" if valid else ""
-            parts.append(f"{number}{more} label{'' if number == 1 and not valid else 's'} per class")
+            most = "at most " if self.at_most else ""
+            parts.append(f"{most}{number}{more} label{'' if number == 1 and not valid else 's'} per class")
         parts += ["drawn per seed"] if self.drawn else []
         parts += [INDUCTIVE] if self.inductive else []
         parts += [f"{100 * self.unseen:g} % of the test nodes unseen"] if self.unseen else []
@@ -89,9 +94,16 @@ class Variant:
             raise UserError(f"labels_per_class: needs classes; this dataset is {objective}")
         if self.unseen and not self.inductive:
             raise UserError(f"unseen: needs setting: {INDUCTIVE} beside it")
-        for key, stated in (("valid_per_class", self.valid_per_class), ("labels_drawn", self.drawn)):
+        asked = (
+            ("labels_at_most", self.at_most),
+            ("valid_per_class", self.valid_per_class),
+            ("labels_drawn", self.drawn),
+        )
+        for key, stated in asked:
             if stated and not self.labels_per_class:
                 raise UserError(f"{key}: needs labels_per_class beside it")
+        if self.at_most and self.valid_per_class:
+            raise UserError("labels_at_most: needs validation nodes that stay; valid_per_class draws them")
         if self.blind and self.drawn and self.valid_per_class:
             raise UserError(
                 "valid_per_class: with labels_drawn: per-seed the test nodes of one seed validate another, so that "
@@ -105,9 +117,9 @@ class Variant:
         arrays, info = dict(task.arrays), dict(task.info)
         if self.labels_per_class:
             # Also where each seed has another draw: a class with too few labels is refused here.
-            split = _split(task, self.labels_per_class, self.valid_per_class, DRAW)
+            split = _split(task, DRAW, self.labels_per_class, self.valid_per_class, self.at_most)
             if self.drawn:
-                info[DRAWN] = [self.labels_per_class, self.valid_per_class]
+                info[DRAWN] = [self.labels_per_class, self.valid_per_class, *([True] if self.at_most else [])]
             else:
                 arrays |= split
         if self.inductive:
@@ -125,24 +137,24 @@ def parse(name: str) -> tuple[str, Variant]:
         return name, Variant()
     number, share, either = "([1-9][0-9]*)", r"(?:-(0\.[0-9]*[1-9]))?", "|".join(DISTILLED)
     match = re.fullmatch(
-        rf"{number}?(?:\+{number})?,?({DRAWN})?,?(?:({INDUCTIVE}){share})?,?({BLIND})?,?({either})?", changes
+        rf"{number}?({MOST})?(?:\+{number})?,?({DRAWN})?,?(?:({INDUCTIVE}){share})?,?({BLIND})?,?({either})?", changes
     )
     found = Variant()
     if match:
-        labels, valid = (int(text) if text else None for text in match.groups()[:2])
-        drawn, inductive, unseen, blind, distill_on = match.groups()[2:]
+        labels, most, valid, drawn, inductive, unseen, blind, distill_on = match.groups()
         found = Variant(
-            labels,
+            int(labels) if labels else None,
             bool(inductive),
             distill_on or "",
             bool(blind),
-            valid,
+            int(valid) if valid else None,
             bool(drawn),
             float(unseen) if unseen else None,
+            bool(most),
         )
     if found.of(dataset) != name:
         raise UserError(
-            f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, LABELS+VALID, "
+            f"unknown variant '{name}'; allowed: {dataset}{MARK}LABELS, LABELS{MOST}, LABELS+VALID, "
             f"{DRAWN}, {INDUCTIVE}, in this order, joined by commas"
         )
     return dataset, found
@@ -152,9 +164,9 @@ def of_seed(task: Task, seed: int) -> Task:
     """The task of one seed: with a draw of its own where each has one, else the same. The fingerprint stays."""
     if DRAWN not in task.info:
         return task
-    train, valid = task.info[DRAWN]
-    split = _split(task, train, valid, f"{DRAW}, seed {seed}")
-    if valid is not None and isinstance(share := task.info.get(INDUCTIVE), float):
+    asked = task.info[DRAWN]
+    split = _split(task, f"{DRAW}, seed {seed}", *asked)
+    if "split/test" in split and isinstance(share := task.info.get(INDUCTIVE), float):
         split["split/test"] = _unseen(split["split/test"], share, f"{UNSEEN}, seed {seed}")
     info = {name: value for name, value in task.info.items() if name != DRAWN}
     return replace(task, arrays={**task.arrays, **split}, info=info)
@@ -167,14 +179,14 @@ def _unseen(test: np.ndarray, share: float | None, draw: str) -> np.ndarray:
     return np.sort(ordered(draw, test)[: max(round(share * len(test)), 1)])
 
 
-def _split(task: Task, train: int, valid: int | None, draw: str) -> dict[str, np.ndarray]:
+def _split(task: Task, draw: str, train: int, valid: int | None, at_most: bool = False) -> dict[str, np.ndarray]:
     """The parts that a draw changes.
 
     Raises:
-        UserError: a class has too few labels: what is named after a number of them must have as many.
+        UserError: a class has too few labels: what is named after a number of them must have as many, but `at_most`.
     """
     if valid is None:
-        return {"split/train": few(task, train, draw)}
+        return {"split/train": few(task, train, draw, at_most)}
     known = np.flatnonzero(~absent(task.labels))
     classes = np.unique(task.labels[known]).tolist()
     return three_parts(ordered(draw, known), task.labels, classes, train, valid, (task.name, "labels"))
@@ -202,7 +214,7 @@ def whole(task: Task) -> Task:
     return replace(task, info={name: value for name, value in task.info.items() if name not in (INDUCTIVE, DRAWN)})
 
 
-def few(task: Task, per_class: int, draw: str = DRAW) -> np.ndarray:
+def few(task: Task, per_class: int, draw: str = DRAW, at_most: bool = False) -> np.ndarray:
     """The rows of a training split that keep their label, ascending.
 
     Rows are ranked by a hash of their number, so that the same ones come out on every machine and with every version
@@ -211,16 +223,18 @@ def few(task: Task, per_class: int, draw: str = DRAW) -> np.ndarray:
     Args:
         per_class: how many of each class that the training split has.
         draw: names the order.
+        at_most: whether a class that has fewer keeps all of its own.
 
     Raises:
-        UserError: a class has fewer.
+        UserError: a class has fewer, without `at_most`.
     """
     rows = task.split("train")
     classes, counts = np.unique(task.labels[rows], return_counts=True)
-    if (least := int(counts.min())) < per_class:
+    if (least := int(counts.min())) < per_class and not at_most:
         fewer = int((counts < per_class).sum())
         raise UserError(
             f"{task.name}: labels_per_class: {per_class} are asked for, but class {classes[counts.argmin()]} has "
-            f"{least} training labels, and {fewer} of {len(classes)} classes have too few; at most {least} can be kept"
+            f"{least} training labels, and {fewer} of {len(classes)} classes have too few; at most {least} "
+            "can be kept, or labels_at_most: true keeps all that such a class has"
         )
     return by_class(ordered(draw, rows), task.labels, (per_class,))[0]

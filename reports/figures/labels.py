@@ -11,7 +11,7 @@ from reports.figures.parts import panels, series
 from reports.figures.parts.style import GREY, GRID, SOFT, Drawing
 from reports.findings import Findings
 from reports.results import Family, Results
-from reports.variants import all_labels, but_for_labels, dataset_of, labels_of
+from reports.variants import all_labels, but_for_labels, dataset_of, label_count, labels_of
 
 KIND = "labels"
 TITLE = "Score against labels per class"
@@ -53,7 +53,7 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
 
 
 def _along(findings: Findings, places: dict[Family, float]) -> panels.Along:
-    names = [str(labels_of(family.dataset) or "all") for family in places]
+    names = [label_count(family.dataset) for family in places]
     return panels.Along(
         places=places,
         axis=partial(_axis, names=names),

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from reports import build, figures
 from reports.chosen import PALETTE
 from reports.figures import focus, layers, pareto
+from reports.figures.parts import fonts
 from reports.figures.parts.style import BLACK, BLUE, logarithmic_ticks, look, looks, spread
 from reports.settings import Settings
 from tests.reports import samples
@@ -148,14 +149,18 @@ def test_size_font_and_palette_are_those_of_the_configuration(tmp_path):
     assert folder.exists()
 
 
-def test_pdfs_embed_truetype_fonts_whichever_process_draws_them(tmp_path, monkeypatch):
+def test_figures_are_the_same_bytes_whenever_and_whichever_process_draws_them(tmp_path, monkeypatch):
     runs = samples.study({"ace-sim": "accuracy"}, ("supervised", "kd"), ratios=(40.0, 80.0))
     found = samples.of_runs(runs, Settings.parse(samples.settings()))
     alone = figures.draw(found, tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
     monkeypatch.setattr(figures, "FEW", 0)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")  # what fonts and PDFs take for the present
+    fonts.plain.cache_clear()
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
     assert figures.draw(found, tmp_path) == alone
     assert {section.kind: len(section.drawings) for section in alone}["differences"] == 2
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
     pdfs = list(tmp_path.glob("*.pdf"))
     assert len(pdfs) > 2
     for pdf in pdfs:

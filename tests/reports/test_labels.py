@@ -41,6 +41,12 @@ def test_a_student_of_another_size_is_another_line():
     assert labels.groups(samples.findings(*rows).results) == []
 
 
+def test_at_most_so_many_labels_are_a_line_of_their_own(tmp_path):
+    found = study("cora@5max", "cora@20max", "cora@20", "cora")
+    assert [family.dataset for family in labels.groups(found.results)[-1]] == ["cora@5max", "cora@20max", "cora"]
+    assert ">≤5<" in labels.draw(found, tmp_path)[-1].svg
+
+
 @pytest.fixture
 def drawn(tmp_path: Path) -> labels.Drawing:
     (drawing,) = labels.draw(study("cora@5", "cora@20", "cora"), tmp_path)

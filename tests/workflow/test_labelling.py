@@ -79,6 +79,16 @@ def test_a_target_that_a_part_cannot_score_is_told() -> None:
         (NUMBERS / 0, "regression", "labels must be finite in float32"),
         ([["a", "b"]] * NODES, None, "labels must be numbers, not text"),
         (NUMBERS[:5], None, r"features must be \[5, f\]"),
+        (BINARY.nan_to_num(-1), None, "labels: -1 may be a missing answer, a no, or a number: write 0, 1, and NaN"),
+        (2 * torch.eye(2)[torch.arange(NODES) % 2].long() - 1, None, "; --objective regression takes them as numbers"),
+        (torch.arange(NODES) % 3 - 1, None, "split: train has item 0, whose label is negative or NaN: unknown"),
+        (torch.arange(NODES) % 2 * 2 - 1, None, "at least two classes; 6 labels are negative or NaN, which means unk"),
+        (torch.arange(NODES) % 2 * 10**15, None, "labels: no item has class 1; classes must be 0 to C - 1"),
+        (np.arange(NODES, dtype=np.uint64) << np.uint64(60), None, "labels: no item has class 1; classes must be 0 to"),
+        (torch.arange(NODES) % 2 * 1e30, None, "labels: no item has class 1; classes must be 0 to C - 1"),
+        (BINARY[:, 0] / 0, "multiclass", "labels must be whole numbers, the classes"),
+        ([float("inf"), *range(NODES - 1)], None, "labels must be whole numbers, the classes"),
+        ([[0, 1], [1]] * 6, None, "labels: makes no array"),
         (torch.zeros(NODES, 0), None, r"labels must be \[n\] classes, or \[n, targets\], not of shape \[12, 0\]"),
         (torch.zeros(NODES, 2), None, "split/train: target 0 has 0 positive and 4 negative labels, and no other"),
         (torch.full((NODES, 2), NAN), None, "split/train: target 0 has 0 positive and 0 negative labels"),
@@ -111,6 +121,26 @@ def test_a_heterogeneous_graph() -> None:
     assert (task.kind, task.objective, task.outputs) == (Kind.HETEROGENEOUS, "binary", 2)
     assert SEEN["binary"] in told
     assert imported(graph, objective=Objective.REGRESSION)[0].metric == "rmse"
+
+
+@pytest.mark.parametrize(
+    ("y", "seen"),
+    [
+        ([[0.0, 1.0], [1.0, 1.0], [NAN, 0.0], [1.0, 0.0]], "binary"),
+        ([[0, 3], [-1, 1], [1, 1], [2, 2]], "regression"),
+    ],
+)
+def test_what_labels_of_graphs_look_like_is_told(y: list[Any], seen: str) -> None:
+    task, lines = imported((graphs((y + y)[:7]), SPLIT))
+    assert task.objective == seen
+    assert SEEN[seen] in lines
+
+
+def test_minus_one_for_a_missing_answer_of_graphs_is_no_number() -> None:
+    several = graphs([[0, 1], [1, -1], [1, 1], [0, 0], [1, -1], [0, 1], [1, 0]])
+    with pytest.raises(UserError, match="mine: labels: -1 may be a missing answer"):
+        imported((several, SPLIT))
+    assert imported((several, SPLIT), objective=Objective.REGRESSION)[0].metric == "rmse"
 
 
 def test_rows_of_graphs_with_a_single_1_are_refused_alike() -> None:

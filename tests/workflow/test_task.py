@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -201,6 +203,17 @@ def test_a_graph_without_edges_is_none_to_refuse() -> None:
     nothing = np.array([], np.int64)
     pointers, sources = symmetric_csr(nothing, nothing, 60)
     assert changed(make_tiny_task(), pointers=pointers, sources=sources).finish().num_edges == 0
+
+
+def test_graphs_without_any_edge_have_a_fingerprint_and_others_keep_theirs() -> None:
+    task = tiny_molecules.make_task()
+    none = {"edge_index": np.zeros((2, 0), np.int64), "edge_features": task.arrays["edge_features"][:0]}
+    bare = changed(task, edge_pointers=0 * task.arrays["edge_pointers"], **none)
+    for one in (bare, *(make() for make in TASKS.values())):
+        digest = hashlib.sha256(json.dumps(one._header(), sort_keys=True).encode())
+        for name, array in sorted(one.arrays.items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+        assert one.finish().fingerprint == digest.hexdigest()
 
 
 @pytest.mark.parametrize(("name", "array", "damage", "message"), [fault for fault in FAULTS if fault[1] == "sources"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from methods.vocabulary import Kind, Objective
 from reports import published
 from tests.conftest import make_tiny_task
 from tests.workflow.samples import GOOD, plan_of
@@ -27,6 +28,8 @@ def test_ids_say_what_is_changed_and_are_read_again():
         "cora@5": Variant(5),
         "cora@inductive": Variant(None, True),
         "cora@20,inductive": Variant(20, True),
+        "cora@20max": Variant(20, at_most=True),
+        "cora@20max,drawn,inductive,all": Variant(20, True, "all", drawn=True, at_most=True),
         "cora@all": Variant(distill_on="all"),
         "cora@20,inductive,train": Variant(20, True, "train"),
     }.items():
@@ -34,6 +37,7 @@ def test_ids_say_what_is_changed_and_are_read_again():
         assert variants.parse(name) == ("cora", variant)
     assert Variant(1, True).title("Cora") == "Cora, 1 label per class, inductive"
     assert Variant(5).title("Cora") == "Cora, 5 labels per class"
+    assert Variant(5, at_most=True).title("Cora") == "Cora, at most 5 labels per class"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,8 @@ def test_ids_say_what_is_changed_and_are_read_again():
         "cora@-3",
         "@5",
         "cora@all,5",
+        "cora@5,max",
+        "cora@max5",
         "cora@all,train",
     ],
 )
@@ -81,10 +87,24 @@ def test_more_labels_than_a_class_has_are_refused(drawn: bool):
     assert len(Variant(1, drawn=drawn).apply(task).split("train")) == (8 if drawn else 3)
     message = (
         "^tiny: labels_per_class: 3 are asked for, but class 1 has 1 training labels, and 1 of 3 classes have too few; "
-        "at most 1 can be kept$"
+        "at most 1 can be kept, or labels_at_most: true keeps all that such a class has$"
     )
     with pytest.raises(UserError, match=message):
         Variant(3, drawn=drawn).apply(task)
+
+
+def test_a_class_with_fewer_labels_keeps_them_where_that_is_asked_for():
+    task = trained_on(np.arange(8), np.array([0, 0, 0, 0, 1, 2, 2, 2, 1, 1]))
+    once = Variant(2, at_most=True).apply(task)
+    assert np.bincount(task.labels[once.split("train")]).tolist() == [2, 1, 2]
+    assert set(Variant(1).apply(task).split("train")) < set(once.split("train"))
+    drawn = Variant(2, drawn=True, at_most=True).apply(task)
+    found = [variants.of_seed(drawn, seed).split("train") for seed in range(9)]
+    assert {tuple(np.bincount(task.labels[rows])) for rows in found} == {(2, 1, 2)}
+    assert len({rows.tobytes() for rows in found}) > 1
+    for wrong in (Variant(at_most=True), Variant(2, valid_per_class=1, at_most=True)):
+        with pytest.raises(UserError, match=r"^labels_at_most: "):
+            wrong.check(Kind.NODE, Objective.MULTICLASS)
 
 
 def test_a_variant_is_another_task_of_the_same_data(tmp_path: Path):

@@ -18,7 +18,7 @@ from methods.vocabulary import Kind
 from workflow.checking.inputs import Input, inputs
 from workflow.errors import UserError
 from workflow.models import listing, sizes
-from workflow.models.model import Dropout, Model, create, load
+from workflow.models.model import Dropout, Model, PromiseError, create, load
 from workflow.specs import Network
 
 LAYERS, WIDTH = 3, 8
@@ -77,6 +77,8 @@ def _told(trial: Trial, rule: Rule) -> Iterator[str]:
             yield f"{trial.model}: {text}"
     except UserError as error:
         yield f"{trial.model}: {error}"
+    except PromiseError as error:
+        yield str(error)
     except ANY_ERROR as error:
         yield told(error, listing.files()[trial.model])
 
@@ -114,14 +116,9 @@ def outline(trial: Trial) -> Iterator[str]:
         yield "__init__ must set self.shape = Shape(widths of the hidden layers, facts.outputs)"
         return
     before = global_randomness()
-    found: Any = trial.signals(model.train(), seed=0)
+    found = trial.signals(model.train(), seed=0)
     if global_randomness() != before:
         yield "a global random state moved in forward; `dropout(x, p)` draws from its own, nn.Dropout does not"
-    if not isinstance(found, Signals):
-        yield f"forward must return Signals(logits, hidden), not {type(found).__name__}"
-        return
-    if found.shape != model.shape:
-        yield f"forward returns layers {found.shape}, but self.shape is {model.shape}"
     rows = {"logits": (len(found.logits), trial.given.units)}
     rows |= {f"hidden[{i}]": (len(layer), len(trial.given.order())) for i, layer in enumerate(found.hidden)}
     for name, (there, should) in rows.items():

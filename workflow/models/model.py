@@ -26,6 +26,10 @@ class OptionError(UserError):
     """An option of a network that is unknown or refused, whatever experiment asks for it."""
 
 
+class PromiseError(ValueError):
+    """What a network's forward pass gives is not what the network promises."""
+
+
 class Dropout:
     """Inverted dropout from a random stream of its own.
 
@@ -193,7 +197,7 @@ def _class(path: Path) -> type[Model]:
 
 
 def create(spec: Network, facts: Facts) -> Model:
-    """Builds a network for a dataset.
+    """Builds a network for a dataset. Its first pass raises PromiseError where it gives no `Signals` of its shape.
 
     Args:
         spec: {"model": id, option: value, ...}; `positions` is an option of every network of homogeneous node tasks.
@@ -218,6 +222,23 @@ def create(spec: Network, facts: Facts) -> Model:
             hint = "" if number_in(value) is None else as_number(value)
             raise OptionError(f"{key}: must be a number, not {value!r}{hint}")
     try:
-        return cls(facts, **options)
+        model = cls(facts, **options)
     except (ValueError, TypeError) as error:
         raise OptionError(f"model '{spec['model']}': {error}") from error
+    _look_once(model, str(spec["model"]))
+    return model
+
+
+def _look_once(model: Model, name: str) -> None:
+    """Holds what the first pass gives against `Signals` and `shape`, since a later error would name no network."""
+
+    def look(_: nn.Module, __: Any, found: Any) -> None:
+        hook.remove()
+        if not isinstance(found, Signals):
+            raise PromiseError(f"{name}: forward must return Signals(logits, hidden), not {type(found).__name__}")
+        if strays := [x for x in (found.logits, *found.hidden) if not isinstance(x, Tensor)]:
+            raise PromiseError(f"{name}: forward must return Signals of tensors, not of {type(strays[0]).__name__}")
+        if found.shape != model.shape:
+            raise PromiseError(f"{name}: forward returns layers {found.shape}, but self.shape is {model.shape}")
+
+    hook = model.register_forward_hook(look)

@@ -44,8 +44,12 @@ class Categories:
         return Categories(torch.from_numpy(rows), torch.from_numpy(code.reshape(-1).astype(smallest)))
 
     def at(self, index: Tensor | slice) -> Categories:
-        """Those of some nodes or edges, with int64 codes."""
-        return Categories(self.rows, self.code[index].long())
+        """Those of some nodes or edges, with int64 codes; never with more rows than there are of these."""
+        code = self.code[index].long()
+        if len(self.rows) <= len(code):
+            return Categories(self.rows, code)
+        used, code = code.unique(return_inverse=True)
+        return Categories(self.rows[used], code)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,10 @@ class Experiment(Strict):
         description="training nodes (or graphs) of each class that keep their label, those of 5 among those of 20; by "
         "default all",
     )
+    labels_at_most: bool = Field(
+        False,
+        description="a class with fewer than `labels_per_class` keeps all of its own; by default it is refused",
+    )
     valid_per_class: int | None = Field(
         None,
         ge=1,
@@ -101,6 +105,7 @@ class Experiment(Strict):
             valid_per_class=self.valid_per_class,
             drawn=self.labels_drawn == "per-seed",
             unseen=self.unseen,
+            at_most=self.labels_at_most,
         )
 
     @property

@@ -168,7 +168,8 @@ def told(run: Run, found: list[Estimate], trainings: int, processes: int) -> lis
     """
     left = sum(one.trainings for one in found)
     teachers, cells = len(run.plan.teachers), len(run.plan.cells)
-    lines = [f"{trainings} trainings of {teachers} teachers and {cells} cells; {trainings - left} are done"]
+    of = f"{teachers} teacher{'' if teachers == 1 else 's'} and {cells} cells"
+    lines = [f"{trainings} trainings of {of}; {trainings - left} are done"]
     return lines + answers(run, found, processes)
 
 

@@ -37,7 +37,8 @@ from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training import loop, optimizers
 from workflow.training.extras import MAKERS, Taught
-from workflow.training.feeds.neighbour import NeighbourBatches, batches_of, few
+from workflow.training.feeds.neighbour import NeighbourBatches, few
+from workflow.training.feeds.shares import shares
 from workflow.training.feeds.step import Needs
 from workflow.training.seeds import Streams
 from workflow.training.teaching import kept, reads_all
@@ -120,13 +121,13 @@ class Extrapolation:
             print(f"measuring {name} on {self.small.nodes:,} nodes", file=sys.stderr, flush=True)
             self._rates[key] = self._measured(spec.model, training)
         rates = self._rates[key]
-        batches = batches_of(size.train, training.batch_size)
-        roots = size.train
+        others = 0
         if isinstance(spec, CellSpec) and spec.distill_on == "all":
-            roots = size.nodes - (size.test if self.inductive else 0)
-        seen = self._seen(rates, roots / batches)
+            others = size.nodes - size.train - (size.test if self.inductive else 0)
+        cut = shares(size.train, others, training.batch_size)
+        seen = self._seen(rates, cut.units)
         plain = rates.step + rates.node * seen
-        terms = self._terms(spec, roots / batches) if isinstance(spec, CellSpec) else 0.0
+        terms = self._terms(spec, cut.units) if isinstance(spec, CellSpec) else 0.0
         passes = 2 if isinstance(spec, CellSpec) and methods.labels_apart(spec.method_id) else 1
         valid = rates.valid * size.nodes
         network = sizes.measure(spec.model, self.facts)
@@ -137,10 +138,10 @@ class Extrapolation:
                 f"{name}: a step takes {rates.step * 1e3:.1f} ms and {rates.node * 1e6:.2f} us a node seen, of which "
                 f"{rates.alone:.0f} are around one training node and {seen:,.0f} in a batch; exact answers take "
                 f"{rates.valid * 1e6:.1f} us a node for validation and {rates.end * 1e6:.1f} us at the end. So: "
-                f"{batches:,} steps of {plain:.2f} s an epoch, {duration(valid)} an evaluation, {disk / 1e9:.2f} GB, "
+                f"{cut.steps:,} steps of {plain:.2f} s an epoch, {duration(valid)} an evaluation, {disk / 1e9:.2f} GB, "
                 f"{own / 2**30:.1f} GiB"
             )
-        epoch = batches * (passes * plain + terms) + valid / training.evaluate_every
+        epoch = cut.steps * (passes * plain + terms) + valid / training.evaluate_every
         return Cost(rates.end * size.nodes, epoch, disk, own / 2**20)
 
     def _knowledge(self, spec: Spec) -> int:
@@ -248,7 +249,7 @@ class Extrapolation:
             seconds = self._timed(terms)
         except NotApplicableError:
             return 0.0
-        return seconds * rows * feed.batches / (len(feed.train) + len(feed.rest))
+        return seconds * rows / shares(len(feed.train), len(feed.rest), training.batch_size).units
 
     def _extras(self, spec: CellSpec, feed: NeighbourBatches, known: Signals) -> dict[Extra, Tensor]:
         def network(seed: int) -> Model:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import runpy
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ OF_TARGET = {**OF_TYPE, "y": ("y",), **PARTS}
 OF_RELATION = {"edge_index": ("edge_index",)}
 """The same of one relation."""
 SIZE = "num_nodes"
+SIZED = f"nodes have x, a row for each, or {SIZE}"
 NODES, EDGES = "nodes.csv", "edges.csv"
 LABELS = "label_"
 """Begins the name of a column of one of several labels."""
@@ -119,7 +122,7 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     graphs, split = (
         data if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Mapping) else (data, None)
     )
-    if not isinstance(graphs, Data | HeteroData) and hasattr(graphs, "__len__") and len(graphs) == 1 and split is None:
+    if isinstance(graphs, Sequence | Dataset) and len(graphs) == 1 and split is None:
         graphs = graphs[0]
     given = dict(split or {})
     if isinstance(graphs, HeteroData):
@@ -129,11 +132,19 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     allowed = "`graphs, split` for a list of graphs, with split = {'train': ids, ...}"
     if isinstance(graphs, str) or not isinstance(graphs, Sequence | Dataset):
         raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not {type(graphs).__name__}")
+    try:
+        graphs = list(graphs)
+    except ANY_ERROR as error:  # of a data set's own code
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise into.refuse(f"load(): its graphs cannot be read: {what}") from error
     if strange := [type(graph).__name__ for graph in graphs if not isinstance(graph, Data)]:
         raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not a list of {strange[0]}")
     if split is None:
         raise into.refuse(f"load() must return {allowed}")
-    known = [{**_taken(graph.to_dict(), OF_MANY, into), SIZE: graph.num_nodes} for graph in graphs]
+    known = [
+        {**_taken(graph.to_dict(), OF_MANY, into), SIZE: _size(graph, f"graph {number}", into)}
+        for number, graph in enumerate(graphs)
+    ]
     return into.graphs(known, _taken(given, PARTS, into, "split: "), objective)
 
 
@@ -155,6 +166,12 @@ def _from_hetero(data: Any, split: Mapping[str, Any], into: Import, objective: O
     (target,) = labelled
     if bare := [edge for edge in data.edge_types if "edge_index" not in data[edge]]:
         raise into.refuse(f"{'/'.join(bare[0])}: edge_index is missing")
+    if unknown := {end for edge in data.edge_types for end in (edge[0], edge[2])} - set(data.node_types):
+        raise into.refuse(f"{min(unknown)}: is at the end of edges, but no type of nodes; {SIZED}")
+    sizes = {kind: _size(data[kind], kind, into) for kind in data.node_types}
+    counts = {kind: size for kind, size in sizes.items() if size is not None}
+    if unsized := [kind for kind in sizes if kind not in counts]:
+        raise into.refuse(f"{unsized[0]}: it is not known how many nodes there are; {SIZED}")
     _taken(data.stores[0].to_dict(), {}, into)  # what belongs to no type
     found = _taken(data[target].to_dict() | dict(split), OF_TARGET, into, f"{target}: ")
     features = {
@@ -165,22 +182,38 @@ def _from_hetero(data: Any, split: Mapping[str, Any], into: Import, objective: O
         edge: _taken(data[edge].to_dict(), OF_RELATION, into, f"{'/'.join(edge)}: ")["edge_index"]
         for edge in data.edge_types
     }
-    counts = {kind: int(data[kind].num_nodes) for kind in data.node_types}
     there = {kind: x for kind, x in features.items() if x is not None}
     return into.heterogeneous(target, counts, there, relations, found["y"], found, objective)
 
 
+def _size(store: Any, where: str, into: Import) -> int | None:
+    """How many nodes there are by PyTorch Geometric; None where it cannot tell."""
+    try:
+        return None if store.num_nodes is None else int(store.num_nodes)
+    except (TypeError, ValueError, IndexError) as error:
+        raise into.refuse(f"{where}: its nodes cannot be counted: {error}; {SIZED}") from error
+
+
 def _array(value: Any) -> Any:
     """A tensor as an array, a sparse one too; anything else as it is."""
-    return value.detach().cpu().to_dense().numpy() if hasattr(value, "detach") else value
+    if not hasattr(value, "detach"):
+        return value
+    dense = value.detach().cpu().to_dense()
+    try:
+        return dense.numpy()
+    except TypeError:  # numpy has no bfloat16
+        return dense.float().numpy()
 
 
 def _from_npz(source: Path, into: Import, objective: Objective | None) -> Task:
     try:
-        with np.load(source, allow_pickle=False) as file:
+        with source.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise ValueError("holds one array without a name")
             found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{source}: not an .npz file of plain arrays: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{source}: not an .npz file of plain arrays: {' '.join(str(error).split())}") from error
     return _one_graph(found, into, objective)
 
 

@@ -26,7 +26,9 @@ from workflow.task import Task
 from workflow.training import device as devices
 from workflow.training import feeding, fidelity, layers
 from workflow.training.checkpoint import Checkpoint
+from workflow.training.exchange import exchanged
 from workflow.training.extras import Taught, extras_of
+from workflow.training.feeds import labels
 from workflow.training.feeds.step import Feed
 from workflow.training.knowledge import load_weights, no_knowledge, save_knowledge, save_tensors
 from workflow.training.layers import Layers
@@ -228,7 +230,8 @@ class Block:
         taught = Taught(self.task, lambda: self.teaching, seed, known, knowledge, self._teacher)
         method = self._method(streams, model.shape, taught)
         progress, first = self._progress(seed, spec.method), layers.of(model, self.feed) if known else ()
-        outcome = fit(model, self.feed, streams, spec.training, method, knowledge, progress, checkpoint)
+        lesson = self._exchanged(knowledge, streams) if methods.exchanged(spec.method_id) else knowledge
+        outcome = fit(model, self.feed, streams, spec.training, method, lesson, progress, checkpoint)
 
         def teacher() -> Signals | None:
             """For the floor, which is compared with it, it is read only now: its training does not rest on it."""
@@ -267,6 +270,9 @@ class Block:
         return knowledge_of(
             records, taught_by, lambda: self.teaching, lambda: self._teacher(seed), self._cell, self.task
         )
+
+    def _exchanged(self, knowledge: Signals, streams: Streams) -> Signals:
+        return exchanged(knowledge, self.feed.taught, labels.learned(self.task), streams.numpy("exchange"))
 
     def _teacher(self, seed: int) -> Model:
         """The teacher of a seed, with its weights."""

@@ -29,7 +29,8 @@ def plain() -> str:
     options = subset.Options(layout_features=[], glyph_names=True, name_IDs=["*"], name_languages=["*"])
     options.drop_tables += ["GDEF", "GPOS", "GSUB", "kern", "FFTM"]
     for file in FILES:
-        font = TTFont(Path(mpl.get_data_path()) / "fonts" / "ttf" / file)
+        # Without the time of this moment in it, which would stand in every PDF: the same rows make the same bytes.
+        font = TTFont(Path(mpl.get_data_path()) / "fonts" / "ttf" / file, recalcTimestamp=False)
         chosen = subset.Subsetter(options)
         chosen.populate(unicodes=[code for ends in BLOCKS for code in range(ends[0], ends[-1] + 1)])
         chosen.subset(font)

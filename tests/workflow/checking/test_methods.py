@@ -167,6 +167,28 @@ def test_what_a_resumed_training_would_lose_is_told(kind: str, checked: Checked)
         assert any(re.fullmatch(lost, line) for line in found), found
 
 
+VIEW = """
+    uses_view = True
+
+    def view(self, features, answer, teacher, batch):
+        loss = (answer(features).logits - teacher.detached().logits).square().mean()
+        self.kept = 0.9 * self.kept + 0.1 * loss.detach()
+        return {"view": loss + self.kept}
+"""
+
+
+@pytest.mark.parametrize(("made", "lost"), [("self.kept = 0.0", True), (KEPT[""][0], False)])
+def test_so_is_what_only_a_second_view_keeps(made: str, lost: bool, checked: Checked) -> None:
+    found = checked(
+        "method",
+        (INIT, f"{INIT}        {made}\n"),
+        ("return {" + TERM + "}", "return {" + TERM + "}\n" + VIEW),
+        ("from torch import", "import torch\nfrom torch import"),
+    )
+    assert any("keeps state that a resumed training would lose" in line and ": view " in line for line in found) == lost
+    assert lost or found == []
+
+
 DRAWN = """chosen = torch.randperm(len(h_student), generator=batch.generator)[:6]
         return {"hidden": (self.project(h_student) - h_teacher)[chosen].square().mean()}"""
 SAMPLED = (("return {" + TERM + "}", DRAWN), ("from torch import", "import torch\nfrom torch import"))

@@ -46,3 +46,14 @@ def test_distinct_rows_of_many_columns():
     found = Categories.of(columns)
     assert len(found.rows) == 49
     assert np.array_equal(found.rows[found.code.long()], columns)
+
+
+def test_a_few_nodes_of_many_kinds_carry_their_own_rows_alone():
+    """Else a mini-batch would encode the rows of the whole collection."""
+    columns = np.random.default_rng(0).integers(0, 1000, (500, 2))
+    found = Categories.of(columns)
+    for index in (torch.tensor([7, 3, 7, 400]), slice(10, 30)):
+        some = found.at(index)
+        assert len(some.rows) <= len(some.code)
+        assert np.array_equal(some.rows[some.code], columns[index])
+    assert found.at(slice(None)).rows is found.rows

@@ -96,7 +96,7 @@ def test_data_that_are_not_prepared_are_counted_and_not_timed(
     assert found == [Estimate("ace-sim-mini", 14, None)]
     assert not measured.asked
     assert estimate.told(run, found, 14, 2) == [
-        "14 trainings of 1 teachers and 6 cells; 0 are done",
+        "14 trainings of 1 teacher and 6 cells; 0 are done",
         "ace-sim-mini: 14 trainings; not timed before the data are prepared: "
         "snakemake data/tasks/ace-sim-mini/task.json --configfile x.yaml",
     ]
@@ -142,7 +142,7 @@ def test_one_graph_stands_in_for_another(sampled: Run, run: Run):
 def test_the_answer_in_words(run: Run):
     lines = estimate.told(run, [Estimate("cora", 10, 7200.0, 2_500_000_000, 812.0), Estimate("pubmed", 0, 0.0)], 24, 2)
     assert lines == [
-        "24 trainings of 1 teachers and 6 cells; 14 are done",
+        "24 trainings of 1 teacher and 6 cells; 14 are done",
         "cora: 10 trainings, 2.0 h one after the other",
         "time: at most 60.0 min by 2 processes (early stops make it less)",
         "disk: 2.50 GB of weights and teachers' knowledge",

@@ -66,8 +66,8 @@ def test_what_a_batch_sees_is_the_union_of_what_its_roots_see():
     assert made_up()._seen(RATES, 500) == pytest.approx(np.mean(unions), rel=0.02)
 
 
-@pytest.mark.parametrize(("distill_on", "roots"), [("train", 100), ("all", 2_000)])
-def test_a_cost_is_that_of_steps_and_answers(distill_on, roots, monkeypatch):
+@pytest.mark.parametrize(("distill_on", "steps", "roots"), [("train", 10, 100), ("all", 48, 100 + 19_000 / 48)])
+def test_a_cost_is_that_of_steps_and_answers(distill_on, steps, roots, monkeypatch):
     one = made_up()
     monkeypatch.setattr(one, "_measured", lambda network, training: RATES)
     monkeypatch.setattr(one, "_terms", lambda spec, rows: 0.25 if rows == roots else 1e9)
@@ -81,9 +81,9 @@ def test_a_cost_is_that_of_steps_and_answers(distill_on, roots, monkeypatch):
     assert teacher.memory_mb == pytest.approx(1024 + (1024 * seen + NODE_BYTES * 20_000) / 2**20)
     cell = one(student("kd", distill_on=distill_on))
     seen = one._seen(RATES, roots)
-    assert cell.epoch == pytest.approx(10 * (0.75 + 0.001 * seen) + 0.01 * 20_000 / 2)
+    assert cell.epoch == pytest.approx(steps * (0.75 + 0.001 * seen) + 0.01 * 20_000 / 2)
     twice = one(student("kd+glnn-two-steps", distill_on=distill_on))
-    assert twice.epoch - cell.epoch == pytest.approx(10 * (0.5 + 0.001 * seen)), "the student answers two times"
+    assert twice.epoch - cell.epoch == pytest.approx(steps * (0.5 + 0.001 * seen)), "the student answers two times"
     own = 4 * (7 * 2 * 4 + 4 + 8 * 3 + 3 + 2 * 4)
     assert cell.disk == own + (20_000 * row if distill_on == "all" else 0)
     assert one(student("lsp", distill_on=distill_on)).disk == own + (20_000 * row if distill_on == "train" else 0)

@@ -12,8 +12,10 @@ import torch
 
 import methods
 from methods import plugins
+from methods.contract import Signals
 from reports import files
 from tests.workflow.training.conftest import STUDENT, cell
+from workflow.models import model as models
 from workflow.steps import new
 
 
@@ -82,3 +84,28 @@ def test_so_are_those_of_a_view(taught: Any, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cls, "uses_view", True)
     monkeypatch.setattr(cls, "view", lambda *_: torch.zeros(()))
     assert reason(taught, "kd") == "ValueError: kd: view must return a dict of terms by name, not Tensor"
+
+
+def test_so_are_those_of_a_part_by_its_own_name(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods.load("at"), "forward", lambda self, student, *_: [student.logits.sum()])
+    assert reason(taught, "kd+at") == "ValueError: at: forward must return a dict of terms by name, not list"
+
+
+GIVEN = {
+    "tuple": (lambda s: (s.logits, s.hidden), "must return Signals(logits, hidden), not tuple"),
+    "list": (lambda s: Signals(s.logits, [[1.0]]), "must return Signals of tensors, not of list"),  # type: ignore[list-item]
+    "shallower": (
+        lambda s: Signals(s.logits, s.hidden[1:]),
+        "returns layers Shape(hidden=(), out=3), but self.shape is Shape(hidden=(4,), out=3)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_a_network_that_breaks_its_promise_is_named(kind: str, taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    give, message = GIVEN[kind]
+    cls = models.load("sage")
+    forward = cls.forward
+    monkeypatch.setattr(cls, "forward", lambda self, *inputs: give(forward(self, *inputs)))
+    found = reason(taught, "kd", model={**STUDENT, "model": "sage"})
+    assert found == f"PromiseError: sage: forward {message}"

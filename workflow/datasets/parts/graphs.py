@@ -19,17 +19,20 @@ def molecule_info() -> dict[str, Any]:
 
 def join_graphs(graphs: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
     """OGB's graphs (`edge_index`, `edge_feat`, `node_feat`, `num_nodes` each) as the arrays of one Task."""
-    node_pointers = _pointers([graph["num_nodes"] for graph in graphs])
-    edge_pointers = _pointers([graph["edge_index"].shape[1] for graph in graphs])
-    edge_index = np.concatenate([graph["edge_index"] for graph in graphs], axis=1)
-    edge_index += np.repeat(node_pointers[:-1], np.diff(edge_pointers))
     return {
         "features": np.concatenate([graph["node_feat"] for graph in graphs]),
         "edge_features": np.concatenate([graph["edge_feat"] for graph in graphs]),
-        "edge_index": edge_index,
-        "node_pointers": node_pointers,
-        "edge_pointers": edge_pointers,
+        **join_edges([graph["edge_index"] for graph in graphs], [graph["num_nodes"] for graph in graphs]),
     }
+
+
+def join_edges(edges: Sequence[np.ndarray], nodes: Sequence[int]) -> dict[str, np.ndarray]:
+    """The arrays of one Task but for its features, from the edges [2, E] and the number of nodes of each graph."""
+    node_pointers = _pointers(nodes)
+    edge_pointers = _pointers([found.shape[1] for found in edges])
+    edge_index = np.concatenate(edges, axis=1)
+    edge_index += np.repeat(node_pointers[:-1], np.diff(edge_pointers))
+    return {"edge_index": edge_index, "node_pointers": node_pointers, "edge_pointers": edge_pointers}
 
 
 def _pointers(sizes: Sequence[int]) -> np.ndarray:

@@ -5,7 +5,6 @@ The collection and a teacher's knowledge stay where they are (the file, where it
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -19,6 +18,7 @@ from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds import labels
 from workflow.training.feeds.gathered import gathered, halved
+from workflow.training.feeds.shares import shares
 from workflow.training.feeds.step import NO_DROPOUT, Change, Step, to_device
 from workflow.training.seeds import Streams
 
@@ -30,7 +30,7 @@ class GraphBatches:
     """Mini-batches of graphs.
 
     An epoch is one pass over the training graphs in ceil(n / batch_size) batches of nearly equal size, so that no
-    batch norm ever meets a rest of one graph.
+    batch norm ever meets a rest of one graph; or several passes, where far more graphs have no label (`shares`).
 
     Args:
         distill_on: "train", or "all": all other graphs (validation, test, those of no split) are then shared out over
@@ -50,8 +50,7 @@ class GraphBatches:
         others = ~labels.among(units, torch.cat(list(self.split.values())))
         rest = [self.split["valid"], self.split["test"], others.nonzero().flatten()]
         self.rest = torch.cat(rest) if distill_on == "all" else torch.empty(0, dtype=torch.int64)
-        graphs = len(self.split["train"])
-        self.batches = max(1, min(math.ceil(graphs / training.batch_size), graphs // 2))
+        self.batch_size = training.batch_size
 
     def steps(self, streams: Streams, teacher: Signals | None = None) -> Iterator[Iterator[Step]]:
         """One iterator of steps per epoch, in an order that the seed alone decides.
@@ -65,13 +64,14 @@ class GraphBatches:
             yield self._epoch(order, sampling, teacher)
 
     def _epoch(self, order: torch.Generator, sampling: torch.Generator, teacher: Signals | None) -> Iterator[Step]:
-        train = self._shuffled(self.split["train"], order)
-        rest = self._shuffled(self.rest if teacher is not None else self.rest[:0], order)
-        for labeled, others in zip(train, rest, strict=True):
-            yield self._step(labeled, others, sampling, teacher)
-
-    def _shuffled(self, ids: Tensor, order: torch.Generator) -> tuple[Tensor, ...]:
-        return torch.tensor_split(ids[torch.randperm(len(ids), generator=order)], self.batches)
+        train, rest = self.split["train"], self.rest if teacher is not None else self.rest[:0]
+        cut = shares(len(train), len(rest), self.batch_size)
+        passes = _shuffled(train, order, cut.batches)
+        others = _shuffled(rest, order, cut.steps)
+        for _ in range(1, cut.passes):
+            passes += _shuffled(train, order, cut.batches)
+        for labeled, unlabeled in zip(passes, others, strict=False):
+            yield self._step(labeled, unlabeled, sampling, teacher)
 
     def _step(self, labeled: Tensor, others: Tensor, sampling: torch.Generator, teacher: Signals | None) -> Step:
         ids = torch.cat([labeled, others])
@@ -134,3 +134,7 @@ class GraphBatches:
 
     def forget(self) -> None:
         """Nothing is kept between two answers."""
+
+
+def _shuffled(ids: Tensor, order: torch.Generator, parts: int) -> tuple[Tensor, ...]:
+    return torch.tensor_split(ids[torch.randperm(len(ids), generator=order)], parts)

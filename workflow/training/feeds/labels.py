@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from methods.contract import UNLABELED
+from workflow.task import Task
 
 HOST = torch.device("cpu")
 
@@ -35,6 +36,13 @@ def visible(labels: Tensor, known: Tensor) -> Tensor:
     if labels.is_floating_point():
         return torch.where(known[:, None], labels, torch.nan)
     return torch.where(known, labels, UNLABELED)
+
+
+def learned(task: Task) -> Tensor:
+    """[units] whether training shows a label of a unit, or one of its labels."""
+    found = of(task.labels)
+    seen = visible(found, among(len(found), torch.from_numpy(np.array(task.split("train"))).long()))
+    return ~seen.isnan().all(1) if seen.is_floating_point() else seen != UNLABELED
 
 
 def scored(labels: Tensor, device: torch.device) -> Tensor:

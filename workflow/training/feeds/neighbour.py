@@ -5,7 +5,6 @@ Features, labels and edges stay where they are (the file, where it is mapped); a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -21,6 +20,7 @@ from workflow.task import SPLITS, Task
 from workflow.training.feeds.gathered import Partial, gathered, places
 from workflow.training.feeds.large import LargeGraph, mapped
 from workflow.training.feeds.prefetch import prefetched
+from workflow.training.feeds.shares import shares
 from workflow.training.feeds.step import Change, Needs, Step
 from workflow.training.seeds import Streams
 from workflow.variants import INDUCTIVE
@@ -34,18 +34,13 @@ def few(rows: int, nodes: int) -> bool:
     return rows < FEW * nodes
 
 
-def batches_of(train: int, batch_size: int) -> int:
-    """Steps of an epoch on so many training nodes; a batch has two at least, where there are two."""
-    return max(1, min(math.ceil(train / batch_size), train // 2))
-
-
 class NeighbourBatches:
     """Mini-batches of nodes, each with in-neighbours drawn hop by hop.
 
-    An epoch is one pass over the training nodes in batches of nearly equal size. Which nodes meet in a batch, and what
-    is drawn around them, is the same for every method at one seed. Distillation terms are on the nodes of a batch and
-    see the drawn edges among them; those of a method that reads edges are also on the nodes that the first hop drew,
-    of which the network sees a hop less.
+    An epoch is one pass over the training nodes in batches of nearly equal size, or several (`shares`). Which nodes
+    meet in a batch, and what is drawn around them, is the same for every method at one seed. Distillation terms are on
+    the nodes of a batch and see the drawn edges among them; those of a method that reads edges are also on the nodes
+    that the first hop drew, of which the network sees a hop less.
 
     Evaluation and knowledge rest on all edges, layer by layer (`LargeGraph`). In inductive tasks a step, the selection
     and the knowledge rest on the graph without the test nodes.
@@ -72,7 +67,7 @@ class NeighbourBatches:
         hops = len(training.fan_out) if needs.reach is None else min(needs.reach, len(training.fan_out))
         self.fan_out = training.fan_out[: max(hops, 1 if needs.edges else 0)]
         self.rest = self._others() if distill_on == "all" else np.empty(0, np.int64)
-        self.batches = batches_of(len(self.train), training.batch_size)
+        self.batch_size = training.batch_size
 
     def _others(self) -> np.ndarray:
         """All nodes that are seen in training but carry no label there."""
@@ -94,10 +89,14 @@ class NeighbourBatches:
             yield prefetched(self._epoch(order, sampling, teacher))
 
     def _epoch(self, order: np.random.Generator, sampling: torch.Generator, teacher: Signals | None) -> Iterator[Step]:
-        train = np.array_split(order.permutation(self.train), self.batches)
-        others = np.array_split(order.permutation(self.rest if teacher is not None else self.rest[:0]), self.batches)
-        draws = order.integers(0, 2**63, self.batches)
-        for labeled, unlabeled, draw in zip(train, others, draws, strict=True):
+        rest = self.rest if teacher is not None else self.rest[:0]
+        cut = shares(len(self.train), len(rest), self.batch_size)
+        train = np.array_split(order.permutation(self.train), cut.batches)
+        others = np.array_split(order.permutation(rest), cut.steps)
+        draws = order.integers(0, 2**63, cut.steps)
+        for _ in range(1, cut.passes):
+            train += np.array_split(order.permutation(self.train), cut.batches)
+        for labeled, unlabeled, draw in zip(train, others, draws, strict=False):
             yield self._step(labeled, unlabeled, np.random.default_rng(draw), sampling, teacher)
 
     def _step(
