@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
 
 from torch import Tensor, nn
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.terms import check
 from methods.vocabulary import Extra
-
-
-def _checked(member: nn.Module, terms: Any, source: str = "forward") -> dict[str, Tensor]:
-    """The terms of a part. Raises ValueError, with the part's id, where they are none."""
-    check(cast("Method", member), terms, source)
-    return cast("dict[str, Tensor]", terms)
 
 
 class Composition(Method):
@@ -39,7 +32,7 @@ class Composition(Method):
         return {
             f"{name}.{term}": value
             for name, member in self.members.items()
-            for term, value in _checked(member, member(student, teacher, batch)).items()
+            for term, value in check(member, member(student, teacher, batch)).items()
         }
 
     def begin(self, ids: Tensor, extras: Mapping[Extra, Tensor]) -> None:
@@ -58,7 +51,7 @@ class Composition(Method):
             f"{name}.{term}": value
             for name, member in self.members.items()
             if member.uses_view
-            for term, value in _checked(member, member.view(features, answer, teacher, batch), "view").items()  # type: ignore[operator]
+            for term, value in check(member, member.view(features, answer, teacher, batch), "view").items()  # type: ignore[operator]
         }
 
     def trace(self) -> dict[str, Tensor]:

@@ -215,10 +215,7 @@ def own_size(method: str) -> bool:
     Raises:
         ValueError: only some parts of a composition have such a teacher.
     """
-    wanted = {load(name).own_size for name in parts(method)}
-    if len(wanted) > 1:
-        raise ValueError(f"'{method}' mixes methods of a large teacher with methods of one of the student's size")
-    return wanted.pop()
+    return _alike(method, "own_size", "of a large teacher with methods of one of the student's size")
 
 
 def exchanged(method: str) -> bool:
@@ -227,10 +224,16 @@ def exchanged(method: str) -> bool:
     Raises:
         ValueError: only some parts of a composition have such a teacher.
     """
-    wanted = {load(name).exchanged for name in parts(method)}
+    return _alike(method, "exchanged", "of a teacher with methods of one whose rows are exchanged")
+
+
+def _alike(method: str, declared: str, mixed: str) -> bool:
+    """What all parts of a method declare. Raises ValueError, in the words of `mixed`, where they differ."""
+    wanted = {getattr(load(name), declared) for name in parts(method)}
     if len(wanted) > 1:
-        raise ValueError(f"'{method}' mixes methods of a teacher with methods of one whose rows are exchanged")
-    return wanted.pop()
+        raise ValueError(f"'{method}' mixes methods {mixed}")
+    found: bool = wanted.pop()
+    return found
 
 
 def epochs_factor(method: str) -> int:
@@ -254,7 +257,7 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
     if len(names) > 1:
         from methods.composition import Composition
 
-        exchanged(method)
+        exchanged(method)  # refuses a mixture
         for key, value in hyperparameters.items():
             if key not in names or not isinstance(value, dict):
                 raise ValueError(f"{method}: '{key}' must be a mapping under one of: {', '.join(names)}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from methods.contract import Method
 from methods.spelling import article
 
 
@@ -27,8 +26,10 @@ def misshapen(terms: Any, source: str = "forward") -> Iterator[str]:
             yield f"term '{name}' is not a finite scalar: its shape is {list(term.shape)}, so take its mean"
 
 
-def check(method: Method, terms: Any, source: str = "forward") -> None:
-    """Raises ValueError where something is no scalar by name: the method's id and what is wrong first."""
+def check(method: nn.Module, terms: Any, source: str = "forward") -> dict[str, Tensor]:
+    """The terms. Raises ValueError where something is no scalar by name: the method's id and what is wrong first."""
     for text in misshapen(terms, source):
         name = type(method).__module__.rpartition(".")[2].replace("_", "-")
         raise ValueError(f"{name}: {text}")
+    found: dict[str, Tensor] = terms
+    return found

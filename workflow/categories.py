@@ -105,8 +105,8 @@ def _check(found: np.ndarray, graph: np.ndarray, key: str, into: Teller) -> None
 def _check_gaps(categories: np.ndarray, key: str, into: Teller) -> None:
     """Raises UserError where a column counts far beyond the categories that occur."""
     for column, size in enumerate(sizes(categories)):
-        if size > given.MOST and given.scattered(size, occurring := len(np.unique(categories[:, column]))):
+        if (occurring := given.scattered(categories[:, column], size)) is not None:
             raise into.refuse(
                 f"{key}: column {column} has {occurring} categories, numbered up to {size - 1}: number them from 0 on "
-                f"without large gaps (allowed: below {max(given.MOST, given.SPREAD * occurring)})"
+                f"without large gaps (allowed: below {given.limit(occurring)})"
             )

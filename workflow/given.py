@@ -42,9 +42,17 @@ def kind(found: np.ndarray) -> str:
     return "text" if text else str(found.dtype)
 
 
-def scattered(size: int, occurring: int) -> bool:
-    """Whether so few of the numbers below `size` occur that they are ids of something larger.
+def scattered(numbers: np.ndarray, size: int) -> int | None:
+    """How many numbers below `size` occur, where they are so few that they are ids of something larger; else None.
 
     Every number below it gets a row of weights, or of a graph: an id of 10^9 would ask for billions.
     """
-    return size > max(MOST, SPREAD * occurring)
+    if size <= MOST:
+        return None
+    occurring = len(np.unique(numbers))
+    return occurring if size > limit(occurring) else None
+
+
+def limit(occurring: int) -> int:
+    """How far so many different numbers may count."""
+    return max(MOST, SPREAD * occurring)

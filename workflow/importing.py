@@ -144,7 +144,7 @@ class Import:
             raise self.refuse(f"graph {number}: num_nodes is {size}; allowed: from 0 on")
         if (wrong := beyond(edges, size)) is not None:
             raise self.refuse(f"{where}: an edge names node {wrong}, but there are {size}, numbered from 0")
-        if x is None and given.scattered(size, occurring := len(np.unique(edges))):
+        if x is None and (occurring := given.scattered(edges, size)) is not None:
             raise self.refuse(f"{where}: names {occurring} of {size} nodes: number those of each graph from 0 on")
         if not size:
             self.tell("a graph without nodes was taken as it is")

@@ -119,6 +119,7 @@ class Variant:
             # Also where each seed has another draw: a class with too few labels is refused here.
             split = _split(task, DRAW, self.labels_per_class, self.valid_per_class, self.at_most)
             if self.drawn:
+                # Two entries where all that is asked for must be there: the fingerprints of such tasks stay.
                 info[DRAWN] = [self.labels_per_class, self.valid_per_class, *([True] if self.at_most else [])]
             else:
                 arrays |= split

@@ -66,12 +66,12 @@ class GraphBatches:
     def _epoch(self, order: torch.Generator, sampling: torch.Generator, teacher: Signals | None) -> Iterator[Step]:
         train, rest = self.split["train"], self.rest if teacher is not None else self.rest[:0]
         cut = shares(len(train), len(rest), self.batch_size)
-        passes = _shuffled(train, order, cut.batches)
-        others = _shuffled(rest, order, cut.steps)
-        for _ in range(1, cut.passes):
-            passes += _shuffled(train, order, cut.batches)
-        for labeled, unlabeled in zip(passes, others, strict=False):
-            yield self._step(labeled, unlabeled, sampling, teacher)
+
+        def shuffled(ids: Tensor, parts: int) -> tuple[Tensor, ...]:
+            return torch.tensor_split(ids[torch.randperm(len(ids), generator=order)], parts)
+
+        for labeled, others in cut.dealt(train, rest, shuffled):
+            yield self._step(labeled, others, sampling, teacher)
 
     def _step(self, labeled: Tensor, others: Tensor, sampling: torch.Generator, teacher: Signals | None) -> Step:
         ids = torch.cat([labeled, others])
@@ -134,7 +134,3 @@ class GraphBatches:
 
     def forget(self) -> None:
         """Nothing is kept between two answers."""
-
-
-def _shuffled(ids: Tensor, order: torch.Generator, parts: int) -> tuple[Tensor, ...]:
-    return torch.tensor_split(ids[torch.randperm(len(ids), generator=order)], parts)

@@ -91,12 +91,9 @@ class NeighbourBatches:
     def _epoch(self, order: np.random.Generator, sampling: torch.Generator, teacher: Signals | None) -> Iterator[Step]:
         rest = self.rest if teacher is not None else self.rest[:0]
         cut = shares(len(self.train), len(rest), self.batch_size)
-        train = np.array_split(order.permutation(self.train), cut.batches)
-        others = np.array_split(order.permutation(rest), cut.steps)
+        dealt = cut.dealt(self.train, rest, lambda ids, parts: np.array_split(order.permutation(ids), parts))
         draws = order.integers(0, 2**63, cut.steps)
-        for _ in range(1, cut.passes):
-            train += np.array_split(order.permutation(self.train), cut.batches)
-        for labeled, unlabeled, draw in zip(train, others, draws, strict=False):
+        for (labeled, unlabeled), draw in zip(dealt, draws, strict=True):
             yield self._step(labeled, unlabeled, np.random.default_rng(draw), sampling, teacher)
 
     def _step(

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+Ids = TypeVar("Ids")
 
 OTHERS = 4
 """A step has at most so many times `batch_size` units beside its training units, however few of these there are."""
@@ -27,6 +32,19 @@ class Shares:
     def passes(self) -> int:
         """Over the training units; the last one may end before all have come."""
         return math.ceil(self.steps / self.batches)
+
+    def dealt(
+        self, train: Ids, others: Ids, shuffled: Callable[[Ids, int], Sequence[Ids]]
+    ) -> Iterator[tuple[Ids, Ids]]:
+        """The training units and the others of every step.
+
+        Args:
+            shuffled: (ids, parts) -> ids in a new order, cut into so many parts. It is called for the first pass and
+                for the others at once, for a later pass when that is reached.
+        """
+        first, rest = shuffled(train, self.batches), shuffled(others, self.steps)
+        later = (part for _ in range(1, self.passes) for part in shuffled(train, self.batches))
+        return zip(chain(first, later), rest, strict=False)
 
 
 def shares(train: int, others: int, batch_size: int) -> Shares:
