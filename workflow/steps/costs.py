@@ -38,27 +38,33 @@ class Cost:
 Measure = Callable[[Spec], Cost]
 
 
+def samples(specs: list[Spec]) -> list[Spec]:
+    """As few trainings of one dataset as say something of each: see `costs`."""
+    cells = [spec for spec in specs if isinstance(spec, CellSpec)]
+    on_first = [spec for spec in cells if _student(spec) == _student(cells[0])]
+    others = {_student(spec): spec for spec in reversed(cells) if _student(spec) != _student(cells[0])}
+    return [*(spec for spec in specs if isinstance(spec, TeacherSpec)), *on_first, *reversed(others.values())]
+
+
 def costs(specs: list[Spec], measure: Measure) -> dict[str, Cost]:
-    """Key -> cost of every teacher and cell of one dataset, of as few measurements as say something of each.
+    """Key -> cost of every teacher and cell of one dataset, of the measurements of `samples`.
 
     Every teacher is measured, every method on the first student, and the first method on every student; what a method
     takes on another student is what the first one takes there, times what it took on the first student.
     """
-    teachers = [spec for spec in specs if isinstance(spec, TeacherSpec)]
+    found = {spec.key: measure(spec) for spec in samples(specs)}
     cells = [spec for spec in specs if isinstance(spec, CellSpec)]
-    found = {spec.key: measure(spec) for spec in teachers}
     if not cells:
         return found
-    first = cells[0]
-    on_first = {spec.method: measure(spec) for spec in cells if _student(spec) == _student(first)}
-    base = on_first[first.method]
-    students: dict[tuple[str, ...], Cost] = {_student(first): base}
-    for spec in cells:
-        if _student(spec) not in students:
-            students[_student(spec)] = measure(spec).scaled(_factor(on_first.get(spec.method), base) ** -1)
-    for spec in cells:
-        found[spec.key] = students[_student(spec)].scaled(_factor(on_first.get(spec.method), base))
-    return found
+    base = found[cells[0].key]
+    on_first = {spec.method: found[spec.key] for spec in cells if _student(spec) == _student(cells[0])}
+    students = {
+        _student(spec): found[spec.key].scaled(_factor(on_first.get(spec.method), base) ** -1)
+        for spec in reversed(cells)
+        if spec.key in found
+    }
+    told = {spec.key: students[_student(spec)].scaled(_factor(on_first.get(spec.method), base)) for spec in cells}
+    return told | found
 
 
 def _student(spec: CellSpec) -> tuple[str, ...]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
+
+from tqdm import tqdm
 
 from reports.printing import duration
 from reports.rows import Status
@@ -20,11 +25,16 @@ from workflow.ledger import Ledger
 from workflow.run import Run
 from workflow.specs import CellSpec, TeacherSpec
 from workflow.stated import STATED, GraphSize, of_task, stated
-from workflow.steps.costs import Cost, Measure, Spec, costs
+from workflow.steps.costs import Cost, Measure, Spec, costs, samples
 from workflow.task import Task
 
-SHORT, LONG = 2, 6
-"""Epochs of the two trainings that a cost is measured by: their difference is free of what a start takes."""
+MORE = 4
+"""Epochs by which the second of the two trainings of a measurement is longer than the first, of one epoch: their
+difference is free of what a start takes."""
+SLOW = 2.0
+"""Seconds of a first training from which on the second is longer by one epoch alone."""
+QUIET_SECONDS = 10.0
+"""Between two plain lines of a log."""
 NODES, FEWEST = 200_000, 1000
 """Of the made-up graph."""
 LARGE = 100_000
@@ -70,10 +80,13 @@ class Calibration:
         self.teachers: dict[str, Path] = {}
 
     def __call__(self, spec: Spec) -> Cost:
-        """One training of SHORT and one of LONG epochs."""
-        short, long = (self._train(spec, epochs) for epochs in (SHORT, LONG))
-        epoch = max(long[0] - short[0], 0.0) / (LONG - SHORT)
-        return Cost(max(short[0] - SHORT * epoch, 0.0), epoch, long[1], max(short[2], long[2]))
+        """By a training of one epoch and one of a few more, whose own progress is not told."""
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+            short = self._train(spec, 1)
+            more = 1 if short[0] > SLOW else MORE
+            long = self._train(spec, 1 + more)
+        epoch = max(long[0] - short[0], 0.0) / more
+        return Cost(max(short[0] - epoch, 0.0), epoch, long[1], max(short[2], long[2]))
 
     def _train(self, spec: Spec, epochs: int) -> tuple[float, int, float]:
         """Seconds, bytes and MiB of one training. What cannot be trained takes no time."""
@@ -117,8 +130,29 @@ def estimate(run: Run, calibration: Measure, extrapolated: Extrapolated) -> list
         elif not count or not ready:
             found.append(Estimate(dataset, count, None if count else 0.0))
         else:
-            found.append(_summed(dataset, specs, left, costs(specs, calibration)))
+            measure = _watched(dataset, len(samples(specs)), calibration)
+            found.append(_summed(dataset, specs, left, costs(specs, measure)))
     return found
+
+
+def _watched(dataset: str, count: int, measure: Measure) -> Measure:
+    """The same measurements, with a bar in a terminal and a line now and then in a log."""
+    bar = tqdm(desc=f"measuring {dataset}", total=count, unit="training", disable=None, dynamic_ncols=True, leave=False)
+    plain, spoken, done = bar.disable, time.monotonic(), 0  # a closed bar counts as a disabled one
+
+    def measured(spec: Spec) -> Cost:
+        nonlocal spoken, done
+        cost = measure(spec)
+        done += 1
+        bar.update()
+        if done == count:
+            bar.close()
+        if plain and (done == count or time.monotonic() - spoken > QUIET_SECONDS):
+            print(f"measured {done} of {count} kinds of trainings on {dataset}", file=sys.stderr, flush=True)
+            spoken = time.monotonic()
+        return cost
+
+    return measured
 
 
 def stand_in(run: Run, names: str, extrapolated: Extrapolated) -> Estimate:

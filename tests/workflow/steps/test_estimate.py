@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,37 @@ def test_few_measurements_say_what_every_training_takes(run: Run):
         assert found[spec.key].seconds(spec) == pytest.approx(measured.true(spec).seconds(spec))
 
 
-def test_sums_are_over_what_is_left(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+@pytest.mark.parametrize(("each", "trained"), [(0.1, [1, 5]), (3.0, [1, 2])])
+def test_a_measurement_is_short_and_silent(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    each: float,
+    trained: list[int],
+):
+    epochs = []
+
+    def train(self: estimate.Calibration, spec: Spec, count: int) -> tuple[float, int, float]:
+        print("epoch 1/1", file=sys.stderr)
+        epochs.append(count)
+        return 0.5 + each * count, 10, 200.0
+
+    monkeypatch.setattr(estimate.Calibration, "_train", train)
+    cost = estimate.Calibration(run, tmp_path)(next(iter(run.plan.specs)))
+    assert (cost.start, cost.epoch) == (pytest.approx(0.5), pytest.approx(each))
+    assert epochs == trained
+    assert not capsys.readouterr().err
+
+
+def test_sums_are_over_what_is_left(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(prepared, "is_by", lambda folder, code: True)
     measured = Measured()
     (one,) = estimate.estimate(run, measured, never)
+    assert capsys.readouterr().err == "measured 5 of 5 kinds of trainings on ace-sim-mini\n"
     assert one.trainings == 2 * (1 + 6), "two seeds of a teacher and six cells"
     expected = 2 * sum(measured.true(spec).seconds(spec) for spec in run.plan.specs)
     assert one.seconds == pytest.approx(expected)
