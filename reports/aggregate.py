@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 from reports import printing, resampling, statistics
 from reports.findings import Findings
@@ -109,6 +110,7 @@ def joined(findings: Findings) -> list[Joined]:
     return found
 
 
+@cache
 def standings(tasks: Joined, reference: str, alpha: float) -> list[Standing]:
     """Every method of some tasks; P(improvement) over the reference is NaN without one."""
     return [
@@ -203,6 +205,21 @@ def grids(findings: Findings) -> list[Grid]:
         cites = settings.cites(tasks.gains)
         found.append(Grid(f"aggregate-{tasks.slug}", title, headings, [Group("", rows)], cites=cites))
     return found
+
+
+def frame(findings: Findings) -> pd.DataFrame:
+    """One row per unit and method, as aggregate.csv holds it: estimates, each with both ends of its interval."""
+    settings = findings.settings
+    return pd.DataFrame(
+        {"unit": tasks.unit, "students": len(tasks.families), "method": own.method}
+        | {
+            f"{name}{end}": value
+            for name in ("iqm", "mean", "improvement")
+            for end, value in zip(("", "_low", "_high"), getattr(own, name), strict=True)
+        }
+        for tasks in joined(findings)
+        for own in standings(tasks, settings.reference, settings.alpha)
+    )
 
 
 def _bracketed(value: float, low: float, high: float, decimals: int) -> str:

@@ -13,6 +13,7 @@ from reports.comparisons import Comparison
 from reports.findings import Findings
 from reports.printing import listed
 from reports.results import Family
+from reports.settings import Settings
 
 MOST_NAMED = 6
 """Methods that an answer names; the sentences of each student name all."""
@@ -42,29 +43,54 @@ def answers(findings: Findings) -> list[Answer]:
 
 def _beaten(findings: Findings, compared: Compared, base: str) -> str:
     """Whether any method beats `base` significantly, for how many students, and which."""
-    settings, title = findings.settings, findings.settings.method_title(base)
+    settings = findings.settings
     if not any(base in own for own in findings.attempts.values()):
-        return f"Not known: {title} was not run."
+        return f"Not known: {settings.method_title(base)} was not run."
     tested = {family: _contest(rows, (settings.floor, base)) for family, rows in compared.items()}
     tested = {family: rows for family, rows in tested.items() if rows}
     if not tested:
         return "Not known: nothing was tested (why not, stands below)."
-    wins = Counter(row.method for rows in tested.values() for row in rows if row.verdict == Verdict.BETTER)
-    won = sum(any(row.verdict == Verdict.BETTER for row in rows) for rows in tested.values())
+    won = [[row.method for row in rows if row.verdict == Verdict.BETTER] for rows in tested.values()]
+    every = {row.method for rows in tested.values() for row in rows}
+    controls = {label for label in every if settings.is_control(label)}
     beside = len(compared) - len(tested)
-    tail = f" For {_students(beside)} nothing was tested." if beside else ""
-    methods = len({row.method for rows in tested.values() for row in rows})
+    told = [
+        _won([[label for label in own if label not in controls] for own in won], len(every - controls), settings),
+        _controls([[label for label in own if label in controls] for own in won], settings),
+        "Each student's tests are corrected on their own." if sum(map(bool, won)) and len(tested) > 1 else "",
+        f"For {_students(beside)} nothing was tested." if beside else "",
+    ]
+    return " ".join(filter(None, told))
+
+
+def _won(won: list[list[str]], methods: int, settings: Settings) -> str:
+    """The sentence on the methods that win; `won` holds those of each student."""
+    wins = Counter(label for own in won for label in own)
     if not wins:
-        return f"No: none of {methods} tested methods, for {_all(len(tested))}.{tail}"
-    more = [f"{len(wins) - MOST_NAMED} more"] if len(wins) > MOST_NAMED else []
-    if len(tested) == 1:
-        named = [settings.method_title(label) for label, _ in wins.most_common(MOST_NAMED)]
-        return f"Yes: {len(wins)} of {methods} tested methods: {listed(named + more)}.{tail}"
-    named = [f"{settings.method_title(label)} ({count})" for label, count in wins.most_common(MOST_NAMED)]
+        return f"No: none of {methods} tested methods, for {_all(len(won))}."
+    if len(won) == 1:
+        return f"Yes: {len(wins)} of {methods} tested methods: {_named(wins, False, settings)}."
     return (
-        f"Yes, for {won} of {len(tested)} students. {len(wins)} of {methods} tested methods do for at least one "
-        f"(in brackets: for how many): {listed(named + more)}.{tail}"
+        f"Yes, for {sum(map(bool, won))} of {len(won)} students. {len(wins)} of {methods} tested methods do for at "
+        f"least one (in brackets: for how many): {_named(wins, True, settings)}."
     )
+
+
+def _controls(won: list[list[str]], settings: Settings) -> str:
+    wins = Counter(label for own in won for label in own)
+    if not wins:
+        return ""
+    do = "does" if len(wins) == 1 else "do"
+    return f"Of the controls, {_named(wins, len(won) > 1, settings)} {do}."
+
+
+def _named(wins: Counter[str], counted: bool, settings: Settings) -> str:
+    """Names, those that win most often first, each with the number of its wins where several students were tested."""
+    named = [
+        f"{settings.method_title(label)}{f' ({count})' if counted else ''}"
+        for label, count in wins.most_common(MOST_NAMED)
+    ]
+    return listed(named + ([f"{len(wins) - MOST_NAMED} more"] if len(wins) > MOST_NAMED else []))
 
 
 def _contest(rows: list[Comparison], aside: tuple[str, ...]) -> list[Comparison]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import combinations
 
 import numpy as np
 
@@ -87,25 +89,28 @@ class Panel:
 
 
 def bold(found: Mapping[str, Attempts], sign: int, settings: Settings) -> set[str]:
-    """Labels of the best student and of every one that a paired t-test (Holm within the column) does not separate.
+    """Labels of the best student and of every one that a paired t-test does not separate from it.
 
-    Only methods all of whose trainings gave a score take part, and at least `minimum_seeds` of them: without a test
-    nothing can be said to share the first place. The teacher never does.
+    Holm's correction is over all pairs of the column: which method is the best is seen in the same scores, and of many
+    equal ones it is far from some by chance alone. A method that failed counts with its pairs. Only methods all of
+    whose trainings gave a score can be bold, and at least `minimum_seeds` of them: without a test nothing can be said
+    to share the first place. The teacher never is.
     """
-    whole = {
-        label: own
-        for label, own in found.items()
-        if label != settings.ceiling and own.complete and len(own.scores) >= settings.minimum_seeds
-    }
+    members = [label for label, own in found.items() if label != settings.ceiling and not own.skipped]
+    whole = [label for label in members if found[label].complete and len(found[label].scores) >= settings.minimum_seeds]
     if not whole:
         return set()
-    best = max(whole, key=lambda label: sign * float(np.mean(whole[label].values())))
-    rivals = [label for label in whole if label != best]
-    tests = [tested(whole[label], whole[best], sign, settings.alpha) for label in rivals]
-    kept = [(label, test) for label, test in zip(rivals, tests, strict=True) if test.n >= settings.minimum_seeds]
-    adjusted = statistics.holm([test.p for _, test in kept])
-    equal = {label for (label, _), p in zip(kept, adjusted, strict=True) if p > settings.alpha}
-    return {best} | equal
+    best = max(whole, key=lambda label: sign * float(np.mean(found[label].values())))
+    tests = {
+        pair: tested(found[pair[0]], found[pair[1]], sign, settings.alpha)
+        for pair in combinations(members, 2)
+        if set(pair) <= set(whole)
+    }
+    known = {pair: test.p for pair, test in tests.items() if test.n >= settings.minimum_seeds}
+    untested = math.comb(len(members), 2) - len(known)
+    adjusted = statistics.holm([*known.values(), *[math.nan] * untested])
+    equal = {pair for pair, p in zip(known, adjusted, strict=False) if p > settings.alpha}
+    return {best} | {label for pair in equal if best in pair for label in pair}
 
 
 def column(

@@ -133,7 +133,9 @@ def _number(value: float) -> str:
 
 
 def _latency(median: float, spread: float) -> str:
-    return ABSENT if pd.isna(median) else f"{median:.3g}" + ("" if pd.isna(spread) else f" ({spread:.2g})")
+    if pd.isna(median):
+        return ABSENT
+    return printing.significant(median) + ("" if pd.isna(spread) else f" ({printing.significant(spread, 2)})")
 
 
 def _seconds(value: float) -> str:

@@ -24,9 +24,9 @@ def legend(settings: Settings) -> str:
     """How to read the main table, in one place for every format."""
     return (
         "Mean and sample standard deviation over seeds. Bold: the best student and every one not significantly worse "
-        "(paired t, Holm within the column). Arrows: significantly better or worse than "
-        f"{settings.method_title(settings.reference)} (paired t, Holm, level {settings.alpha:g}). These are two "
-        "families of tests, each corrected on its own, and may disagree on a pair near the level."
+        "(paired t, Holm over all pairs of the column, since the best is chosen by the same scores). Arrows: "
+        f"significantly better or worse than {settings.method_title(settings.reference)} (paired t, Holm over the "
+        f"column's methods, level {settings.alpha:g}): fewer tests, so that a bold method can have one."
     )
 
 

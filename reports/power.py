@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy import optimize, special
+from numpy.typing import NDArray
+from scipy import optimize, special, stats
 
 from reports.statistics import quantile
 
 POWER = 0.8
 """Wanted chance to find a difference that is there."""
 MOST_SEEDS = 10_000
+QUANTILES = 4000
+"""By which a chance is summed where the noncentral t distribution cannot be had."""
 
 
 def power(effect: float, pairs: int, alpha: float = 0.05) -> float:
@@ -27,7 +30,18 @@ def power(effect: float, pairs: int, alpha: float = 0.05) -> float:
     limit = quantile(1 - alpha / 2, pairs - 1)
     centre = abs(effect) * np.sqrt(pairs)
     # Not `stats.nct`, which takes a thousand times as long.
-    return float(1 - special.nctdtr(pairs - 1, centre, limit) + special.nctdtr(pairs - 1, centre, -limit))
+    chance = 1 - special.nctdtr(pairs - 1, centre, limit) + special.nctdtr(pairs - 1, centre, -limit)
+    if np.isnan(chance):  # as scipy has it of effects far above 1
+        spreads = _spreads(pairs - 1)
+        chance = np.mean(special.ndtr(centre - limit * spreads) + special.ndtr(-centre - limit * spreads))
+    return float(chance)
+
+
+@cache
+def _spreads(freedom: int) -> NDArray[np.float64]:
+    """Sample standard deviations of standard normal differences, at evenly spaced quantiles."""
+    quantiles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    return np.asarray(np.sqrt(stats.chi2.ppf(quantiles, freedom) / freedom))
 
 
 def minimum_detectable(spread: float, pairs: int, alpha: float = 0.05, wanted: float = POWER) -> float:
@@ -58,7 +72,6 @@ def seeds_needed(difference: float, spread: float, alpha: float = 0.05, wanted: 
         return 2
     effect = difference / spread
     low, high = 1, 2
-    # Doubled, since the noncentral t distribution far from its centre is no number that scipy can give.
     while power(effect, high, alpha) < wanted:
         low, high = high, 2 * high
         if low >= MOST_SEEDS:

@@ -22,9 +22,14 @@ def p_statement(p: float) -> str:
     return p_value(p) if p < 0.001 else f"= {p_value(p)}"
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """`1060`, `0.0213`: so many significant digits, and no power of ten."""
+    return f"{float(f'{value:.{digits}g}'):.12g}"
+
+
 def ratio(value: float) -> str:
     """`40×`, with three significant digits."""
-    return ABSENT if not math.isfinite(value) else f"{float(f'{value:.3g}'):g}×"
+    return ABSENT if not math.isfinite(value) else f"{significant(value)}×"
 
 
 def count(value: float) -> str:
@@ -36,7 +41,7 @@ def short(value: float) -> str:
     """A count with three significant digits: `842`, `110 k`, `2.43 M`."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= 0.9995 * size:
-            return f"{float(f'{value / size:.3g}'):g}{unit}"
+            return f"{significant(value / size)}{unit}"
     return f"{value:.0f}"
 
 

@@ -20,6 +20,10 @@ from reports.rows import FAMILY
 from reports.settings import Settings
 
 SIGNS = {Verdict.BETTER: "+", Verdict.WORSE: "−", Verdict.NOT_SIGNIFICANT: "0"}
+BLIND = "n/a"
+"""Where a test can find nothing, whatever the scores."""
+WORDS = {sign: str(verdict) for verdict, sign in SIGNS.items()} | {BLIND: ""}
+"""What a CSV holds in place of a sign, which a spreadsheet may take for a formula."""
 HEADINGS = {
     "main": "t, Holm",
     "raw": "t, none",
@@ -34,7 +38,8 @@ HEADINGS = {
 LEGEND = (
     "Each verdict asked again: + better, − worse, 0 not significant at the level of the tests. t: paired t-test; none: "
     "without a correction; BH: Benjamini and Hochberg's, which bounds the expected share of false claims instead of "
-    "the chance of any; sign flips: paired permutation test. Median: the sign of the median difference. Seeds left "
+    "the chance of any; sign flips: paired permutation test; n/a: so few seeds can show nothing to this test after a "
+    "correction for so many methods. Median: the sign of the median difference. Seeds left "
     "out: how many of the n tests without one of the seeds say the same as the main one. Detectable: the smallest mean "
     "difference that the test without a correction finds four times in five, with the spread seen here. Seeds needed: "
     "to find the observed difference so."
@@ -43,7 +48,7 @@ LEGEND = (
 
 @dataclass(frozen=True)
 class Row:
-    """One method of a family. Signs are those of SIGNS; numbers are NaN or None where there are none.
+    """One method of a family. Signs are those of SIGNS, or BLIND; numbers are NaN or None where there are none.
 
     Attributes:
         main: the verdict of the tables: paired t, Holm.
@@ -69,8 +74,8 @@ class Row:
 
     @property
     def stable(self) -> bool:
-        """Whether every other way says the same."""
-        others = {self.raw, self.hochberg, self.wilcoxon, self.flips}
+        """Whether every other way that can say anything says the same."""
+        others = {self.raw, self.hochberg, self.wilcoxon, self.flips} - {BLIND}
         return others == {self.main} and self.left_out == self.n
 
 
@@ -118,6 +123,10 @@ def of_family(found: Mapping[str, Attempts], compared: list[Comparison], sign: i
         )
         for seed in range(seeds)
     ]
+    for way in ("wilcoxon", "flips"):
+        for label, (own, _) in data.items():
+            if 2 / 2 ** len(own) * len(members) > settings.alpha:  # both tests count signs
+                ways[way][label] = BLIND
     made = []
     for label, row in judged.items():
         own, other = data[label]
@@ -166,9 +175,10 @@ def rows(findings: Findings) -> dict[Family, list[Row]]:
 
 
 def frame(findings: Findings) -> pd.DataFrame:
-    """One row per family and method, as sensitivity.csv holds it."""
+    """One row per family and method, as sensitivity.csv holds it: words in place of signs."""
     found = [
-        {**family._asdict(), **asdict(row), "stable": row.stable}
+        {**family._asdict(), **{name: WORDS.get(value, value) for name, value in asdict(row).items()}}
+        | {"stable": row.stable}
         for family, own in rows(findings).items()
         for row in own
     ]

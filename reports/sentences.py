@@ -97,13 +97,18 @@ def _mixed_devices(results: Results, family: Family, settings: Settings) -> list
 def _beaten(rows: list[Comparison], reference: str, title: str, settings: Settings) -> list[str]:
     """The sentence on who beats a reference; none where nothing was tested against it."""
     tested = [row for row in rows if row.verdict in TESTED and row.method not in (settings.floor, reference)]
-    better = _titles(tested, Verdict.BETTER, settings)
     if not tested:
         return []
-    return [
-        f"{len(better) or 'None'} of {len(tested)} tested methods {'beats' if len(better) == 1 else 'beat'} "
+    methods = [row for row in tested if not settings.is_control(row.method)]
+    better = _titles(methods, Verdict.BETTER, settings)
+    controls = _titles([row for row in tested if settings.is_control(row.method)], Verdict.BETTER, settings)
+    said = (
+        f"{len(better) or 'None'} of {len(methods)} tested methods {'beats' if len(better) == 1 else 'beat'} "
         f"{title} significantly{': ' + listed(better) if better else ''}."
-    ]
+    )
+    if not controls:
+        return [said]
+    return [said, f"Of the controls, {listed(controls)} {'does' if len(controls) == 1 else 'do'}."]
 
 
 def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:

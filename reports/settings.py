@@ -13,6 +13,10 @@ from reports.printing import printable
 Text = Annotated[str, AfterValidator(printable)]
 
 
+CONTROLS = "Controls"
+"""Heading of the methods that are controls, as `methods.registry` names it."""
+
+
 class Facts(BaseModel):
     """What the page says of a method beside its numbers; `bibtex` holds the entry of each citation key.
 
@@ -187,6 +191,10 @@ class Settings(BaseModel):
     def group(self, label: str) -> str:
         """The heading under which a method's row stands; the teacher, of another size, stands alone."""
         return self.methods[label].group if label in self.methods else ""
+
+    def is_control(self, label: str) -> bool:
+        """Whether it says what else than a large teacher a gain can be due to, and is no contestant."""
+        return self.group(label) == CONTROLS
 
     def with_labels(self, labels: Iterable[str]) -> Settings:
         """The same with undeclared labels behind the declared ones: results that were added have no other facts."""

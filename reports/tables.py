@@ -64,7 +64,7 @@ def headings(settings: Settings) -> Printed:
         "Difference",
         f"{settings.level} % interval",
         "p (Holm)",
-        "p (Wilcoxon)",
+        "p (Wilcoxon, raw)",
         "P(improvement)",
         "Gap closed",
         "Verdict",
@@ -144,7 +144,13 @@ def more(findings: Findings) -> list[Table]:
     """
     settings = findings.settings
     found = [
-        Table("aggregate", "All students at once", aggregate.grids(findings), aggregate.legend(findings)),
+        Table(
+            "aggregate",
+            "All students at once",
+            aggregate.grids(findings),
+            aggregate.legend(findings),
+            aggregate.frame(findings),
+        ),
         _improvement(findings),
         Table(
             "equivalence",
@@ -197,8 +203,8 @@ def _comparisons(findings: Findings) -> Table:
         columns = [list(map(grid.plain, _short(names)))]
         paper.append(Grid(slug, title, columns, [Group("", short)], notes, cites))
     how = (
-        "Positive differences are better. Verdicts rest on corrected p-values; intervals are not corrected, so that "
-        "one may miss zero where nothing is significant."
+        "Positive differences are better. Verdicts rest on the p-values of Holm; intervals and raw p-values are not "
+        "corrected, so that an interval may miss zero where nothing is significant."
     )
     return Table("comparisons", "Comparisons", grids, how, comparisons_frame(findings.comparisons), paper)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+import methods
 from reports import answers, page, sentences
+from reports.settings import Settings
 from tests.reports import samples
 from tests.reports.samples import BASE, OTHER
 
@@ -41,17 +43,42 @@ def test_several_students_are_counted():
     assert told == {
         "Does anything beat no teacher?": (
             "Yes, for 1 of 2 students. 3 of 3 tested methods do for at least one (in brackets: for how many): "
-            "KD (1), ABKD (1) and STRIDE (1)."
+            "KD (1), ABKD (1) and STRIDE (1). Each student's tests are corrected on their own."
         ),
         "Does anything beat KD?": (
             "Yes, for 2 of 2 students. 2 of 2 tested methods do for at least one (in brackets: for how many): "
-            "STRIDE (1) and ABKD (1)."
+            "STRIDE (1) and ABKD (1). Each student's tests are corrected on their own."
         ),
         "Where does ABKD stand?": (
             "Better than KD for 1 of 2 students and worse than KD for 1 of 2 students. "
             "Place by mean: 3 of 4 and 2 of 4."
         ),
     }
+
+
+def test_controls_that_win_are_no_methods():
+    stated = samples.settings(spotlight=[])
+    stated["methods"]["longer"] = {"title": "Supervised, longer", "group": methods.describe("longer")["group"]}
+    parts = students(40.0, kd=0.0, abkd=-0.02, longer=0.01, supervised=-0.015)
+    found = samples.of_runs(samples.frame(*parts), Settings.parse(stated))
+    told = dict(answers.answers(found))
+    assert told["Does anything beat KD?"] == (
+        "No: none of 1 tested methods, for the one student. Of the controls, Supervised, longer does."
+    )
+    assert told["Does anything beat no teacher?"] == (
+        "Yes: 1 of 2 tested methods: KD. Of the controls, Supervised, longer does."
+    )
+    first = sentences.family_statement(found, found.results.families[0]).sentences
+    assert first[2:4] == [
+        "None of 1 tested methods beat KD significantly.",
+        "Of the controls, Supervised, longer does.",
+    ]
+    parts += students(80.0, kd=0.0, longer=0.01, supervised=-0.015)
+    found = samples.of_runs(samples.frame(*parts), Settings.parse(stated))
+    assert dict(answers.answers(found))["Does anything beat KD?"] == (
+        "No: none of 1 tested methods, for any of 2 students. Of the controls, Supervised, longer (2) does. "
+        "Each student's tests are corrected on their own."
+    )
 
 
 def test_a_student_without_a_test_is_told():

@@ -31,6 +31,19 @@ def test_ten_seeds_find_one_standard_deviation_four_times_in_five():
     assert found == pytest.approx(power.power(1.0, 10), abs=0.02)
 
 
+@pytest.mark.parametrize("pairs", [2, 3, 4, 6])
+@pytest.mark.parametrize("effect", [3.0, 6.7, 30.0, 400.0])
+def test_power_of_large_effects_is_that_of_a_simulation(effect, pairs):
+    drawn = np.random.default_rng(0).normal(effect, 1.0, (20_000, pairs))
+    found = (stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05).mean()
+    assert found == pytest.approx(power.power(effect, pairs), abs=0.015)
+
+
+def test_seeds_needed_of_large_effects():
+    """Where scipy's noncentral t distribution is no number: two seeds find an effect of 6.7 every other time."""
+    assert [power.seeds_needed(effect, 1.0) for effect in (3.0, 4.0, 6.7, 10.0, 100.0)] == [4, 3, 3, 3, 2]
+
+
 def test_the_smallest_difference_is_found_with_the_wanted_power():
     smallest = power.minimum_detectable(0.02, 10)
     assert power.power(smallest / 0.02, 10) == pytest.approx(0.8, abs=1e-6)

@@ -62,6 +62,18 @@ def test_a_failed_method_counts_in_every_correction_and_has_no_row():
     assert list(rows(*parts, failed)) == ["abkd"]
 
 
+def test_a_test_that_can_find_nothing_says_so():
+    """Ten seeds leave 2 / 2^10 as the smallest p of tests that count signs; 26 methods make .0508 of it."""
+    parts = [samples.cell(BASE), samples.cell(BASE + 0.05 + OTHER, method="abkd")]
+    few = [samples.cell(BASE + OTHER * place, method=f"m{place:02}") for place in range(24)]
+    assert (rows(*parts, *few)["abkd"].wilcoxon, rows(*parts, *few)["abkd"].flips) == ("+", "+")
+    many = [*parts, *few, samples.cell(BASE - OTHER, method="m24")]
+    row = rows(*many)["abkd"]
+    assert (row.main, row.wilcoxon, row.flips, row.stable) == ("+", "n/a", "n/a", True)
+    frame = sensitivity.frame(samples.findings(*many)).set_index("method").loc["abkd"]
+    assert (frame["main"], frame["wilcoxon"], frame["median"]) == ("better", "", "better")
+
+
 def test_no_verdict_no_rows_and_no_table():
     few = samples.findings(samples.cell(BASE[:4]), samples.cell(BASE[:4] + 0.1, method="abkd"))
     assert sensitivity.tables(few) == []
