@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import Tensor, nn
 
 from methods.contract import Batch, Method, Shape, Signals
-from methods.terms import check
+from methods.terms import check, given
 from methods.vocabulary import Extra
 
 
@@ -32,7 +32,7 @@ class Composition(Method):
         return {
             f"{name}.{term}": value
             for name, member in self.members.items()
-            for term, value in check(member, member(student, teacher, batch)).items()
+            for term, value in check(member, given(member, student, teacher, batch)).items()
         }
 
     def begin(self, ids: Tensor, extras: Mapping[Extra, Tensor]) -> None:

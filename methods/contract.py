@@ -102,8 +102,8 @@ class Batch:
         graph: [n] int64, the graph that each hidden row belongs to; None where a row is itself the unit of
             prediction.
         constant: whether every step has these edges, so that what they lack is lacking in all of the training.
-        epoch, epochs: which epoch this is, counted from 1, and of how many at most; for weights that change over a
-            training (`Method.uses_epoch`).
+        epoch, epochs: which epoch this is, counted from 1, and of how many at most (`Method.uses_epoch`).
+        around: makes student's and teacher's signals on more rows, and their batch, for `methods.terms.given`; or None.
         find_ids, find_row_ids: make `ids` and `row_ids`, where a method asks for them; None where rows have none.
     """
 
@@ -115,6 +115,7 @@ class Batch:
     constant: bool = False
     epoch: int = 1
     epochs: int = 1
+    around: Callable[[], tuple[Signals, Signals, Batch]] | None = field(default=None, repr=False)
     find_ids: Callable[[], Tensor] | None = field(default=None, repr=False)
     find_row_ids: Callable[[], Tensor] | None = field(default=None, repr=False)
     _memo: WeakKeyDictionary[object, dict[str, Any]] = field(default_factory=WeakKeyDictionary, repr=False)
@@ -154,8 +155,7 @@ class Batch:
         """`compute()` once per Batch object, for what depends on the teacher and the edges alone.
 
         Args:
-            owner: whose value it is, a method says `self`; the value lives as long as this very object, so that no
-                other one that comes to lie at its address can get it.
+            owner: whose value it is (`self`); kept as long as this very object, whatever comes to lie at its address.
             name: of the quantity.
         """
         own = self._memo.setdefault(owner, {})

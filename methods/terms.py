@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from methods.contract import Batch, Signals
 from methods.spelling import article
 
 
@@ -33,3 +34,10 @@ def check(method: nn.Module, terms: Any, source: str = "forward") -> dict[str, T
         raise ValueError(f"{name}: {text}")
     found: dict[str, Tensor] = terms
     return found
+
+
+def given(method: nn.Module, student: Signals, teacher: Signals, batch: Batch) -> Any:
+    """What a method, or a part of a composition, gives for its terms on the rows that it is to see."""
+    if batch.around and method.uses_edges:
+        student, teacher, batch = batch.around()
+    return method(student, teacher, batch)

@@ -106,6 +106,10 @@ class SampledGraph(Graph):
             raise NotApplicableError("propagated features on other inputs would need the whole graph in every step")
         return super().with_features(features)
 
+    def wanting(self, hops: int) -> SampledGraph:
+        """The same nodes and edges, with the outputs of so many hops wanted."""
+        return SampledGraph(self.x, *self._host, self._ends, hops, self.labels, self.degrees, self._constants)
+
     def of_layer(self, layer: int, layers: int) -> Graph:
         """The nodes that this layer's wanted outputs rest on, with those as `rows`.
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 import methods
 from methods.contract import NotApplicableError, Shape, Signals
+from methods.terms import given
 from methods.vocabulary import Extra
 from reports.printing import duration
 from workflow import catalog, variants
@@ -116,8 +117,7 @@ class Extrapolation:
         """The cost of one training. Adds to the notes where rates are new."""
         size, training = self.size, spec.training
         name = spec.teacher if isinstance(spec, TeacherSpec) else spec.student
-        new = (key := _key(spec)) not in self._rates
-        if new:
+        if new := (key := _key(spec)) not in self._rates:
             print(f"measuring {name} on {self.small.nodes:,} nodes", file=sys.stderr, flush=True)
             self._rates[key] = self._measured(spec.model, training)
         rates = self._rates[key]
@@ -127,8 +127,10 @@ class Extrapolation:
         cut = shares(size.train, others, training.batch_size)
         seen = self._seen(rates, cut.units)
         plain = rates.step + rates.node * seen
-        terms = self._terms(spec, cut.units) if isinstance(spec, CellSpec) else 0.0
-        passes = 2 if isinstance(spec, CellSpec) and methods.labels_apart(spec.method_id) else 1
+        passes, terms = 1, 0.0
+        if isinstance(spec, CellSpec):
+            terms = self._terms(spec, cut.units)
+            passes += methods.labels_apart(spec.method_id) + methods.uses_edges(spec.method_id)
         valid = rates.valid * size.nodes
         network = sizes.measure(spec.model, self.facts)
         disk = 4 * network.params + self._knowledge(spec)
@@ -234,14 +236,15 @@ class Extrapolation:
                 method.begin(feed.taught, self._extras(spec, feed, known))
             method.to(self.device).train()
             step = next(iter(next(feed.steps(streams, known))))
-            assert step.teacher is not None and step.batch is not None
-            mine = made_up.signals(len(step.batch.labels), shapes[1], torch.float32).to(self.device)
-            for layer in (mine.logits, *mine.hidden):
-                layer.requires_grad_()
-            step.batch.epoch, step.batch.epochs = 1, training.epochs
+            teacher, batch, wider = step.teacher, step.batch, step.wider
+            assert teacher is not None and batch is not None
+            mine = made_up.answers(batch, shapes[1], training, self.device)
+            if wider:
+                more = made_up.answers(wider.batch, shapes[1], training, self.device), wider.teacher, wider.batch
+                batch.around = lambda: more
 
             def terms() -> None:
-                found = method(mine, step.teacher, step.batch)
+                found = given(method, mine, teacher, batch)
                 if found:
                     sum(found.values(), start=mine.logits.sum() * 0).backward()
 

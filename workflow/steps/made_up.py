@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from methods.contract import Shape, Signals
+from methods.contract import Batch, Shape, Signals
 from workflow.catalog import Facts
 from workflow.datasets.parts.csr import symmetric_csr
+from workflow.specs import TrainingSettings
 from workflow.stated import GraphSize
 from workflow.task import SPLITS, Task
 
@@ -55,3 +56,12 @@ def prepared(size: GraphSize, facts: Facts, arrays: dict[str, np.ndarray], ends:
 def signals(rows: int, shape: Shape, kind: torch.dtype) -> Signals:
     """Logits [rows, C] in float32, and hidden states of a type."""
     return Signals(torch.randn(rows, shape.out), tuple(torch.rand(rows, width).to(kind) for width in shape.hidden))
+
+
+def answers(batch: Batch, shape: Shape, training: TrainingSettings, device: torch.device) -> Signals:
+    """Noise in place of a student's signals on the rows of a batch, which learn by it; the batch is one of epoch 1."""
+    batch.epoch, batch.epochs = 1, training.epochs
+    found = signals(len(batch.labels), shape, torch.float32).to(device)
+    for layer in (found.logits, *found.hidden):
+        layer.requires_grad_()
+    return found

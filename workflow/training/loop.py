@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from methods.contract import Method, Signals
-from methods.terms import check
+from methods.terms import check, given
 from methods.vocabulary import Objective
 from reports.metrics import Metric, metric
 from reports.rows import Status
 from workflow.models.model import Dropout, Model
 from workflow.specs import TrainingSettings
-from workflow.training import optimizers
+from workflow.training import optimizers, views
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds.step import Feed, Step
 from workflow.training.losses import Losses, Told
@@ -216,15 +216,17 @@ def _epoch(
         terms: dict[str, Tensor] = {}
         if method and step.teacher is not None and step.batch is not None:
             step.batch.epoch, step.batch.epochs = epoch, epochs
+            if step.wider is not None:
+                step.batch.around = views.around(model, run.streams, step.wider, epoch, epochs)
             if method.labels_apart:
                 _move(run, method.ce_weight * supervised)
                 supervised = supervised.detach()
                 signals = model(step.inputs, Dropout(run.streams.generator("view")))
-            terms = method(signals, step.teacher, step.batch)
+            terms = given(method, signals, step.teacher, step.batch)
             if not run.outcome.epochs:  # such a fault shows at once, and its own message would name no method
                 check(method, terms)
             if method.uses_view:
-                terms |= _second_view(run, method, step)
+                terms |= views.second(model, run.streams, method, step, check_terms=not run.outcome.epochs)
             supervised = method.ce_weight * supervised
         loss = sum(terms.values(), start=supervised)
         _move(run, loss)
@@ -236,21 +238,6 @@ def _move(run: _Run, loss: Tensor) -> None:
     run.optimizer.zero_grad()
     loss.backward()
     run.optimizer.step()
-
-
-def _second_view(run: _Run, method: Method, step: Step) -> dict[str, Tensor]:
-    """The method's terms on other features, with dropout from a stream of its own: the student's masks stay."""
-    assert step.teacher is not None
-    assert step.batch is not None
-    dropout = Dropout(run.streams.generator("view"))
-
-    def answer(features: Sequence[Tensor]) -> Signals:
-        return run.model(step.inputs.with_features(features), dropout)
-
-    terms = method.view(step.inputs.real_features, answer, step.teacher, step.batch)
-    if not run.outcome.epochs:
-        check(method, terms, "view")
-    return terms
 
 
 @torch.no_grad()

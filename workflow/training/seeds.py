@@ -11,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-Stream = Literal["network", "heads", "dropout", "sampling", "batches", "global", "view", "noise", "exchange"]
+Stream = Literal["network", "heads", "dropout", "sampling", "batches", "global", "view", "noise", "exchange", "around"]
 """network: first weights of the student or teacher; heads: first weights of a method's heads; dropout: the network's
 masks; sampling: a method's draws; batches: order of the data; global: start of the global streams in a training, which
 must not move; view: the network's masks where a method asks it again in a step; noise: on the features of a teacher;
-exchange: which row gets which row's targets."""
+exchange: which row gets which row's targets; around: the network's masks on the rows around a step's own."""
 
 
 class HiddenRandomnessError(Exception):

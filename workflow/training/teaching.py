@@ -43,7 +43,7 @@ def reads_all(spec: CellSpec) -> bool:
     """
     name = spec.method_id
     few = spec.training.sampler == "neighbour" and spec.distill_on == "train"
-    return spec.taught and (not few or methods.uses_edges(name) or bool(methods.teacher_extras(name)))
+    return spec.taught and (not few or bool(methods.teacher_extras(name)))
 
 
 def knowledge_of(

@@ -86,7 +86,11 @@ def test_a_cost_is_that_of_steps_and_answers(distill_on, steps, roots, monkeypat
     assert twice.epoch - cell.epoch == pytest.approx(steps * (0.5 + 0.001 * seen)), "the student answers two times"
     own = 4 * (7 * 2 * 4 + 4 + 8 * 3 + 3 + 2 * 4)
     assert cell.disk == own + (20_000 * row if distill_on == "all" else 0)
-    assert one(student("lsp", distill_on=distill_on)).disk == own + (20_000 * row if distill_on == "train" else 0)
+    around = one(student("lsp", distill_on=distill_on))
+    assert around.epoch - cell.epoch == pytest.approx(steps * (0.5 + 0.001 * seen)), "and on drawn neighbours"
+    assert around.disk == own
+    noisy = one(student("krd-noise", distill_on=distill_on))
+    assert noisy.disk == own + (20_000 * row if distill_on == "train" else 0)
     assert len(one.notes) == 2
     one(student("supervised"))
     assert len(one.notes) == 2, "the network's rates are known"

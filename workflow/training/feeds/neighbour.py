@@ -14,14 +14,16 @@ from torch import Tensor
 
 from methods.contract import Batch, Signals
 from workflow.models.model import Model
+from workflow.models.sampled import SampledGraph
 from workflow.moving import moved
 from workflow.specs import TrainingSettings
 from workflow.task import SPLITS, Task
 from workflow.training.feeds.gathered import Partial, gathered, places
-from workflow.training.feeds.large import LargeGraph, mapped
+from workflow.training.feeds.large import LargeGraph, alone, mapped
 from workflow.training.feeds.prefetch import prefetched
+from workflow.training.feeds.sampling import Sample
 from workflow.training.feeds.shares import shares
-from workflow.training.feeds.step import Change, Needs, Step
+from workflow.training.feeds.step import Change, Needs, Step, Wider
 from workflow.training.seeds import Streams
 from workflow.variants import INDUCTIVE
 
@@ -39,8 +41,7 @@ class NeighbourBatches:
 
     An epoch is one pass over the training nodes in batches of nearly equal size, or several (`shares`). Which nodes
     meet in a batch, and what is drawn around them, is the same for every method at one seed. Distillation terms are on
-    the nodes of a batch and see the drawn edges among them; those of a method that reads edges are also on the nodes
-    that the first hop drew, of which the network sees a hop less.
+    the nodes of a batch; a method that reads edges sees more of the graph beside them (`Wider`).
 
     Evaluation and knowledge rest on all edges, layer by layer (`LargeGraph`). In inductive tasks a step, the selection
     and the knowledge rest on the graph without the test nodes.
@@ -64,9 +65,10 @@ class NeighbourBatches:
         self.whole = LargeGraph(task, device, self.train, needs.powers)
         self.seen = self.whole.without(task.split("test")) if self.inductive else self.whole
         self.edges = needs.edges
-        hops = len(training.fan_out) if needs.reach is None else min(needs.reach, len(training.fan_out))
-        self.fan_out = training.fan_out[: max(hops, 1 if needs.edges else 0)]
-        self.rest = self._others() if distill_on == "all" else np.empty(0, np.int64)
+        self.hops = len(training.fan_out) if needs.reach is None else min(needs.reach, len(training.fan_out))
+        self.fan_out = training.fan_out[: max(self.hops, 1 if needs.edges else 0)]
+        self.all = distill_on == "all"
+        self.rest = self._others() if self.all else np.empty(0, np.int64)
         self.batch_size = training.batch_size
 
     def _others(self) -> np.ndarray:
@@ -105,28 +107,50 @@ class NeighbourBatches:
         teacher: Signals | None,
     ) -> Step:
         """One step; the random stream is its own, so that how far a network sees shifts no other step's draws."""
-        sample = self.seen.neighbours.sample(np.concatenate([labeled, unlabeled]), self.fan_out, random)
-        wanted = 1 if self.edges and teacher is not None else 0
-        graph = self.seen.graph(sample, wanted)
-        rows = sample.ends[wanted]
+        roots = np.concatenate([labeled, unlabeled])
+        sample = self.seen.neighbours.sample(roots, self.fan_out, random)
+        graph = self.seen.graph(sample if self.hops else alone(roots), 0)
         labels = moved(torch.from_numpy(self.labels[labeled]), self.device)
-        chosen = slice(0, len(labeled)) if rows > len(labeled) else None
+        chosen = slice(0, len(labeled)) if len(unlabeled) else None
         if teacher is None:
             return Step(graph, chosen, labels)
-        nodes = torch.from_numpy(sample.nodes[:rows])
-        visible = moved(self.seen.visible(sample.nodes[:rows]), self.device)
-        among = self._among(sample.pointers, sample.sources, rows)
-        batch = Batch(visible, among, sampling, self.task.objective)
+        known, batch = self._of_rows(sample, np.arange(len(roots)), sampling, teacher)
+        wider = self._wider(sample, graph, sampling, teacher) if self.edges else None
+        return Step(graph, chosen, labels, known, batch, wider)
+
+    def _wider(self, sample: Sample, graph: SampledGraph, sampling: torch.Generator, teacher: Signals) -> Wider:
+        """The roots and, of the nodes that the first hop drew, those that may carry distillation terms."""
+        ends = sample.ends[:2]
+        fit = np.ones(ends[1], bool)
+        if not self.all:
+            drawn = sample.nodes[ends[0] : ends[1]]
+            place = np.searchsorted(self.train, drawn).clip(max=len(self.train) - 1)
+            fit[ends[0] :] = self.train[place] == drawn
+        rows = np.flatnonzero(fit)
+        known, batch = self._of_rows(sample, rows, sampling, teacher)
+        inputs = graph.wanting(1) if self.hops else self.seen.graph(sample, 1)
+        return Wider(inputs, None if fit.all() else moved(torch.from_numpy(rows), self.device), known, batch)
+
+    def _of_rows(
+        self, sample: Sample, rows: np.ndarray, sampling: torch.Generator, teacher: Signals
+    ) -> tuple[Signals, Batch]:
+        """What a teacher knows of some nodes of a sample, by ascending place, and what describes them."""
+        nodes = torch.from_numpy(sample.nodes[rows])
+        visible = moved(self.seen.visible(sample.nodes[rows]), self.device)
+        batch = Batch(visible, self._among(sample, rows), sampling, self.task.objective)
         batch.find_ids = lambda: moved(nodes, self.device)
         known = places(teacher, nodes)
-        return Step(graph, chosen, labels, gathered(teacher, known, known, self.device), batch)
+        return gathered(teacher, known, known, self.device), batch
 
-    def _among(self, pointers: np.ndarray, sources: np.ndarray, rows: int) -> Tensor:
-        """[2, E] the drawn edges among the first rows."""
-        columns = sources[: pointers[rows]]
-        targets = np.repeat(np.arange(rows), np.diff(pointers[: rows + 1]))
-        inside = columns < rows
-        return moved(torch.from_numpy(np.stack([columns[inside], targets[inside]])), self.device)
+    def _among(self, sample: Sample, rows: np.ndarray) -> Tensor:
+        """[2, E] the drawn edges among some rows, by their numbers there."""
+        number = np.full(len(sample.nodes), -1, np.int64)
+        number[rows] = np.arange(len(rows))
+        last = rows[-1] + 1
+        sources = number[sample.sources[: sample.pointers[last]]]
+        targets = np.repeat(number[:last], np.diff(sample.pointers[: last + 1]))
+        inside = (sources >= 0) & (targets >= 0)
+        return moved(torch.from_numpy(np.stack([sources[inside], targets[inside]])), self.device)
 
     def nodes(self, part: str) -> np.ndarray:
         """Ids of a part of the split, ascending."""
@@ -162,9 +186,8 @@ class NeighbourBatches:
 
     @property
     def taught(self) -> Tensor:
-        """[D] ids of the nodes that may carry distillation terms: with those that a first hop may draw."""
-        unlabeled = self._others() if self.edges else self.rest
-        return mapped(np.sort(np.concatenate([self.train, unlabeled])))
+        """[D] ids of the nodes that may carry distillation terms."""
+        return mapped(np.sort(np.concatenate([self.train, self.rest])))
 
     def knowledge(self, model: Model, change: Change | None = None) -> Signals:
         """The signals of all nodes on the host, hidden states in float16; in inductive tasks NaN on test nodes."""

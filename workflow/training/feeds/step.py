@@ -24,6 +24,26 @@ Change = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
+class Wider:
+    """What methods that read edges are asked on in place of a step's own rows, where a step draws neighbours.
+
+    They are these rows and, of the nodes that the first hop drew, those that may carry distillation terms; a network
+    sees a hop less of them. Labels and all other methods keep to the step's own rows, so that no method's edges change
+    what another one learns from.
+
+    Attributes:
+        inputs: what the network is called with.
+        rows: of its answer; None for all.
+        teacher, batch: as of a step, on these rows.
+    """
+
+    inputs: Any
+    rows: Tensor | None
+    teacher: Signals
+    batch: Batch
+
+
+@dataclass(frozen=True)
 class Step:
     """One optimizer step.
 
@@ -33,6 +53,7 @@ class Step:
         labels: their labels.
         teacher: the teacher's signals on the rows of the student's; None while a teacher is trained.
         batch: describes these rows, which all carry the distillation terms; None while a teacher is trained.
+        wider: more rows, for methods that read edges; None where all rows are here.
     """
 
     inputs: Any
@@ -40,6 +61,7 @@ class Step:
     labels: Tensor
     teacher: Signals | None = None
     batch: Batch | None = None
+    wider: Wider | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from workflow.models.model import Dropout, create
 from workflow.specs import TrainingSettings
 from workflow.training.feeds import choose, large
 from workflow.training.feeds.neighbour import NeighbourBatches
-from workflow.training.feeds.prefetch import prefetched
 from workflow.training.feeds.sampling import ALL, Neighbours, distinct
 from workflow.training.feeds.step import Needs
 from workflow.training.loop import fit
@@ -171,10 +169,9 @@ def test_a_step_that_draws_every_neighbour_is_that_of_the_whole_graph(name, edge
     feed = feed_of(task, Needs(None, network.powers, edges), fan_out=[60] * layers)
     knowledge = Signals(torch.randn(60, 3), (torch.randn(60, 4),))
     step = next(next(feed.steps(Streams(0, "student", CPU), knowledge)))
+    step = step.wider if edges else step
     signals = network(step.inputs, Dropout(None))
-    rows = torch.as_tensor(
-        np.array([int((feed.seen.features == x).all(1).nonzero()) for x in step.inputs.x[: len(signals.logits)]])
-    )
+    rows = step.batch.ids
     expected = network(whole_graph(task), Dropout(None))
     torch.testing.assert_close(signals.logits, expected.logits[rows], atol=1e-5, rtol=1e-5)
     for mine, layer in zip(signals.hidden, expected.hidden, strict=True):
@@ -225,11 +222,39 @@ def test_methods_that_read_edges_get_the_neighbours_that_were_drawn_and_the_same
     for a, b in pairs:
         assert torch.equal(a.inputs.x, b.inputs.x)
         assert a.labels.tolist() == b.labels.tolist()
-        nodes = nodes_of(edged, b)
-        assert len(b.batch.labels) > len(a.batch.labels)
-        assert b.batch.edge_index.shape[1] > a.batch.edge_index.shape[1]
-        for j, i in b.batch.edge_index.T.tolist():
+        assert a.batch.labels.tolist() == b.batch.labels.tolist()
+        assert torch.equal(a.batch.edge_index, b.batch.edge_index)
+        assert a.wider is None
+        wider = b.wider.batch
+        nodes = nodes_of(edged, b)[: len(wider.labels)]
+        assert nodes.tolist() == wider.ids.tolist()
+        assert torch.equal(b.wider.teacher.logits, knowledge.logits[wider.ids])
+        assert len(wider.labels) > len(a.batch.labels)
+        assert wider.edge_index.shape[1] > a.batch.edge_index.shape[1]
+        for j, i in wider.edge_index.T.tolist():
             assert nodes[j] in sources[pointers[nodes[i]] : pointers[nodes[i] + 1]]
+
+
+@pytest.mark.parametrize("reach", [0, 2])
+def test_where_training_nodes_are_distilled_on_no_other_carries_a_term(reach):
+    task = make_tiny_task()
+    feed = feed_of(task, Needs(reach, 0, True), "train")
+    train = task.split("train")
+    assert feed.taught.tolist() == sorted(train)
+    network = network_of("sage" if reach else "mlp")
+    known = Signals(torch.randn(60, 3), (torch.randn(60, 4),))
+    met = set()
+    for step in next(feed.steps(Streams(0, "student", CPU), known)):
+        ids = step.wider.batch.ids
+        assert ids[: len(step.labels)].tolist() == step.batch.ids.tolist()
+        assert set(ids.tolist()) <= set(train.tolist())
+        answer = network(step.wider.inputs, Dropout(None)).at(step.wider.rows)
+        assert len(answer.logits) == len(ids) == len(step.wider.teacher.logits)
+        if not reach:
+            alone = network(Graph(feed.seen.features[ids], torch.zeros(len(ids) + 1), torch.empty(0)), Dropout(None))
+            torch.testing.assert_close(answer.logits, alone.logits)
+        met |= set(ids[len(step.labels) :].tolist())
+    assert met, "some drawn neighbour is a training node"
 
 
 @pytest.mark.parametrize("name", ["mlp", "sage"])
@@ -264,37 +289,3 @@ def test_inductive_trainings_never_see_a_test_node(name):
     assert knowledge.logits[test].isnan().all()
     assert torch.equal(knowledge.logits.nan_to_num(), other.logits.nan_to_num())
     assert feed.predict(network).isfinite().all()
-
-
-# --- prefetching
-
-
-def test_prefetched_items_come_in_order_and_their_errors_too():
-    assert list(prefetched(iter(range(10)))) == list(range(10))
-
-    def broken():
-        yield 1
-        raise ValueError("broken")
-
-    items = prefetched(broken())
-    assert next(items) == 1
-    with pytest.raises(ValueError, match="broken"):
-        next(items)
-
-
-def test_a_closed_prefetcher_stops_making():
-    made = []
-
-    def endless():
-        k = 0
-        while True:
-            made.append(k)
-            yield k
-            k += 1
-
-    items = prefetched(endless())
-    assert list(islice(items, 3)) == [0, 1, 2]
-    items.close()
-    count = len(made)
-    assert count < 10
-    assert len(made) == count

@@ -87,7 +87,7 @@ def test_a_step_counts_measured_entries_of_training_nodes(feed: str, objective: 
         expected = torch.from_numpy(task.labels[nodes.numpy()])
         expected[hidden] = torch.nan
         torch.testing.assert_close(step.batch.labels, expected, equal_nan=True)
-        assert bool(hidden.any()) == (distill_on == "all" or feed == "neighbour")
+        assert bool(hidden.any()) == (distill_on == "all")
         logits = torch.randn(len(labeled), 3, dtype=torch.float64, requires_grad=True)
         fast, slow = (
             supervised_loss(logits, step.labels.double(), task.objective),
