@@ -22,8 +22,8 @@ class StructureAndEmbedding(AttentionBasedKD):
     Args:
         dim: as in abkd; default 64, for nodes to be told apart.
         beta, axis: as in abkd.
-        structure: gcrd (contrastive, on the shared subspace) | lsp (neighbourhoods; node-level tasks only) | gsp; see
-            abkd/parts/structure.py.
+        structure: gcrd (contrastive, on the shared subspace) | lsp (neighbourhoods; node-level tasks only, and not with
+            drawn neighbours) | gsp; see abkd/parts/structure.py.
         structure_weight: weight of the structure. Default 0.1.
         tau2: temperature of gcrd. Default 0.075.
         max_samples: nodes drawn at each step for gcrd and gsp where the batch has more. Default 2048, as every pair of

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.contract import Batch, Signals
+from methods.contract import Batch, NotApplicableError, Signals
 from workflow.models.model import Model
 from workflow.models.sampled import SampledGraph
 from workflow.moving import moved
@@ -34,6 +34,19 @@ FEW = 0.5
 def few(rows: int, nodes: int) -> bool:
     """Whether these rows alone are answered for, or kept, of a graph's nodes."""
     return rows < FEW * nodes
+
+
+class OwnRows(Batch):
+    """A step's own rows, hardly any edge of which has both ends among them: those who read edges are asked on more."""
+
+    @property
+    def edge_index(self) -> Tensor:  # type: ignore[override]
+        """Raises NotApplicableError: a term that faded with the size of the graph would look like one that is small."""
+        raise NotApplicableError("reads edges in mini-batches of drawn neighbours without declaring `uses_edges`")
+
+    @edge_index.setter
+    def edge_index(self, edges: Tensor) -> None:
+        """Keeps nothing."""
 
 
 class NeighbourBatches:
@@ -114,7 +127,7 @@ class NeighbourBatches:
         chosen = slice(0, len(labeled)) if len(unlabeled) else None
         if teacher is None:
             return Step(graph, chosen, labels)
-        known, batch = self._of_rows(sample, np.arange(len(roots)), sampling, teacher)
+        known, batch = self._of_rows(sample, np.arange(len(roots)), sampling, teacher, OwnRows)
         wider = self._wider(sample, graph, sampling, teacher) if self.edges else None
         return Step(graph, chosen, labels, known, batch, wider)
 
@@ -132,12 +145,13 @@ class NeighbourBatches:
         return Wider(inputs, None if fit.all() else moved(torch.from_numpy(rows), self.device), known, batch)
 
     def _of_rows(
-        self, sample: Sample, rows: np.ndarray, sampling: torch.Generator, teacher: Signals
+        self, sample: Sample, rows: np.ndarray, sampling: torch.Generator, teacher: Signals, kind: type[Batch] = Batch
     ) -> tuple[Signals, Batch]:
         """What a teacher knows of some nodes of a sample, by ascending place, and what describes them."""
         nodes = torch.from_numpy(sample.nodes[rows])
         visible = moved(self.seen.visible(sample.nodes[rows]), self.device)
-        batch = Batch(visible, self._among(sample, rows), sampling, self.task.objective)
+        edges = self._among(sample, rows) if kind is Batch else torch.empty(0)
+        batch = kind(visible, edges, sampling, self.task.objective)
         batch.find_ids = lambda: moved(nodes, self.device)
         known = places(teacher, nodes)
         return gathered(teacher, known, known, self.device), batch

@@ -123,6 +123,16 @@ def test_a_method_that_reads_edges_changes_nothing_of_what_others_learn_from(fol
         assert (first.row.test, first.row.nll) == (second.row.test, second.row.nll)
 
 
+def test_a_structure_that_reads_edges_is_refused_where_it_would_fade(folder):
+    spec = teacher_of()
+    train(spec, folder, "teacher", [0])
+    for structure, status in (("lsp", "skipped"), ("gsp", "ok")):
+        cell = cell_spec(spec, "s", SMALL, "stride", 10, hyperparameters={"structure": structure}, distill_on="all")
+        (row,) = rows(train(cell, folder, structure, [0]))
+        assert row["status"] == status, row["reason"]
+        assert row["reason"] == "" or "without declaring `uses_edges`" in row["reason"]
+
+
 NARROW, WHOLE = "knowledge/seed~0.safetensors", "knowledge/seed~0.whole.safetensors"
 NOISE = f"knowledge/seed~0.{Extra.NOISE_ENTROPY}.safetensors"
 
