@@ -6,13 +6,16 @@ could be is refused. `Task.finish` checks the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from methods.vocabulary import Kind, Objective
+from reports import printing
 from workflow import categories, given, labelling
 from workflow.arrays import Csr, beyond
 from workflow.datasets.parts import csr
@@ -20,6 +23,8 @@ from workflow.datasets.parts.graphs import join_edges
 from workflow.errors import UserError
 from workflow.task import SPLITS, Task
 
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,59}"
+"""Of types and relations."""
 METRICS = {Objective.MULTICLASS: "accuracy", Objective.BINARY: "rocauc", Objective.REGRESSION: "rmse"}
 """By default."""
 Ids = Mapping[str, Any]
@@ -78,6 +83,7 @@ class Import:
             relations: (SOURCE, NAME, TARGET) -> edges [2, E].
             labels, splits, objective: as in `node`.
         """
+        self._check_types(target, counts, features, list(relations))
         of_nodes, objective = self._labels(labels, objective, floats=True)
         if len(of_nodes) != counts[target]:
             raise self.refuse(f"labels: there are {len(of_nodes)}, but {counts[target]} nodes of type {target}")
@@ -97,6 +103,36 @@ class Import:
             "relations": names,
         }
         return self._finish(Kind.HETEROGENEOUS, objective, arrays, info)
+
+    def _check_types(
+        self, target: str, counts: Mapping[str, int], features: Collection[str], relations: list[tuple[str, str, str]]
+    ) -> None:
+        """Names, of which files and weights are named, and whether what there is can reach the nodes with labels."""
+        for what, name in [
+            *(("type", kind) for kind in counts),
+            *(("relation", name) for _, name, _ in relations),
+        ]:
+            if not re.fullmatch(NAME, name):
+                allowed = "letters, digits, _, - and spaces, at most 60"
+                raise self.refuse(f"the {what} {printing.one_line(name)!r} has a name that is none; allowed: {allowed}")
+            if what == "type" and any(hasattr(holder, name) for holder in (nn.ModuleDict(), nn.ParameterDict())):
+                raise self.refuse(f"the type {name!r} has a name that torch takes; call it {name}_")
+        if not features:
+            raise self.refuse("no type of nodes has features x; give one of them any, a column of ones at least")
+        senders: dict[str, set[str]] = {kind: set() for kind in counts}
+        for source, _, end in relations:
+            senders[end].add(source)
+        if not senders[target]:
+            raise self.refuse(f"no relation leads to {target}, so that its nodes would see no other; add reverse edges")
+        reaching, found = {target}, [target]
+        while found:
+            found = sorted(senders[found[0]] - reaching) + found[1:]
+            reaching.update(found)
+        if far := sorted(set(counts) - reaching):
+            self.tell(f"no edges lead from {', '.join(far)} to {target}, nor over others: nothing is learned from them")
+        for source, name, end in relations:
+            if end not in senders[source]:
+                self.tell(f"{source}/{name}/{end}: no relation leads back, so that nothing of {end} reaches {source}")
 
     def graphs(self, graphs: Sequence[Mapping[str, Any]], splits: Ids, objective: Objective | None = None) -> Task:
         """A label, or several, of every graph.

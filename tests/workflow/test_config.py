@@ -80,6 +80,7 @@ from workflow.errors import UserError
             r"models.small: dropout: must be a number, not '5e-1' .*; write 0.5 or 5.0e-1\)",
         ),
         ("models/big/layers", "three", r"x.yaml: models.big: layers: must be a number, not 'three'$"),
+        ("models/big/layers", 2.5, r"x.yaml: models.big: layers: must be a whole number, not 2.5$"),
         ("models/big/training", {"epoch": 3}, r"x.yaml: models.big.training.epoch: unknown key .*'epochs'"),
         ("training", {"epochs": 0}, r"x.yaml: training.epochs: must be at least 1, not 0"),
         (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch_geometric.data import Data, HeteroData
+from torch_geometric.data import Data
 
 from methods.vocabulary import Kind, Objective
 from tests.checkouts import call, copy_code
@@ -116,31 +116,6 @@ def test_a_part_without_a_class_is_told():
 def test_what_is_wrong_is_one_line(changes: dict[str, Any], message: str):
     with pytest.raises(UserError, match=rf"^mine: [^\n]*{message}[^\n]*$"):
         imported(data(**changes))
-
-
-def test_a_heterogeneous_graph():
-    graph = HeteroData()
-    graph["paper"].x, graph["paper"].y = torch.randn(6, 4), torch.tensor([0, 1, 0, 1, 0, 1])
-    for number, part in enumerate(("train", "val", "test")):
-        graph["paper"][f"{part}_mask"] = torch.arange(6) // 2 == number
-    graph["author"].num_nodes = 3
-    graph["author", "writes", "paper"].edge_index = torch.tensor([[0, 1, 2, 2], [0, 2, 4, 4]])
-    graph["paper", "cites", "paper"].edge_index = torch.tensor([[0, 1, 3], [1, 1, 5]])
-    task, told = imported(graph)
-    assert task.kind == Kind.HETEROGENEOUS
-    assert task.info["target"] == "paper"
-    assert task.info["counts"] == {"paper": 6, "author": 3}
-    assert task.info["features"] == {"paper": 4}
-    assert set(task.info["relations"]) == {"author/writes/paper", "paper/cites/paper"}
-    assert task.num_edges == 5
-    assert len(told) == 2
-    graph["author", "writes", "paper"].adj_t = graph["author", "writes", "paper"].edge_index
-    del graph["author", "writes", "paper"].edge_index
-    with pytest.raises(UserError, match="mine: author/writes/paper: edge_index is missing"):
-        imported(graph)
-    del graph["paper"].y
-    with pytest.raises(UserError, match="one type of nodes must have labels y, not none"):
-        imported(graph)
 
 
 def graphs(y: list[Any], **changes: Any) -> list[Data]:

@@ -213,6 +213,7 @@ def create(spec: Network, facts: Facts) -> Model:
     facts = positions.widened(facts, spec)
     parameters = inspect.signature(cls.__init__).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    whole = {p.name for p in parameters if p.annotation in (int, "int")}
     for key, value in options.items():
         if key not in defaults:
             allowed = [*defaults, *([POSITIONS] if facts.kind == Kind.NODE else [])]
@@ -221,6 +222,8 @@ def create(spec: Network, facts: Facts) -> Model:
         if isinstance(value, str) and type(defaults[key]) in (int, float):
             hint = "" if number_in(value) is None else as_number(value)
             raise OptionError(f"{key}: must be a number, not {value!r}{hint}")
+        if key in whole and isinstance(value, float):
+            raise OptionError(f"{key}: must be a whole number, not {value!r}")
     try:
         model = cls(facts, **options)
     except (ValueError, TypeError) as error:

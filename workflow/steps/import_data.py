@@ -128,7 +128,7 @@ def from_pyg(data: Any, into: Import, objective: Objective | None = None) -> Tas
     if isinstance(graphs, HeteroData):
         return _from_hetero(graphs, given, into, objective)
     if isinstance(graphs, Data):
-        return _one_graph(graphs.to_dict() | given, into, objective)
+        return _one_graph(_with_split(graphs.to_dict(), given, into), into, objective)
     allowed = "`graphs, split` for a list of graphs, with split = {'train': ids, ...}"
     if isinstance(graphs, str) or not isinstance(graphs, Sequence | Dataset):
         raise into.refuse(f"load() must return Data, HeteroData, or {allowed}, not {type(graphs).__name__}")
@@ -159,6 +159,16 @@ def _taken(
     return {what: _array(found.get(name)) for what, name in chosen.items()}
 
 
+def _with_split(found: dict[str, Any], split: Mapping[str, Any], into: Import, where: str = "") -> dict[str, Any]:
+    """All that is there with the split that was handed over, in place of each part that stands beside the data."""
+    if not split:
+        return found
+    beside = {name for names in PARTS.values() for name in names if found.get(name) is not None}
+    for name in (name for name in found if name in beside):
+        into.tell(f"{where}{name}: is not used")
+    return {name: value for name, value in found.items() if name not in beside} | dict(split)
+
+
 def _from_hetero(data: Any, split: Mapping[str, Any], into: Import, objective: Objective | None) -> Task:
     labelled = [kind for kind in data.node_types if "y" in data[kind]]
     if len(labelled) != 1:
@@ -173,7 +183,7 @@ def _from_hetero(data: Any, split: Mapping[str, Any], into: Import, objective: O
     if unsized := [kind for kind in sizes if kind not in counts]:
         raise into.refuse(f"{unsized[0]}: it is not known how many nodes there are; {SIZED}")
     _taken(data.stores[0].to_dict(), {}, into)  # what belongs to no type
-    found = _taken(data[target].to_dict() | dict(split), OF_TARGET, into, f"{target}: ")
+    found = _taken(_with_split(data[target].to_dict(), split, into, f"{target}: "), OF_TARGET, into, f"{target}: ")
     features = {
         kind: found["x"] if kind == target else _taken(data[kind].to_dict(), OF_TYPE, into, f"{kind}: ")["x"]
         for kind in data.node_types

@@ -11,7 +11,6 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from methods.contract import Batch, Signals
-from workflow.errors import UserError
 from workflow.models.hetero import HeteroGraph, Patterns, ends, pattern
 from workflow.models.model import Model
 from workflow.moving import moved
@@ -106,7 +105,7 @@ class HeteroFeed:
             if len(train) >= FEWEST_LABELS:
                 break
         else:
-            raise UserError(f"training.roots: {walks.roots} walks reach fewer than {FEWEST_LABELS} training nodes")
+            raise ValueError(f"training.roots: {walks.roots} walks reach fewer than {FEWEST_LABELS} training nodes")
         nodes = {kind: moved(torch.from_numpy(ids), self.device) for kind, ids in drawn.items()}
         patterns = induced(self.patterns, drawn)
         rows, labeled = self._wanted(train, teacher)

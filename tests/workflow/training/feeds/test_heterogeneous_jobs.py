@@ -18,6 +18,7 @@ from workflow.models import sizes
 from workflow.models.model import create
 from workflow.specs import MeasuredNetwork, TrainingSettings
 from workflow.task import Task
+from workflow.training.feeds import heterogeneous
 from workflow.training.loop import evaluate
 from workflow.training.measuring import measure
 
@@ -104,3 +105,10 @@ def test_measurements_count_embeddings_apart(task, tmp_path, monkeypatch):
     assert row.params_with_embeddings - row.params == 6 * (COUNTS["author"] + COUNTS["topic"])
     assert row.macs > 0
     assert row.latency_ms_median > 0
+
+
+def test_walks_that_reach_too_few_labels_are_a_row_that_says_so(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(heterogeneous, "TRIALS", 0)
+    (row,) = Bench(tmp_path, task, saint_with(roots=1, walk_length=1)).teach()
+    assert row["status"] == "failed"
+    assert "training.roots: 1 walks reach fewer than 2 training nodes" in row["reason"]
