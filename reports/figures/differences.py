@@ -59,7 +59,7 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", **GRID)
-        axes.set_xlabel(f"Difference to {reference}, {metric.unit} (right is better)")
+        axes.set_xlabel(f"Difference to {reference}, {metric.unit} (right is better; intervals not corrected)")
         # Placed from the figure's left edge: over the narrow axes alone a long pair of names would not fit.
         figure.text(0.0, 1 - 0.12 / height, title, weight="bold", va="center")
         caption = (

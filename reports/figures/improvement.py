@@ -49,6 +49,8 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
             (side / (side + 1) + 0.15 / (side + 1), 0.0, 0.12 / (side + 1), min(side, 2.0) / (side + 1))
         )
         colour_scale(bar, image)
+        bar.set_ylabel("P(row beats column)", rotation=270, labelpad=text_size() + 2)
+        bar.yaxis.set_label_position("right")
         caption = f"{title}, ties counted half, mean over students; by interquartile mean of the gains, best first."
         beaten = [f"{titles[i]} {values[i].sum() - 0.5:.1f}" for i in range(min(3, len(titles)))]
         alt = f"Matrix of {len(labels)} methods. Sums of the first rows: {', '.join(beaten)}."

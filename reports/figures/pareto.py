@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import costs
-from reports.figures.parts.limits import CUT, focus
+from reports.figures.parts.limits import CUT, focus, logarithmic_ticks
 from reports.figures.parts.style import (
     DARK,
     GREY,
@@ -19,9 +19,9 @@ from reports.figures.parts.style import (
     PALE,
     SOFT,
     Drawing,
+    Look,
     canvas,
     finish,
-    logarithmic_ticks,
     looks,
     spread,
     text_size,
@@ -119,7 +119,7 @@ def _common(bars: Bars) -> list[str]:
     return [label for label in first if all(label in means for means in others)]
 
 
-def _panel(axes: Axes, findings: Findings, bars: Bars, column: str, strong: Iterable[str]) -> None:
+def _panel(axes: Axes, findings: Findings, bars: Bars, column: str, strong: Mapping[str, Look]) -> None:
     """One cost."""
     axes.set_xscale("log")
     axes.grid(**GRID)
@@ -131,9 +131,8 @@ def _panel(axes: Axes, findings: Findings, bars: Bars, column: str, strong: Iter
             continue
         span = [min(means.values()), max(means.values())]
         axes.plot([cost, cost], span, color=PALE, linewidth=4, solid_capstyle="butt", zorder=1)
-        for label in strong:
+        for label, look in strong.items():
             if label in means:
-                look = looks([label], label, findings.settings)[label]
                 axes.plot(cost, means[label], color=look.colour, marker=look.marker, markersize=4.5, zorder=3)
         points.append((cost, span[sign > 0]))
         labels[family] = cost

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from reports.figures.curves import mean_curves
+from reports.figures.parts.limits import logarithmic_ticks
 from reports.figures.parts.style import (
     BLACK,
     BLUE,
@@ -23,7 +24,6 @@ from reports.figures.parts.style import (
     canvas,
     finish,
     label_ends,
-    logarithmic_ticks,
     width,
 )
 from reports.findings import Findings

@@ -15,7 +15,8 @@ from reports import build, figures
 from reports.chosen import PALETTE
 from reports.figures import focus, layers, pareto
 from reports.figures.parts import fonts
-from reports.figures.parts.style import BLACK, BLUE, logarithmic_ticks, look, looks, spread
+from reports.figures.parts.limits import logarithmic_ticks
+from reports.figures.parts.style import BLACK, BLUE, look, looks, spread
 from reports.settings import Settings
 from tests.reports import samples
 

@@ -59,6 +59,18 @@ def test_a_picture_is_as_large_as_what_is_drawn():
         assert Picture(Figure(figsize=(2, 1)), 0.0).get_size_inches() == pytest.approx([2, 1])
 
 
+@pytest.mark.parametrize("corner", [0.1, 0.3])
+def test_a_band_is_in_every_format_wherever_the_picture_is_cut(corner: float):
+    """PDF and PNG draw it whatever its anchor; SVG leaves out what is anchored outside of the page."""
+    figure = Figure(figsize=(8, 4))
+    figure.add_axes((corner, corner, 0.5, 0.5)).fill_between([0, 1], [0, 0], [1, 2], alpha=0.15, color="#123456")
+    with canvas("test"):
+        target = BytesIO()
+        Picture(figure, 0.0).savefig(target, format="svg")
+    svg = target.getvalue().decode()
+    assert "fill: #123456" in svg
+
+
 def test_the_vector_formats_keep_how_a_text_is_aligned():
     with canvas("test"):
         target = BytesIO()

@@ -1,16 +1,22 @@
-"""Limits of an axis on which a few far values would push all others together, such as a control that must fail."""
+"""Limits and ticks of an axis; a few far values push no others together, such as those of a control that must fail."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
+
+from reports.printing import short
 
 FAR = 3.0
 """Times the distance that three quarters of the values keep."""
 MARGIN = 0.05
+BEYOND = " The axes are those of the coloured lines; means of other methods beyond them stand in the tables."
 CUT = " The axis leaves out means far below the others; the tables have them."
 
 
@@ -46,3 +52,22 @@ def focus(axes: Axes, means: Iterable[float], sign: int, shown: Iterable[float] 
         return False
     axes.set_ylim(*limits([*values[kept], *shown], 2 * MARGIN))
     return True
+
+
+FEWEST, MOST = 2, 8
+ASIDE = 1.4
+"""By which factor a tick may lie beyond the values, which keeps it from the next panel."""
+
+
+def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks at round numbers near the values, written out: of all powers of ten, or of as many more as make two."""
+    low, high = low / ASIDE, high * ASIDE
+    decades = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        ticks = [tick for decade in decades for step in steps if low <= (tick := step * decade) <= high]
+        if len(ticks) >= FEWEST:
+            break
+    axis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // MOST) or 1]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1000 else short(value)))
+    axis.set_minor_locator(NullLocator())

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.figures.parts import series as series_of
-from reports.figures.parts.limits import CUT, focus
+from reports.figures.parts.limits import BEYOND, limits
 from reports.figures.parts.series import Points
 from reports.figures.parts.style import (
     DARK,
@@ -28,6 +28,9 @@ from reports.figures.parts.style import (
 )
 from reports.findings import Findings
 from reports.results import Family
+
+ROOM = 0.08
+"""Above and below the coloured lines, as a share of their height."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def draw(findings: Findings, along: Along, title: str, name: str, folder: Path) 
         teacher = along.teacher(left)
         _lines(right, differences, styles, along)
         right.axhline(0, color=DARK, linewidth=0.8, zorder=0)
-        cut = _focus(left, series, styles, metric.sign, teacher) | _focus(right, differences, styles, 1, [0.0])
+        cut = _focus(left, series, styles, teacher) | _focus(right, differences, styles, [0.0])
         left.set_title(metric.title)
         right.set_title(f"Gain over {settings.method_title(base)}, {metric.unit}")
         for axes in (left, right):
@@ -84,7 +87,7 @@ def draw(findings: Findings, along: Along, title: str, name: str, folder: Path) 
             level=settings.level,
             others=sum(not look.strong for look in styles.values()),
         )
-        caption += CUT * cut
+        caption += BEYOND * cut
         against, where = along.alt
         alt = f"Line charts of {metric.title}, and of its gain, against {against}: {len(series)} methods, {title}."
         if leader:
@@ -115,7 +118,14 @@ def _lines(axes: Axes, series: Points, styles: dict[str, Look], along: Along) ->
         )
 
 
-def _focus(axes: Axes, series: Points, styles: dict[str, Look], sign: int, shown: list[float]) -> bool:
-    """Limits that show the coloured lines whole; whether other means lie beyond them."""
+def _focus(axes: Axes, series: Points, styles: dict[str, Look], shown: list[float]) -> bool:
+    """Limits by the coloured lines with their intervals; whether other means lie beyond them.
+
+    A control that must fail would take most of the height from those that are to be told apart.
+    """
     drawn = [end for label, line in series.items() if styles[label].strong for point in line for end in point[2:]]
-    return focus(axes, [point[1] for line in series.values() for point in line], sign, drawn + shown)
+    if not drawn:
+        return False
+    low, high = limits([*drawn, *shown], ROOM)
+    axes.set_ylim(low, high)
+    return any(not low <= mean <= high for line in series.values() for _, mean, *_ in line)

@@ -96,7 +96,11 @@ class Notes(RendererBase):
         places: Any = trans.frozen()
         around = shape.transform(marker_path.vertices)
         points = places.transform(path.vertices)
-        self._note(
+        if len(points) == 1 and not points.any():
+            # An area between curves, at the origin: moved with the picture, that would lie outside of the page, where
+            # SVG leaves out markers.
+            return self.draw_path(gc, marker_path, shape, rgbFace)
+        return self._note(
             gc,
             np.concatenate([points + around.min(0), points + around.max(0)]),
             lambda renderer, own, move: renderer.draw_markers(

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
@@ -23,7 +21,6 @@ from reports.chosen import FigureStyle
 from reports.figures.parts import fonts
 from reports.figures.parts.picture import Picture
 from reports.files import replacing
-from reports.printing import short
 from reports.settings import Settings
 
 BLACK, BLUE, VERMILLION, PURPLE, GREEN, ORANGE = "#000000", "#0072b2", "#d55e00", "#b0508a", "#00795a", "#b87700"
@@ -148,9 +145,18 @@ def look(label: str, settings: Settings) -> Look:
 
 
 def looks(labels: Iterable[str], best: str | None, settings: Settings) -> dict[str, Look]:
-    """Floor, reference, spotlit methods and the best of the rest in their colours, everything else grey."""
-    strong = {settings.floor, settings.reference, *settings.spotlight, best}
-    return {label: look(label, settings) if label in strong else WEAK for label in labels}
+    """Floor, reference, spotlit methods and the best of the rest in their colours, everything else grey.
+
+    Where the best has the colour of another one of these, it takes one that is free.
+    """
+    named = {settings.floor, settings.reference, *settings.spotlight}
+    found = {label: look(label, settings) if label in {*named, best} else WEAK for label in labels}
+    if best in found and best not in named:
+        taken = {each.colour for label, each in found.items() if label != best}
+        free = [colour for colour in settings.report.figures.palette if colour not in taken]
+        if found[best].colour in taken and free:
+            found[best] = replace(found[best], colour=free[0])
+    return found
 
 
 def band(
@@ -220,18 +226,6 @@ def label_ends(
             weight="bold" if look.strong else "normal",
             size=text_size() if look.strong else text_size() - 0.5,
         )
-
-
-def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
-    """Ticks at round numbers, written out, even where the values span less than a decade.
-
-    Of fewer than two, matplotlib would make nine, whose numbers overlap.
-    """
-    span = high / low
-    subs = (1, 1.5, 2, 3, 5, 7) if span < 2 else (1, 2, 5) if span < 20 else (1,)
-    axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 10_000 else short(value)))
-    axis.set_minor_locator(NullLocator())
 
 
 def numbered_layers(layers: Sequence[int] | NDArray[np.int64]) -> tuple[list[int], list[str]]:
