@@ -138,8 +138,8 @@ def column(
 
 def _remarks(found: Mapping[str, Attempts], settings: Settings) -> dict[str, str]:
     students = {label: own for label, own in found.items() if label != settings.ceiling and own.complete}
-    counts = Counter(len(own.scores) for own in students.values() if own.paired)
-    usual = counts.most_common(1)[0][0] if counts else 0
+    counts = Counter(frozenset(own.scores) for own in students.values() if own.paired)
+    usual = counts.most_common(1)[0][0] if counts else frozenset()
     remarks = {}
     for label, own in students.items():
         number = len(own.scores)
@@ -148,9 +148,13 @@ def _remarks(found: Mapping[str, Attempts], settings: Settings) -> dict[str, str
             remarks[label] = f"{seeds}, too few for a test and for bold"
         elif not own.paired:
             remarks[label] = f"{seeds} of its own, not paired: Welch's test"
-        elif number != usual:
+        elif number != len(usual):
             remarks[label] = (
-                f"{seeds} where others have {usual}; differences and tests are of those that both methods have"
+                f"{seeds} where others have {len(usual)}; differences and tests are of those that both methods have"
+            )
+        elif other := len(usual - own.scores.keys()):
+            remarks[label] = (
+                f"{number - other} of its {seeds} are those of the others; differences and tests are of these"
             )
     return remarks
 

@@ -2,6 +2,7 @@ r"""LaTeX tables that compile with `\usepackage{booktabs}` and nothing else, wha
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -115,10 +116,11 @@ def document(grids: Sequence[Grid], legend: str) -> str:
 
 def table(grid: Grid, legend: str) -> str:
     """A table environment around one grid."""
-    count = len(grid.headings[0])
-    size, gap = ("scriptsize", 2.5) if _characters(grid) > MOST_CHARACTERS else ("footnotesize", 4.0)
+    count, widths = len(grid.headings[0]), _widths(grid)
+    wide = sum(widths) > MOST_CHARACTERS
+    size, gap = ("scriptsize", 2.5) if wide else ("footnotesize", 4.0)
     columns = "r" * (count - 1) if grid.numeric else "l" * (count - 2) + r"p{0.45\linewidth}"
-    environment = "table*" if grid.spans == "two" else "table"
+    environment = "table*" if wide or grid.spans == "two" else "table"
     caption = f"{grid.title}. {legend}".strip()
     lines = [
         rf"\begin{{{environment}}}[htbp]",
@@ -127,7 +129,7 @@ def table(grid: Grid, legend: str) -> str:
         rf"\label{{tab:{grid.slug}}}",
         rf"\begin{{tabular}}{{@{{}}l{columns}@{{}}}}",
         r"\toprule",
-        *(_heading(level, level is grid.headings[-1]) for level in grid.headings),
+        *(_heading(level, level is grid.headings[-1], widths) for level in grid.headings),
         *(line for group in grid.groups for line in _group(group, grid)),
         r"\bottomrule",
         r"\end{tabular}",
@@ -138,23 +140,37 @@ def table(grid: Grid, legend: str) -> str:
 
 
 MOST_CHARACTERS = 70
-"""Across a row, above which a table is set small."""
+"""Across a row, above which a table is set small, and over both columns of a page."""
+
+NEW_LINE = r" \\ "
+FEWEST_CHARACTERS = 8
+"""Of a line of a heading."""
 
 
-def _characters(grid: Grid) -> int:
-    """Of the longest text of every column together; merged headings aside."""
-    lines = [grid.headings[-1], *([cell if isinstance(cell, str) else cell.text for cell in row] for row in grid.rows)]
-    return sum(max(map(len, column)) for column in zip(*lines, strict=True))
+def _widths(grid: Grid) -> list[int]:
+    """Characters of every column: of its longest cell, or of the longest word above it."""
+    lines = [[cell if isinstance(cell, str) else cell.text for cell in row] for row in grid.rows]
+    words = [max(map(len, text.split() or [""])) for text in grid.headings[-1]]
+    return [max(*map(len, column), word) for *column, word in zip(*lines, words, strict=True)]
 
 
-def _heading(level: list[str], last: bool) -> str:
-    """A row of headings, neighbours that are alike merged but in the last one."""
+def _heading(level: list[str], last: bool, widths: list[int]) -> str:
+    """A row of headings, neighbours alike merged but in the last one; what is wider than its cells is broken."""
     first, *others = level
     spans = [(text, 1) for text in others] if last else [(text, len(list(same))) for text, same in groupby(others)]
-    cells = [
-        escape(text) if count == 1 else rf"\multicolumn{{{count}}}{{c}}{{{escape(text)}}}" for text, count in spans
-    ]
-    return " & ".join([escape(first), *cells]) + r" \\"
+    cells, place = [escape(first)], 1
+    for text, count in spans:
+        room = sum(widths[place : place + count]) + 2 * (count - 1)
+        stacked = _stacked(text, max(room, FEWEST_CHARACTERS))
+        cells.append(stacked if count == 1 else rf"\multicolumn{{{count}}}{{c}}{{{stacked}}}")
+        place += count
+    return " & ".join(cells) + r" \\"
+
+
+def _stacked(text: str, width: int) -> str:
+    """Text in lines of so many characters, where words allow it."""
+    lines = [escape(line) for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)]
+    return rf"\shortstack{{{NEW_LINE.join(lines)}}}" if len(lines) > 1 else "".join(lines)
 
 
 def _group(group: Group, grid: Grid) -> list[str]:

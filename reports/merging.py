@@ -47,7 +47,10 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
         FileNotFoundError: a folder has no runs or was never reported.
     """
     if (output / "runs.parquet").exists():
-        raise ValueError(f"{output}: holds runs already; merged results go into a new folder")
+        raise ValueError(f"{output}: holds runs already; what is written goes into a new folder")
+    places = [folder.resolve() for folder in folders]
+    if twice := [folder for number, folder in enumerate(folders) if places[number] in places[:number]]:
+        raise ValueError(f"{twice[0]}: is named twice")
     runs = {folder: read_runs(folder)[RUN_COLUMNS] for folder in folders}
     provenance = {folder: read_object(folder / "provenance.json") for folder in folders}
     settings = _settings({folder: read_object(folder / build.SETTINGS_COPY) for folder in folders})

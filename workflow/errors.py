@@ -25,6 +25,10 @@ def broken_disk(error: OSError) -> UserError | None:
     return UserError(f"{error.filename or 'disk'}: {error.strerror}; nothing half-written counts: run again")
 
 
+WRONG_PATH = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""What a path that was named by mistake ends in."""
+
+
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Wraps the `main()` of a command-line module so that a UserError ends it with one line.
 
@@ -43,6 +47,9 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
                 sys.exit(1)
             if told := broken_disk(error):
                 sys.exit(f"error: {told}")
+            if isinstance(error, WRONG_PATH) or error.errno == errno.ENAMETOOLONG:
+                where, what = error.filename, error.strerror or str(error)
+                sys.exit(f"error: {' '.join((f'{where}: {what}' if where else what).split())}")
             raise
         finally:
             unread()  # before Python's own end, whose complaint nobody could catch

@@ -94,6 +94,14 @@ def test_other_numbers_of_seeds_are_told():
     assert not column(samples.cell(BASE), samples.cell(BASE + OTHER, method="at")).remarks
 
 
+def test_seeds_that_are_others_are_told():
+    moved = [{**row, "seed": row["seed"] + 7} for row in samples.cell(BASE + 0.1, method="abkd")]
+    shown = samples.findings(samples.cell(BASE), samples.cell(BASE + OTHER, method="at"), moved)
+    assert shown.panels[0].notes == [
+        "ABKD: 3 of its 10 seeds are those of the others; differences and tests are of these (40×)"
+    ]
+
+
 def test_arrows_compare_with_the_reference():
     parts = (
         samples.cell(BASE),

@@ -53,6 +53,11 @@ def test_one_folder_is_reported_elsewhere(halves: list[Path], tmp_path: Path) ->
         assert (tmp_path / "c" / name).read_bytes() == (halves[0] / name).read_bytes()
 
 
+def test_a_folder_that_is_named_twice_is_refused(halves: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"/a: is named twice$"):
+        merging.merge([*halves, halves[1] / ".." / "a"], tmp_path / "c")
+
+
 def test_two_halves_make_the_whole(halves: list[Path], tmp_path: Path, study: pd.DataFrame) -> None:
     merging.merge(halves, tmp_path / "c")
     found, whole = pd.read_parquet(tmp_path / "c" / "runs.parquet"), save(tmp_path / "w", study, METHODS)

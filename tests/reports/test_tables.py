@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from reports import formats, latex, main_table, tables
+from reports.grid import Grid, Group
 from reports.settings import Settings
 from tests.reports import samples
 
@@ -38,6 +39,18 @@ def test_latex_specials_are_spelt_out():
     assert latex.escape("[x] *") == "{[}x{]} {*}", "behind the end of a row they would be its options"
     assert latex.escape("αΩ Β é Ł ² 中 \x07\n") == r"$\alpha$$\Omega$ B \'{e} \L{} $^2$ U+4E2D   "
     assert latex.escape("λ Λ µ ς") == r"$\lambda$ $\Lambda$ $\mu$ $\varsigma$"
+
+
+def test_headings_that_are_wider_than_their_cells_have_several_lines():
+    rows = [["KD", "81.2 ± 0.4", "82.0 ± 0.3", "1"], ["ABKD", "81.2 ± 0.4", "82.0 ± 0.3", "2"]]
+    long = "ACE similarity (mini), 2 labels per class"
+    headings = [["Data", long, long, "A"], ["Method", "A", "B", "Seeds needed for it"]]
+    text = latex.table(Grid("t", "T", headings, [Group("", list(rows))]), "")
+    assert r"\multicolumn{2}{c}{\shortstack{ACE similarity (mini), \\ 2 labels per class}}" in text
+    assert r"A & B & \shortstack{Seeds \\ needed \\ for it}" in text
+    assert r"\begin{table}[htbp]" in text
+    rows[0][0] = "A method with a long name " * 3
+    assert r"\begin{table*}[htbp]" in latex.table(Grid("t", "T", headings, [Group("", list(rows))]), "")
 
 
 def test_the_legend_names_the_method_of_the_arrows():

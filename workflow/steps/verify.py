@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.results import read_runs
 from reports.rows import CELL, SCORES, Status
 from workflow.config import complete
 from workflow.errors import UserError
@@ -67,7 +68,10 @@ def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> 
     """
     run = run_of(folder)
     run.check()
-    published = pd.read_parquet(folder / "runs.parquet")
+    try:
+        published = read_runs(folder)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     published = published[published["status"] == Status.OK].set_index(CELL)
     trainings = [t for t in Ledger(run) if t.record and t.record.row.status == Status.OK]
     if not trainings:
