@@ -120,6 +120,29 @@ def _ratios(values: pd.Series) -> str:
     return " / ".join(dict.fromkeys(map(printing.ratio, sorted(values, reverse=True)))) or ABSENT
 
 
+UNSURE = 0.25
+"""Interquartile range of a latency over its median, above which something else ran beside the measurement."""
+
+
+def unsure(frame: pd.DataFrame, dataset: str) -> str:
+    """A sentence on networks whose latency was measured beside other work; nothing where all are sure."""
+    rows = frame[frame["dataset"] == dataset] if len(frame) else frame
+    if rows.empty or not (busy := rows[rows["latency_ms_iqr"] > UNSURE * rows["latency_ms_median"]]["model"].tolist()):
+        return ""
+    several, them = ("Latencies are", "them") if len(busy) > 1 else ("The latency is", "it")
+    return (
+        f"{several} unsure, and speed-ups with {them}: other work ran beside {printing.listed(busy)} "
+        f"(the middle half of the answers took times that differ by more than {100 * UNSURE:.0f} % of the median)."
+    )
+
+
+def unsure_ones(results: Results, settings: Settings) -> list[tuple[str, str]]:
+    """Title of a dataset and its sentence, where a latency is unsure."""
+    frame = results.measurements
+    names = settings.dataset_order(frame["dataset"]) if len(frame) else []
+    return [(settings.dataset_title(name), note) for name in names if (note := unsure(frame, name))]
+
+
 def total_seconds(results: Results) -> float:
     """Seconds of all trainings, failed ones included: they were paid for too."""
     return float(results.runs["seconds"].fillna(0).sum())

@@ -110,7 +110,9 @@ def _figure(findings: Findings, bars: Bars, folder: Path) -> Drawing:
         handles.append(Line2D([], [], color=DARK, linewidth=0.9, label="Pareto front"))
         panels[-1].legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.04), frameon=False)
         alt = f"{metric.title} against latency, parameters and operations. {title}, {len(shown)} methods."
-        return finish(figure, folder, name, title, CAPTION + CUT * cut, alt)
+        unsure = costs.unsure(findings.results.measurements, prepared(dataset))
+        caption = f"{CAPTION}{CUT * cut} {unsure}".strip()
+        return finish(figure, folder, name, title, caption, alt)
 
 
 def _common(bars: Bars) -> list[str]:

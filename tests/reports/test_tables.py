@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import formats, latex, main_table, tables
+from reports import compression, formats, latex, main_table, page, tables
+from reports.findings import Findings
 from reports.grid import Grid, Group
+from reports.results import Results, families, prepare
 from reports.settings import Settings
 from tests.reports import samples
 
@@ -179,3 +181,19 @@ def test_without_sources_nothing_is_cited(tmp_path):
     tables.write(tmp_path, samples.findings(samples.cell(samples.BASE)))
     assert not (tmp_path / "references.bib").exists()
     assert "cite" not in (tmp_path / "main.tex").read_text()
+
+
+def test_latencies_beside_other_work_are_told_where_speed_ups_are(tmp_path):
+    runs = samples.study({"cora": "accuracy"}, METHODS, ratios=(40.0, 80.0))
+    measured = samples.measurements(runs)
+    for share, told in ((0.2, 0), (0.3, 1)):
+        measured.loc[measured["model"] == "gcn-2x8", "latency_ms_iqr"] = share * measured["latency_ms_median"]
+        ready = prepare(runs)
+        settings = Settings.parse(samples.settings(METHODS))
+        empty = pd.DataFrame()
+        results = Results(ready, measured, empty, empty, empty, {}, families(ready, settings))
+        found = Findings.of(results, settings)
+        (grid,) = compression.grids(found)
+        assert len(grid.notes) == told
+        assert page.render(found, []).count("other work ran beside gcn-2x8") == told
+    assert grid.notes[0].startswith("The latency is unsure, and speed-ups with it: other work ran beside gcn-2x8 (")

@@ -60,3 +60,20 @@ def test_another_broken_pipe_is_a_fault() -> None:
 
     with pytest.raises(BrokenPipeError):
         main()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "here"), "error: here: No such file or directory"),
+        (NotADirectoryError("runs.parquet\nis none"), "error: runs.parquet is none"),
+        (OSError(36, "File name too long", "xxx"), "error: xxx: File name too long"),
+    ],
+)
+def test_a_path_that_was_named_by_mistake_is_one_line(error: OSError, told: str) -> None:
+    @command
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit, match=f"^{told}$"):
+        main()
