@@ -28,7 +28,7 @@ class Comparison:
         p, p_holm: of the paired t-test, raw and after Holm's correction over the family; of Welch's where seeds are not
             paired, as the reason then says.
         wilcoxon_p: of Wilcoxon's signed-rank test, of paired seeds alone.
-        probability_of_improvement, gap_closed: see `reports.statistics`.
+        probability_of_improvement, gap_closed, gap_low, gap_high: see `reports.statistics`.
         verdict, reason: what is said of it; the reason is "" where the word says all.
     """
 
@@ -45,6 +45,8 @@ class Comparison:
     wilcoxon_p: float
     probability_of_improvement: float
     gap_closed: float
+    gap_low: float
+    gap_high: float
     verdict: Verdict
     reason: str
 
@@ -54,8 +56,9 @@ class Comparison:
         return self.verdict.because(self.reason)
 
 
-COLUMNS = [*FAMILY, *(field.name for field in fields(Comparison) if field.name != "reason")]
-"""Columns of comparisons.csv."""
+LATER = ("gap_low", "gap_high")
+COLUMNS = [*FAMILY, *(field.name for field in fields(Comparison) if field.name not in ("reason", *LATER)), *LATER]
+"""Columns of comparisons.csv: the first ones keep their places."""
 
 
 def frame(compared: Mapping[Family, list[Comparison]]) -> pd.DataFrame:
@@ -123,6 +126,7 @@ def _comparison(
         wilcoxon = statistics.wilcoxon(*pairs(own, reference, sign))
     mean, std = statistics.mean_and_std(own.values()) if own.complete else (np.nan, np.nan)
     verdict, reason = _verdict(label, own, reference, paired, p_holm, settings)
+    gap = _gap_closed(own, found, sign, settings)
     return Comparison(
         method=label,
         reference=settings.reference,
@@ -136,7 +140,9 @@ def _comparison(
         p_holm=p_holm,
         wilcoxon_p=wilcoxon,
         probability_of_improvement=improvement,
-        gap_closed=_gap_closed(own, found, sign, settings),
+        gap_closed=gap.value,
+        gap_low=gap.low,
+        gap_high=gap.high,
         verdict=verdict,
         reason=reason,
     )
@@ -173,11 +179,14 @@ def _without_reference(reference: Attempts | None, settings: Settings) -> str:
     return f"the reference {verdict.clause}: {reason}"
 
 
-def _gap_closed(own: Attempts, found: Mapping[str, Attempts], sign: int, settings: Settings) -> float:
+def _gap_closed(own: Attempts, found: Mapping[str, Attempts], sign: int, settings: Settings) -> statistics.Share:
     floor, ceiling = found.get(settings.floor), found.get(settings.ceiling)
     if floor is None or ceiling is None or not (own.complete and floor.complete and ceiling.complete):
-        return np.nan
+        return statistics.UNKNOWN
     seeds = sorted(set(floor.scores) & set(ceiling.scores) & set((own if own.paired else floor).scores))
     low, high = (sign * np.array([each.scores[seed] for seed in seeds]) for each in (floor, ceiling))
-    method = sign * np.array([own.scores[seed] for seed in seeds] if own.paired else own.values())
-    return statistics.gap_closed(method, low, high, settings.alpha)
+    if own.paired:
+        method = sign * np.array([own.scores[seed] for seed in seeds])
+        return statistics.gap_closed(method, low, high, settings.alpha)
+    of_means = statistics.gap_closed(np.full(len(low), sign * own.values().mean()), low, high, settings.alpha)
+    return of_means._replace(low=np.nan, high=np.nan)

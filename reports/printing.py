@@ -61,6 +61,12 @@ def percent(share: float) -> str:
     return ABSENT if math.isnan(share) else f"{round(100 * share):d} %".replace("-", MINUS)
 
 
+def share(value: float, low: float, high: float) -> str:
+    """`58 % [22, 108]`: whole percent with both ends of an interval, unless these are the share itself."""
+    ends = f" [{round(100 * low):d}, {round(100 * high):d}]".replace("-", MINUS) if low < high else ""
+    return percent(value) + ends
+
+
 def duration(seconds: float) -> str:
     """Seconds as `42 s`, `12.3 min` or `4.2 h`."""
     if seconds < 120:

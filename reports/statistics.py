@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,14 +199,33 @@ def probability_of_improvement(method: Scores, reference: Scores) -> float:
     return float(((x > y) + 0.5 * (x == y)).mean())
 
 
-def gap_closed(method: Scores, floor: Scores, ceiling: Scores, alpha: float = 0.05) -> float:
+class Share(NamedTuple):
+    """A share with both ends of its interval; all NaN where it means nothing."""
+
+    value: float
+    low: float
+    high: float
+
+
+UNKNOWN = Share(np.nan, np.nan, np.nan)
+
+
+def gap_closed(method: Scores, floor: Scores, ceiling: Scores, alpha: float = 0.05) -> Share:
     """Share of the way from the plain student to the teacher: (method - floor) / (ceiling - floor), of means.
 
-    Guard: NaN unless the ceiling beats the floor by more than noise, that is unless the lower end of the paired
-    t-interval of ceiling - floor lies above zero. With a denominator that could be zero the share means nothing.
-    All three arrays hold the same seeds.
+    Its interval is Fieller's (1954) for a ratio of paired means: every share r at which a t-test of
+    (method - floor) - r (ceiling - floor) finds nothing.
+
+    Guard: unknown unless the ceiling beats the floor by more than noise, that is unless the lower end of the paired
+    t-interval of ceiling - floor lies above zero. With a denominator that could be zero the share means nothing, and
+    the interval would have no ends. All three arrays hold the same seeds.
     """
     gap = paired_t(ceiling, floor, alpha)
     if not gap.low > 0:
-        return np.nan
-    return float((np.mean(method) - np.mean(floor)) / gap.difference)
+        return UNKNOWN
+    won, whole = np.asarray(method, float) - floor, np.asarray(ceiling, float) - floor
+    x, y, n = float(won.mean()), float(whole.mean()), len(won)
+    (xx, xy), (_, yy) = np.cov(won, whole) * quantile(1 - alpha / 2, n - 1) ** 2 / n
+    square, middle, rest = y * y - yy, x * y - xy, x * x - xx
+    half = np.sqrt(max(middle * middle - square * rest, 0.0))
+    return Share(x / y, float((middle - half) / square), float((middle + half) / square))

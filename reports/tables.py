@@ -82,7 +82,7 @@ def printed(row: Comparison, metric: Metric, settings: Settings) -> Printed:
         needs_seeds(settings) if row.verdict == Verdict.TOO_FEW_SEEDS else printing.p_value(row.p_holm),
         printing.p_value(row.wilcoxon_p),
         printing.fraction(row.probability_of_improvement, 2),
-        printing.percent(row.gap_closed),
+        printing.share(row.gap_closed, row.gap_low, row.gap_high),
         row.words,
     )
     if row.method != settings.reference:

@@ -82,7 +82,7 @@ def test_comparisons_have_the_columns_of_the_contract(nasty):
     header = (nasty[0] / "comparisons.csv").read_text().splitlines()[0]
     assert header == (
         "dataset,teacher,student,ratio_target,method,reference,n,mean,std,difference,ci_low,ci_high,p,p_holm,"
-        "wilcoxon_p,probability_of_improvement,gap_closed,verdict"
+        "wilcoxon_p,probability_of_improvement,gap_closed,verdict,gap_low,gap_high"
     )
     assert header.split(",") == COLUMNS
 

@@ -184,10 +184,29 @@ def test_probability_of_improvement_is_complementary():
 
 def test_gap_closed_by_hand_and_its_guard():
     floor, ceiling = np.array([0.70, 0.72, 0.71]), np.array([0.80, 0.82, 0.812])
-    assert statistics.gap_closed((floor + ceiling) / 2, floor, ceiling) == pytest.approx(0.5)
-    assert statistics.gap_closed(floor, floor, ceiling) == 0
-    assert np.isnan(statistics.gap_closed(floor, floor, floor))
-    assert np.isnan(statistics.gap_closed(floor, ceiling, floor)), "a teacher below the floor leaves no gap"
+    assert statistics.gap_closed((floor + ceiling) / 2, floor, ceiling).value == pytest.approx(0.5)
+    assert statistics.gap_closed(floor, floor, ceiling) == (0, 0, 0)
+    assert np.isnan(statistics.gap_closed(floor, floor, floor)).all()
+    assert np.isnan(statistics.gap_closed(floor, ceiling, floor)).all(), "a teacher below the floor leaves no gap"
     noisy = np.array([0.60, 0.90, 0.75])
-    assert np.isnan(statistics.gap_closed(floor, floor, noisy)), "a teacher within the noise leaves no gap"
-    assert np.isnan(statistics.gap_closed(floor[:1], floor[:1], ceiling[:1]))
+    assert np.isnan(statistics.gap_closed(floor, floor, noisy)).all(), "a teacher within the noise leaves no gap"
+    assert np.isnan(statistics.gap_closed(floor[:1], floor[:1], ceiling[:1])).all()
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_the_interval_of_the_gap_closed_holds_the_shares_that_a_t_test_does_not_refuse(alpha):
+    random = np.random.default_rng(3)
+    floor = random.normal(0.7, 0.02, 10)
+    ceiling, method = floor + random.normal(0.1, 0.03, 10), floor + random.normal(0.05, 0.02, 10)
+    share = statistics.gap_closed(method, floor, ceiling, alpha)
+    assert share.low < share.value < share.high
+    for end in share[1:]:
+        rest = (method - floor) - end * (ceiling - floor)
+        assert stats.ttest_1samp(rest, 0).pvalue == pytest.approx(alpha)
+    covered = 0
+    for _ in range(400):
+        floor = random.normal(0.7, 0.02, 10)
+        ceiling, method = floor + random.normal(0.1, 0.03, 10), floor + random.normal(0.05, 0.02, 10)
+        found = statistics.gap_closed(method, floor, ceiling, alpha)
+        covered += found.low < 0.5 < found.high
+    assert covered / 400 == pytest.approx(1 - alpha, abs=0.05)
