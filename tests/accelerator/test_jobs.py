@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import torch
 
+import methods
 from reports.rows import Role
 from tests.accelerator.test_steps import networks
 from tests.workflow.samples import cell_spec, teacher_spec
@@ -51,6 +52,19 @@ def test_lost_knowledge_is_made_again_on_the_gpu(gpu, tiny_tasks, tmp_path):
     (found,) = train(cell_spec(teacher, "s", known.network, "kd", 1), tmp_path, "cell", [0], device="cuda")
     assert (found.row.status, found.row.reason) == ("ok", "")
     assert Records(tmp_path / "teacher").knowledge(0).exists()
+
+
+@pytest.mark.parametrize("kind", ["node", "neighbour", "graph", "full", "saint"])
+@pytest.mark.parametrize("method", sorted(m for m in methods.available() if methods.teacher_extras(m)))
+def test_what_a_teacher_is_asked_for_beside_its_signals(method, kind, gpu, tiny_tasks, tmp_path):
+    known, task = KINDS[kind], KINDS[kind].task()
+    task.save(tmp_path / "task")
+    settings = known.settings.changed(TrainingSettings(epochs=EPOCHS))
+    teacher = teacher_spec(task.name, "teacher", known.network, settings, 1)
+    train(teacher, tmp_path, "teacher", [0], device="cuda")
+    cell = cell_spec(teacher, "student", known.network, method, 1, distill_on="all")
+    (found,) = train(cell, tmp_path, "cell", [0], device="cuda")
+    assert found.row.status in ("ok", "skipped"), found.row.reason
 
 
 @pytest.mark.parametrize("kind", ["node", "graph", "full", "saint", "node, binary"])

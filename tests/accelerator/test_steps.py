@@ -24,6 +24,7 @@ from workflow.specs import TrainingSettings
 from workflow.task import Task
 from workflow.training import loop
 from workflow.training.feeds import choose
+from workflow.training.feeds.step import Needs
 from workflow.training.losses import Losses
 from workflow.training.seeds import Streams
 
@@ -57,7 +58,8 @@ class Trainer:
         streams = Streams(0, "student", CUDA)
         with streams.globally("network"):
             model = create(network or known.network, known.facts).to(CUDA)
-        self.feed = choose.create(task, CUDA, "all", settings)
+        edges = methods.uses_edges(method) if method else False
+        self.feed = choose.create(task, CUDA, "all", settings, Needs(model.reach, model.powers, edges))
         made, knowledge = self._method(kind, method, streams, model)
         if made and knowledge:
             begun(made, self.feed.taught, len(knowledge.hidden[0])).to(CUDA)

@@ -78,12 +78,12 @@ def load_or_make(path: Path, extra: Extra, taught: Taught) -> Tensor:
 
 @torch.no_grad()
 def _noise_entropy(taught: Taught) -> Tensor:
-    """As Wu et al. (KRD, ICML 2023), with the noise drawn once."""
+    """As Wu et al. (KRD, ICML 2023), with the noise drawn once, on the host: the same for every device."""
     feed = taught.feed()
-    generator = Streams(taught.seed, "teacher", feed.device).generator("noise")
+    generator = Streams(taught.seed, "teacher", torch.device("cpu")).generator("noise")
 
     def noisy(x: Tensor) -> Tensor:
-        return x + torch.empty_like(x).normal_(generator=generator)
+        return x + torch.empty(x.shape, dtype=x.dtype).normal_(generator=generator).to(x.device)
 
     network = taught.network(taught.seed).eval()
     found = feed.knowledge(network, noisy).logits.cpu()

@@ -23,7 +23,7 @@ from workflow.specs import Network, TrainingSettings
 from workflow.task import Task
 from workflow.training.checkpoint import Checkpoint
 from workflow.training.feeds import choose
-from workflow.training.feeds.step import Feed
+from workflow.training.feeds.step import Feed, Needs
 from workflow.training.loop import fit
 from workflow.training.seeds import Streams
 
@@ -49,7 +49,8 @@ class Training:
         return ALL[self.kind].settings.changed(TrainingSettings(epochs=5), self.changes)
 
     def feed(self) -> Feed:
-        return choose.create(ALL[self.kind].task(), self.device, "all", self.settings)
+        needs = Needs(edges=methods.uses_edges(self.method) if self.method else False)
+        return choose.create(ALL[self.kind].task(), self.device, "all", self.settings, needs)
 
     def run(
         self,
