@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
@@ -88,11 +88,12 @@ class Panel:
     untested: list[str] = field(default_factory=list)
 
 
-def bold(found: Mapping[str, Attempts], sign: int, settings: Settings) -> set[str]:
+def bold(found: Mapping[str, Attempts], sign: int, settings: Settings, compared: Iterable[Comparison] = ()) -> set[str]:
     """Labels of the best student and of every one that a paired t-test does not separate from it.
 
     Holm's correction is over all pairs of the column: which method is the best is seen in the same scores, and of many
-    equal ones it is far from some by chance alone. A method that failed counts with its pairs. Only methods all of
+    equal ones it is far from some by chance alone. Where the best is the reference, which was named beforehand, the
+    comparisons with it decide. A method that failed counts with its pairs. Only methods all of
     whose trainings gave a score can be bold, and at least `minimum_seeds` of them: without a test nothing can be said
     to share the first place. The teacher never is.
     """
@@ -101,6 +102,8 @@ def bold(found: Mapping[str, Attempts], sign: int, settings: Settings) -> set[st
     if not whole:
         return set()
     best = max(whole, key=lambda label: sign * float(np.mean(found[label].values())))
+    if best == settings.reference and (rows := list(compared)):
+        return {best} | {row.method for row in rows if row.verdict == Verdict.NOT_SIGNIFICANT and row.method in whole}
     tests = {
         pair: tested(found[pair[0]], found[pair[1]], sign, settings.alpha)
         for pair in combinations(members, 2)
@@ -127,7 +130,7 @@ def column(
         compared: its comparisons with the reference.
     """
     metric = results.metric(family.dataset)
-    winners = bold(found, metric.sign, settings)
+    winners = bold(found, metric.sign, settings, compared)
     arrows = {row.method: ARROWS.get(row.verdict, Arrow.NONE) for row in compared}
     cells = {label: _cell(own, metric, label in winners, arrows.get(label, Arrow.NONE)) for label, own in found.items()}
     most = max((len(own.scores) for label, own in found.items() if label != settings.ceiling), default=0)

@@ -22,11 +22,12 @@ MAIN_FAMILIES = 3
 
 def legend(settings: Settings) -> str:
     """How to read the main table, in one place for every format."""
+    reference = settings.method_title(settings.reference)
     return (
         "Mean and sample standard deviation over seeds. Bold: the best student and every one not significantly worse "
-        "(paired t, Holm over all pairs of the column, since the best is chosen by the same scores). Arrows: "
-        f"significantly better or worse than {settings.method_title(settings.reference)} (paired t, Holm over the "
-        f"column's methods, level {settings.alpha:g}): fewer tests, so that a bold method can have one."
+        f"(paired t, Holm over all pairs of the column, since the best is chosen by the same scores; where it is "
+        f"{reference}, by the tests of the arrows). Arrows: significantly better or worse than {reference} (paired t, "
+        f"Holm over the methods of the column, level {settings.alpha:g})."
     )
 
 

@@ -71,6 +71,20 @@ def test_bold_allows_for_a_best_that_was_chosen_by_its_scores():
     assert false <= 10, "Holm over the pairs of the best alone has 18"
 
 
+def test_where_the_reference_is_the_best_its_arrows_decide():
+    """Twenty methods just below it: by Holm over 210 pairs none is worse, over 20 all are."""
+    random = np.random.default_rng(2)
+    noise = random.normal(size=(20, 10))
+    noise = 0.01 * (noise - noise.mean(1, keepdims=True)) / noise.std(1, ddof=1, keepdims=True)
+    parts = [samples.cell(BASE)]
+    parts += [samples.cell(BASE - 0.015 + own, method=f"m{place:02}") for place, own in enumerate(noise)]
+    shown = column(*parts)
+    assert {label for label, cell in shown.cells.items() if cell.bold} == {"kd"}
+    assert {cell.arrow for label, cell in shown.cells.items() if label != "kd"} == {"down"}
+    other = column(*parts, reference="m00")
+    assert sum(cell.bold for cell in other.cells.values()) == 21
+
+
 def test_a_failed_method_makes_no_other_less_bold():
     random = np.random.default_rng(1)
     scores = {f"m{place}": attempts(dict(enumerate(random.normal(0.8, 0.01, 10)))) for place in range(8)}
