@@ -50,7 +50,10 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         ends = [
             end * metric.scale for row, at in zip(rows, kept, strict=True) if at for end in (row.ci_low, row.ci_high)
         ]
-        axes.set_xlim(*limits([0.0, *ends]))
+        low, high = limits([0.0, *ends])
+        axes.set_xlim(low, high)
+        # Far from the rest, and yet on an axis that an interval has made long: its own is cut off.
+        kept |= np.array([low <= row.difference * metric.scale <= high for row in rows])
         for verdict in dict.fromkeys(row.verdict for row in rows):
             own = [place for place, row in enumerate(rows) if row.verdict == verdict]
             _alike(axes, {place: rows[place] for place in own}, metric, kept)
