@@ -106,9 +106,9 @@ def _beaten(rows: list[Comparison], reference: str, title: str, settings: Settin
         f"{len(better) or 'None'} of {len(methods)} tested methods {'beats' if len(better) == 1 else 'beat'} "
         f"{title} significantly{': ' + listed(better) if better else ''}."
     )
-    if not controls:
-        return [said]
-    return [said, f"Of the controls, {listed(controls)} {'does' if len(controls) == 1 else 'do'}."]
+    if controls:
+        said += f" Of the controls, {listed(controls)} {'does' if len(controls) == 1 else 'do'}."
+    return [said]
 
 
 def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:
