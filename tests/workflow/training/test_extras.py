@@ -89,7 +89,7 @@ def test_clusters_are_communities_within_each_graph():
     both = torch.cat([edges, edges + 6], 1).numpy()
     arrays = {"edge_index": both, "node_pointers": torch.tensor([0, 6, 12, 13]), "edge_pointers": [0, 14, 28, 28]}
     feed = choose.create(task, CPU, "all", tiny_hetero.FULL)
-    feed.task = type(task)(**{**task.__dict__, "arrays": arrays})
+    feed.task = type(task)(**{**task.__dict__, "arrays": arrays, "fingerprint": ""})
     found = extras.MAKERS[Extra.CLUSTERS](
         Taught(feed.task, lambda: feed, 0, None, recognisable(task), lambda _: None)
     ).tolist()
@@ -97,6 +97,17 @@ def test_clusters_are_communities_within_each_graph():
     for graph in (found[:6], found[6:12]):
         assert sorted(graph) == [0, 0, 0, 1, 1, 1]
         assert len(set(graph[:3])) == len(set(graph[3:])) == 1
+
+
+def test_clusters_are_made_once_for_all_seeds_of_a_process(monkeypatch):
+    calls = []
+    monkeypatch.setattr(extras, "_communities", lambda task: calls.append(task) or torch.zeros(3))
+    monkeypatch.setattr(extras, "_FOUND", {})
+    task = tiny_molecules.make_task()
+    others = [type(task)(**{**task.__dict__, "fingerprint": mark}) for mark in ("other", "", "")]
+    for each in (task, task, *others):
+        extras.MAKERS[Extra.CLUSTERS](Taught(each, lambda: None, 0, None, None, lambda _: None))
+    assert calls == [task, *others], "what has no fingerprint is nobody's"
 
 
 def test_an_extra_is_made_once_and_again_where_its_file_is_another_ones(tmp_path, monkeypatch):
