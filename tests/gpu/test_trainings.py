@@ -33,6 +33,7 @@ from workflow.training.seeds import Streams
 NODES = 20_000
 """Enough for kernels that add up in an order of their own to show it."""
 KINDS = [("node", None), ("node", "kd"), ("graph", "fitnet"), ("full", "gcrd"), ("saint", "abkd")]
+KINDS += [("neighbour", "kd+lsp")]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,22 @@ def test_jobs_teach_distil_and_measure(tmp_path: Path, tiny_task: Task) -> None:
     assert measured.status == "ok", measured.reason
     assert measured.latency_ms_median is not None
     assert measured.latency_ms_median > 0
+
+
+@pytest.mark.parametrize("method", ["krd-noise", "kd+lsp"])
+@pytest.mark.parametrize("distill_on", ["train", "all"])
+def test_jobs_distil_on_drawn_neighbours(tmp_path: Path, tiny_task: Task, method: str, distill_on: str) -> None:
+    """Features lie on the host there, and so does what a teacher is asked for beside its signals."""
+    tiny_task.save(tmp_path / "task")
+    drawn = TrainingSettings(sampler="neighbour", batch_size=12, fan_out=[4, 3], epochs=2)
+    teacher = TEACHER.model_copy(update={"training": drawn})
+    spec = cell(method).model_copy(update={"training": drawn, "distill_on": distill_on})
+    for row in (
+        *rows(train(teacher, tmp_path, "teacher", [0], device="auto")),
+        *rows(train(spec, tmp_path, "cell", [0], device="auto")),
+    ):
+        assert row["status"] == "ok", row["reason"]
+        assert row["device"] == devices.describe(DEVICE)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="the same run on CPU is in tests/test_end_to_end.py")
