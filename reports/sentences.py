@@ -115,7 +115,7 @@ def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:
     """`ABKD 82.31 ± 0.45`, of the methods all of whose trainings gave a score; nothing if there is none."""
     whole = [row for row in rows if np.isfinite(row.mean)]
     # As for bold: what has too few seeds leads nothing, where others have enough.
-    whole = [row for row in whole if row.verdict != Verdict.TOO_FEW_SEEDS] or whole
+    whole = [row for row in whole if row.n >= settings.minimum_seeds] or whole
     if not whole:
         return ""
     row = max(whole, key=lambda row: metric.sign * row.mean)

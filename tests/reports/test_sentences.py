@@ -46,6 +46,15 @@ def test_where_the_floor_was_not_run_nothing_is_said_of_it():
     assert "no teacher" not in first_sentence(samples.cell(BASE), samples.cell(BASE + 0.01 + OTHER, method="stride"))
 
 
+def test_the_best_of_few_seeds_is_the_best_and_not_the_reference():
+    """Three seeds are too few for a test of any method, the reference too."""
+    few = [samples.cell(BASE[:3] + shift, method=label) for label, shift in (("kd", 0), ("abkd", 0.05), ("at", 0.02))]
+    for parts, told in ((few, "ABKD"), ([samples.cell(BASE), *few[1:]], "KD")):
+        found = samples.findings(*parts)
+        ((family, rows),) = found.comparisons.items()
+        assert sentences.best(rows, found.metric(family), found.settings).startswith(f"{told} "), told
+
+
 def test_an_unfinished_floor_is_named_once():
     found = samples.findings(
         samples.cell(BASE), samples.cell(BASE + OTHER, method="abkd"), samples.missing(10, method="supervised")
