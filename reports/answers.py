@@ -13,6 +13,7 @@ from reports.comparisons import Comparison
 from reports.findings import Findings
 from reports.printing import listed
 from reports.results import Family
+from reports.sentences import of_controls
 from reports.settings import Settings
 
 MOST_NAMED = 6
@@ -69,10 +70,10 @@ def _won(won: list[list[str]], methods: int, settings: Settings) -> str:
     if not wins:
         return f"No: none of {methods} tested methods, for {_all(len(won))}."
     if len(won) == 1:
-        return f"Yes: {len(wins)} of {methods} tested methods: {_named(wins, False, settings)}."
+        return f"Yes: {len(wins)} of {methods} tested methods: {listed(_named(wins, False, settings))}."
     return (
         f"Yes, for {sum(map(bool, won))} of {len(won)} students. {len(wins)} of {methods} tested methods do for at "
-        f"least one (in brackets: for how many): {_named(wins, True, settings)}."
+        f"least one (in brackets: for how many): {listed(_named(wins, True, settings))}."
     )
 
 
@@ -80,17 +81,16 @@ def _controls(won: list[list[str]], settings: Settings) -> str:
     wins = Counter(label for own in won for label in own)
     if not wins:
         return ""
-    do = "does" if len(wins) == 1 else "do"
-    return f"Of the controls, {_named(wins, len(won) > 1, settings)} {do}."
+    return of_controls(_named(wins, len(won) > 1, settings))
 
 
-def _named(wins: Counter[str], counted: bool, settings: Settings) -> str:
+def _named(wins: Counter[str], counted: bool, settings: Settings) -> list[str]:
     """Names, those that win most often first, each with the number of its wins where several students were tested."""
     named = [
         f"{settings.method_title(label)}{f' ({count})' if counted else ''}"
         for label, count in wins.most_common(MOST_NAMED)
     ]
-    return listed(named + ([f"{len(wins) - MOST_NAMED} more"] if len(wins) > MOST_NAMED else []))
+    return named + ([f"{len(wins) - MOST_NAMED} more"] if len(wins) > MOST_NAMED else [])
 
 
 def _contest(rows: list[Comparison], aside: tuple[str, ...]) -> list[Comparison]:

@@ -93,9 +93,9 @@ def bold(found: Mapping[str, Attempts], sign: int, settings: Settings, compared:
 
     Holm's correction is over all pairs of the column: which method is the best is seen in the same scores, and of many
     equal ones it is far from some by chance alone. Where the best is the reference, which was named beforehand, the
-    comparisons with it decide. A method that failed counts with its pairs. Only methods all of
-    whose trainings gave a score can be bold, and at least `minimum_seeds` of them: without a test nothing can be said
-    to share the first place. The teacher never is.
+    comparisons with it decide. A method that failed counts with its pairs. Only methods all of whose trainings gave a
+    score can be bold, and at least `minimum_seeds` of them: without a test nothing can be said to share the first
+    place. The teacher never is.
     """
     members = [label for label, own in found.items() if label != settings.ceiling and not own.skipped]
     whole = [label for label in members if found[label].complete and len(found[label].scores) >= settings.minimum_seeds]
@@ -104,11 +104,7 @@ def bold(found: Mapping[str, Attempts], sign: int, settings: Settings, compared:
     best = max(whole, key=lambda label: sign * float(np.mean(found[label].values())))
     if best == settings.reference and (rows := list(compared)):
         return {best} | {row.method for row in rows if row.verdict == Verdict.NOT_SIGNIFICANT and row.method in whole}
-    tests = {
-        pair: tested(found[pair[0]], found[pair[1]], sign, settings.alpha)
-        for pair in combinations(members, 2)
-        if set(pair) <= set(whole)
-    }
+    tests = {(a, b): tested(found[a], found[b], sign, settings.alpha) for a, b in combinations(whole, 2)}
     known = {pair: test.p for pair, test in tests.items() if test.n >= settings.minimum_seeds}
     untested = math.comb(len(members), 2) - len(known)
     adjusted = statistics.holm([*known.values(), *[math.nan] * untested])

@@ -45,10 +45,10 @@ class Comparison:
     wilcoxon_p: float
     probability_of_improvement: float
     gap_closed: float
-    gap_low: float
-    gap_high: float
     verdict: Verdict
     reason: str
+    gap_low: float
+    gap_high: float
 
     @property
     def words(self) -> str:
@@ -56,9 +56,8 @@ class Comparison:
         return self.verdict.because(self.reason)
 
 
-LATER = ("gap_low", "gap_high")
-COLUMNS = [*FAMILY, *(field.name for field in fields(Comparison) if field.name not in ("reason", *LATER)), *LATER]
-"""Columns of comparisons.csv: the first ones keep their places."""
+COLUMNS = [*FAMILY, *(field.name for field in fields(Comparison) if field.name != "reason")]
+"""Columns of comparisons.csv: new ones stand last."""
 
 
 def frame(compared: Mapping[Family, list[Comparison]]) -> pd.DataFrame:

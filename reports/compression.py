@@ -32,7 +32,7 @@ def grids(findings: Findings, paper: bool = False) -> list[Grid]:
     """One table per dataset that was measured; for paper with the columns that say something there."""
     results, settings = findings.results, findings.settings
     rows = costs.models(results, settings)
-    ids = {settings.dataset_title(dataset): dataset for dataset in results.measurements.get("dataset", ())}
+    unsure = costs.unsure_ones(results, settings)
     found = []
     for title in dict.fromkeys(row["Dataset"] for row in rows):
         of_dataset = [row for row in rows if row["Dataset"] == title]
@@ -43,8 +43,8 @@ def grids(findings: Findings, paper: bool = False) -> list[Grid]:
             for row in of_dataset
         ]
         cells: list[list[Entry]] = [list(row.values()) for row in own]
-        note = costs.unsure(results.measurements, ids[title])
-        found.append(Grid(f"compression-{slug(title)}", title, [list(own[0])], [Group("", cells)], [note] * bool(note)))
+        notes = [unsure[title]] if title in unsure else []
+        found.append(Grid(f"compression-{slug(title)}", title, [list(own[0])], [Group("", cells)], notes))
     return found
 
 

@@ -136,11 +136,11 @@ def unsure(frame: pd.DataFrame, dataset: str) -> str:
     )
 
 
-def unsure_ones(results: Results, settings: Settings) -> list[tuple[str, str]]:
-    """Title of a dataset and its sentence, where a latency is unsure."""
+def unsure_ones(results: Results, settings: Settings) -> dict[str, str]:
+    """Title of a dataset -> its sentence, where a latency is unsure."""
     frame = results.measurements
     names = settings.dataset_order(frame["dataset"]) if len(frame) else []
-    return [(settings.dataset_title(name), note) for name in names if (note := unsure(frame, name))]
+    return {settings.dataset_title(name): note for name in names if (note := unsure(frame, name))}
 
 
 def total_seconds(results: Results) -> float:

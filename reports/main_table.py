@@ -25,7 +25,7 @@ def legend(settings: Settings) -> str:
     reference = settings.method_title(settings.reference)
     return (
         "Mean and sample standard deviation over seeds. Bold: the best student and every one not significantly worse "
-        f"(paired t, Holm over all pairs of the column, since the best is chosen by the same scores; where it is "
+        "(paired t, Holm over all pairs of the column, since the best is chosen by the same scores; where it is "
         f"{reference}, by the tests of the arrows). Arrows: significantly better or worse than {reference} (paired t, "
         f"Holm over the methods of the column, level {settings.alpha:g})."
     )

@@ -107,8 +107,13 @@ def _beaten(rows: list[Comparison], reference: str, title: str, settings: Settin
         f"{title} significantly{': ' + listed(better) if better else ''}."
     )
     if controls:
-        said += f" Of the controls, {listed(controls)} {'does' if len(controls) == 1 else 'do'}."
+        said += f" {of_controls(controls)}"
     return [said]
+
+
+def of_controls(names: list[str]) -> str:
+    """That controls do what a question asks of methods: they are told apart from these."""
+    return f"Of the controls, {listed(names)} {'does' if len(names) == 1 else 'do'}."
 
 
 def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:

@@ -124,10 +124,11 @@ class Import:
             senders[end].add(source)
         if not senders[target]:
             raise self.refuse(f"no relation leads to {target}, so that its nodes would see no other; add reverse edges")
-        reaching, found = {target}, [target]
+        reaching: set[str] = set()
+        found = {target}
         while found:
-            found = sorted(senders[found[0]] - reaching) + found[1:]
-            reaching.update(found)
+            reaching |= found
+            found = set().union(*(senders[kind] for kind in found)) - reaching
         if far := sorted(set(counts) - reaching):
             self.tell(f"no edges lead from {', '.join(far)} to {target}, nor over others: nothing is learned from them")
         for source, name, end in relations:

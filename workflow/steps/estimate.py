@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
-import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
-
-from tqdm import tqdm
 
 from reports.printing import duration
 from reports.rows import Status
@@ -27,14 +24,13 @@ from workflow.specs import CellSpec, TeacherSpec
 from workflow.stated import STATED, GraphSize, of_task, stated
 from workflow.steps.costs import Cost, Measure, Spec, costs, samples
 from workflow.task import Task
+from workflow.training.progress import Bar
 
 MORE = 4
 """Epochs by which the second of the two trainings of a measurement is longer than the first, of one epoch: their
 difference is free of what a start takes."""
 SLOW = 2.0
 """Seconds of a first training from which on the second is longer by one epoch alone."""
-QUIET_SECONDS = 10.0
-"""Between two plain lines of a log."""
 NODES, FEWEST = 200_000, 1000
 """Of the made-up graph."""
 LARGE = 100_000
@@ -137,19 +133,13 @@ def estimate(run: Run, calibration: Measure, extrapolated: Extrapolated) -> list
 
 def _watched(dataset: str, count: int, measure: Measure) -> Measure:
     """The same measurements, with a bar in a terminal and a line now and then in a log."""
-    bar = tqdm(desc=f"measuring {dataset}", total=count, unit="training", disable=None, dynamic_ncols=True, leave=False)
-    plain, spoken, done = bar.disable, time.monotonic(), 0  # a closed bar counts as a disabled one
+    bar, numbers = Bar(f"measuring {dataset}", count, "training", leave=False), itertools.count(1)
 
     def measured(spec: Spec) -> Cost:
-        nonlocal spoken, done
-        cost = measure(spec)
-        done += 1
-        bar.update()
+        cost, done = measure(spec), next(numbers)
+        bar.tell(done, f"measured {done} of {count} kinds of trainings on {dataset}")
         if done == count:
-            bar.close()
-        if plain and (done == count or time.monotonic() - spoken > QUIET_SECONDS):
-            print(f"measured {done} of {count} kinds of trainings on {dataset}", file=sys.stderr, flush=True)
-            spoken = time.monotonic()
+            bar.bar.close()
         return cost
 
     return measured

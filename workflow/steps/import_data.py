@@ -163,8 +163,8 @@ def _with_split(found: dict[str, Any], split: Mapping[str, Any], into: Import, w
     """All that is there with the split that was handed over, in place of each part that stands beside the data."""
     if not split:
         return found
-    beside = {name for names in PARTS.values() for name in names if found.get(name) is not None}
-    for name in (name for name in found if name in beside):
+    beside = [name for name in found if any(name in names for names in PARTS.values()) and found[name] is not None]
+    for name in beside:
         into.tell(f"{where}{name}: is not used")
     return {name: value for name, value in found.items() if name not in beside} | dict(split)
 

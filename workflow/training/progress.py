@@ -1,4 +1,4 @@
-"""Progress of one training: a bar in a terminal, a plain line now and then in a log."""
+"""Progress of something long, such as a training: a bar in a terminal, a plain line now and then in a log."""
 
 from __future__ import annotations
 
@@ -11,8 +11,41 @@ QUIET_SECONDS = 10.0
 """Time between two plain lines of a log."""
 
 
-class Progress:
-    """Called by the loop after every evaluation.
+class Bar:
+    """Something that is done in parts.
+
+    Args:
+        what: names it.
+        total: number of its parts, the most that there can be.
+        unit: one part.
+        leave: whether the bar stays in the terminal when it is closed.
+    """
+
+    def __init__(self, what: str, total: int, unit: str, leave: bool = True) -> None:
+        self.what = what
+        self.total = total
+        self.bar = tqdm(desc=what, total=total, unit=unit, disable=None, dynamic_ncols=True, leave=leave)
+        self.spoken = time.monotonic()
+
+    def tell(self, done: int, line: str, beside: str = "") -> None:
+        """Called after a part.
+
+        Args:
+            line: of a log.
+            beside: what a bar has behind its numbers.
+        """
+        if not self.bar.disable:
+            if beside:
+                self.bar.set_postfix_str(beside, refresh=False)
+            self.bar.update(done - self.bar.n)
+        elif done == self.total or time.monotonic() - self.spoken > QUIET_SECONDS:
+            # tqdm writes into a log as into a terminal: every state after a carriage return, all on one line.
+            print(line, file=sys.stderr, flush=True)
+            self.spoken = time.monotonic()
+
+
+class Progress(Bar):
+    """Of one training; called by the loop after every evaluation.
 
     Args:
         what: names the training.
@@ -21,18 +54,9 @@ class Progress:
     """
 
     def __init__(self, what: str, epochs: int, metric: str) -> None:
-        self.what = what
-        self.epochs = epochs
+        super().__init__(what, epochs, "epoch")
         self.metric = metric
-        self.bar = tqdm(desc=what, total=epochs, unit="epoch", disable=None, dynamic_ncols=True)
-        self.spoken = time.monotonic()
 
     def __call__(self, epoch: int, score: float) -> None:
         said = f"validation {self.metric} {score:.4f}"
-        if not self.bar.disable:
-            self.bar.set_postfix_str(said, refresh=False)
-            self.bar.update(epoch - self.bar.n)
-        elif epoch == self.epochs or time.monotonic() - self.spoken > QUIET_SECONDS:
-            # tqdm writes into a log as into a terminal: every state after a carriage return, all on one line.
-            print(f"{self.what}: epoch {epoch}/{self.epochs}, {said}", file=sys.stderr, flush=True)
-            self.spoken = time.monotonic()
+        self.tell(epoch, f"{self.what}: epoch {epoch}/{self.total}, {said}", said)

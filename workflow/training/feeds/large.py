@@ -97,8 +97,13 @@ class LargeGraph:
 
     def visible(self, nodes: np.ndarray) -> Tensor:
         """Labels of nodes [m], hidden outside the training split."""
+        return labels.visible(torch.from_numpy(self.labels[nodes]), torch.from_numpy(self.trains(nodes)))
+
+    def trains(self, nodes: np.ndarray) -> np.ndarray:
+        """[m] whether each node is one of the training split."""
         place = np.searchsorted(self.train, nodes).clip(max=len(self.train) - 1)
-        return labels.visible(torch.from_numpy(self.labels[nodes]), torch.from_numpy(self.train[place] == nodes))
+        found: np.ndarray = self.train[place] == nodes
+        return found
 
     def _classes(self, nodes: np.ndarray) -> Tensor | None:
         """The same on the device, as a network may see them: no network reads other labels than classes."""

@@ -136,9 +136,7 @@ class NeighbourBatches:
         ends = sample.ends[:2]
         fit = np.ones(ends[1], bool)
         if not self.all:
-            drawn = sample.nodes[ends[0] : ends[1]]
-            place = np.searchsorted(self.train, drawn).clip(max=len(self.train) - 1)
-            fit[ends[0] :] = self.train[place] == drawn
+            fit[ends[0] :] = self.seen.trains(sample.nodes[ends[0] : ends[1]])
         rows = np.flatnonzero(fit)
         known, batch = self._of_rows(sample, rows, sampling, teacher)
         inputs = graph.wanting(1) if self.hops else self.seen.graph(sample, 1)
