@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from baselines.parts.curvature import node_curvature
 from baselines.parts.neighbours import neighbourhood
-from methods.contract import Batch, Method, Shape, Signals
+from methods.contract import Batch, Method, NotApplicableError, Shape, Signals
 from methods.kernels import ROUNDING
 from methods.pairing import at_least, last_of, logits_of, share
 from methods.spaces import LogRange
@@ -40,7 +40,7 @@ class CurvatureWeighted(Method):
     - Weights grow with curvature: edges inside of clusters have a high one, bridges between them a low one, and one
       Gaussian says little of a neighbourhood that spans several. A negative gamma turns this around; 0 is the control.
     - kappa_i is the mean, over the node's edges that a step sees, of Jost and Liu's lower bound: exact on trees, and
-      without an optimal transport for each edge.
+      without an optimal transport for each edge. On drawn neighbours, whose edges are not known, it is skipped.
 
     Args:
         alpha: weight of the soft targets, in [0, 1]. Default 1 (published).
@@ -71,6 +71,8 @@ class CurvatureWeighted(Method):
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
         h_student, h_teacher = last_of(self, student, teacher, batch)
+        if batch.own is not None:
+            raise NotApplicableError("curvature rests on the edges among neighbours, which are not drawn")
         mean = batch.memo(self, "mean", lambda: _mean_over_neighbours(batch, z_teacher.dtype))
         of_teacher = batch.memo(self, "teacher", lambda: [gaussians(x, mean) for x in (h_teacher, z_teacher)])
         weights = batch.memo(self, "weights", lambda: self._weights(batch, z_teacher.dtype))

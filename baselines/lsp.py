@@ -15,8 +15,9 @@ from methods.spaces import LogRange
 class LocalStructure(Method):
     """beta * mean_i KL(s^T_i || s^S_i), where s_i is the softmax of k(h_i, h_j) over the neighbours j -> i.
 
-    Equations 4 to 6 of Yang et al. The mean is over all nodes of the batch: a node with no neighbour or one neighbour
-    has nothing to preserve and contributes 0. No heads, so the two widths may differ.
+    Equations 4 to 6 of Yang et al. The mean is over all nodes of the batch (where neighbours are drawn, over those that
+    the step is about): a node with no neighbour or one neighbour has nothing to preserve and contributes 0. No heads,
+    so the two widths may differ.
 
     Args:
         beta: weight of the term.
@@ -51,7 +52,8 @@ class LocalStructure(Method):
         divergence = functional.kl_div(
             self._structure(h_student, edges), teacher_structure, reduction="sum", log_target=True
         )
-        count = len(h_student) if self.reduction == "nodes" else len(edges)
+        nodes = len(h_student) if batch.own is None else batch.own
+        count = nodes if self.reduction == "nodes" else len(edges)
         return {"lsp": divergence * (self.beta / max(count, 1))}
 
     def _structure(self, h: Tensor, edges: Edges) -> Tensor:

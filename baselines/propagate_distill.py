@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.parts.neighbours import neighbourhood
-from methods.contract import UNLABELED, Batch, Method, Shape, Signals
+from methods.contract import UNLABELED, Batch, Method, NotApplicableError, Shape, Signals
 from methods.pairing import logits_of, one_of, share, whole
 from methods.sparse import Entries, Pattern
 from methods.vocabulary import Kind, Objective
@@ -19,7 +19,8 @@ class PropagateDistill(Method):
         p <- gamma * D^-1/2 A D^-1/2 p + (1 - gamma) * softmax(z_T),
 
     from p = softmax(z_T), with the rows divided by their sums at the end. A row without neighbours keeps its own
-    targets. In mini-batches the edges among the rows of the batch are all there is.
+    targets. Of a graph that random walks induce, its edges are all there is; on drawn neighbours, whose own are not
+    known, it is skipped.
 
     Args:
         alpha: weight of the teacher, in [0, 1]. Default 1 (Shin and Shin, as GLNN).
@@ -55,6 +56,8 @@ class PropagateDistill(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
+        if batch.own is not None:
+            raise NotApplicableError("propagates over all edges, of which drawn neighbours are some")
         edges = neighbourhood(batch)
         targets = batch.memo(self, "targets", lambda: self._targets(z_teacher, edges, batch))
         divergence = functional.kl_div(functional.log_softmax(z_student, 1), targets, reduction="batchmean")

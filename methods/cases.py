@@ -74,7 +74,7 @@ class Case:
     """A task small enough to look at: what a method is called with.
 
     Attributes:
-        labels, edge_index, graph, row_ids: as in `Batch`; rows are numbered through where they have no ids.
+        labels, edge_index, graph, own, row_ids: as in `Batch`; rows are numbered through where they have no ids.
     """
 
     kind: Kind
@@ -83,6 +83,7 @@ class Case:
     edge_index: Tensor
     graph: Tensor | None
     row_ids: Tensor | None = None
+    own: int | None = None
 
     @property
     def num_edges(self) -> int:
@@ -94,7 +95,7 @@ class Case:
 
     def batch(self, seed: int = 0) -> Batch:
         batch = make_batch(self.labels, self.edge_index, self.objective, self.graph, seed)
-        batch.epoch, batch.epochs = EPOCH, EPOCHS
+        batch.epoch, batch.epochs, batch.own = EPOCH, EPOCHS, self.own
         if (ids := self.row_ids) is not None:
             batch.find_row_ids = lambda: ids
             batch.find_ids = batch.find_row_ids if self.graph is None else batch.find_ids
@@ -117,6 +118,11 @@ class Case:
         edges = torch.cat([self.edge_index, self.edge_index + self.rows], 1)
         graph = None if self.graph is None else torch.cat([self.graph, self.graph + len(self.labels)])
         return Case(self.kind, self.objective, labels, edges, graph)
+
+    def surrounded(self) -> Case:
+        """Every row of a task of nodes once more, drawn as a neighbour that no edge leads from."""
+        labels = torch.cat([self.labels, self.labels])
+        return Case(self.kind, self.objective, labels, self.edge_index, None, own=self.rows)
 
 
 def cases(classes: int, rows: int = 24) -> Iterator[Case]:

@@ -97,10 +97,10 @@ class Batch:
         labels: [n or g] int64 classes, `UNLABELED` where the student may not see them; of other objectives
             [n or g, targets] float, NaN where unmeasured or not to be seen.
         edge_index: [2, E] int64, row 0 the source j and row 1 the target i of every edge j -> i AMONG the rows.
+        own: how many leading rows a step is about, where others are drawn neighbours that no edge leads to; None: all.
         generator: the method's own seeded stream, on the device of the tensors; sampling draws from nothing else.
         objective: how logits are read.
-        graph: [n] int64, the graph that each hidden row belongs to; None where a row is itself the unit of
-            prediction.
+        graph: [n] int64, the graph that each hidden row belongs to; None where a row is itself a unit of prediction.
         constant: whether every step has these edges, so that what they lack is lacking in all of the training.
         epoch, epochs: which epoch this is, counted from 1, and of how many at most (`Method.uses_epoch`).
         around: makes student's and teacher's signals on more rows, and their batch, for `methods.terms.given`; or None.
@@ -113,6 +113,7 @@ class Batch:
     objective: Objective = Objective.MULTICLASS
     graph: Tensor | None = None
     constant: bool = False
+    own: int | None = None
     epoch: int = 1
     epochs: int = 1
     around: Callable[[], tuple[Signals, Signals, Batch]] | None = field(default=None, repr=False)
@@ -137,10 +138,9 @@ class Batch:
 
     @property
     def neighbours(self) -> tuple[Tensor, Tensor]:
-        """The edges grouped by target, as CSR: (pointers [n + 1], sources [E]), both int64; sorted at every call.
+        """The edges grouped by target, as CSR: (pointers [rows + 1], sources [E]), both int64; sorted at every call.
 
-        n is the number of hidden rows, which `rows` states; the sources of target i are
-        `sources[pointers[i]:pointers[i + 1]]` in ascending order.
+        The sources of target i are `sources[pointers[i]:pointers[i + 1]]` in ascending order.
         """
         source, target = self.edge_index
         pattern, _ = compressed(target, source, self.rows, self.rows)

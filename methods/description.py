@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from methods.contract import Method, Shape
 from methods.registry import REFERENCES, entries
-from methods.rules import SAMPLES
 from methods.spelling import strays_of_class
+from methods.trials import SAMPLES
 from methods.vocabulary import Kind, Objective
 
 

@@ -8,73 +8,19 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from methods import registry, rehearsal
-from methods.cases import EPOCH, EPOCHS, Case, rows_of
+from methods.cases import EPOCH, EPOCHS, rows_of
 from methods.contract import Batch, Method, NotApplicableError, Shape, Signals
 from methods.spelling import article
 from methods.terms import misshapen
-
-TOLERANCE = 1e-8
-"""Relative, in float64."""
-DRAWS = 40
-"""Over which the terms of a method that samples are averaged."""
-DEVIATIONS = 5.0
-"""Standard errors by which two means over draws may differ: by chance they do once in a million rules."""
-SAMPLES = ("nodes", "edges")
-"""What a method may declare that it draws."""
-LIMIT = "max_samples"
-"""The hyperparameter by which a method draws rows where the batch has more."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A method on one small task."""
-
-    method_id: str
-    case: Case
-    teacher: Shape
-    student: Shape
-    hyperparameters: dict[str, Any]
-
-    def build(self, case: Case | None = None, **changes: Any) -> Method:
-        """The method at its start, in float64; begun on another task than this one where that is given."""
-        case = case or self.case
-        torch.manual_seed(0)
-        made = registry.create(
-            self.method_id, teacher=self.teacher, student=self.student, **{**self.hyperparameters, **changes}
-        )
-        return rehearsal.begun(made, len(case.labels), case.rows).double()
-
-    def signals(self) -> tuple[Signals, Signals]:
-        """Of student and teacher, leaves that want gradients."""
-        return self.case.signals(self.student, 1), self.case.signals(self.teacher, 2)
-
-    def terms(self) -> dict[str, Tensor]:
-        """Of the first step."""
-        found: dict[str, Tensor] = self.build()(*self.signals(), self.case.batch())
-        return found
-
-    def values(
-        self, case: Case, s: Signals, t: Signals, *, epoch: int = EPOCH, seed: int = 0, **changes: Any
-    ) -> dict[str, float]:
-        """The terms of a first step, as numbers."""
-        batch = case.batch(seed)
-        batch.epoch = epoch
-        return {name: term.item() for name, term in self.build(case, **changes)(s, t, batch).items()}
-
-    @property
-    def samples(self) -> bool:
-        """Whether a step of this task draws some of the rows or edges."""
-        limit = {**registry.defaults(self.method_id), **self.hyperparameters}.get(LIMIT)
-        return registry.load(self.method_id).samples in SAMPLES or (isinstance(limit, int) and limit < self.case.rows)
-
+from methods.trials import Trial, differences, exactly, in_distribution, twice
 
 Rule = Callable[[Trial], Iterator[str]]
 
@@ -145,7 +91,7 @@ def state(trial: Trial) -> Iterator[str]:
     again.generator.set_state(batch.generator.get_state())
     old, new = step(method, batch, 5), step(heir, again, 5)
     remedy = "register it as a buffer, and keep nothing of the student in batch.memo"
-    yield from _differences(old, new, f"keeps state that a resumed training would lose ({remedy})")
+    yield from differences(old, new, f"keeps state that a resumed training would lose ({remedy})")
 
 
 def repeats(trial: Trial) -> Iterator[str]:
@@ -167,31 +113,28 @@ def order(trial: Trial) -> Iterator[str]:
     permutation = torch.randperm(trial.case.rows, generator=torch.Generator().manual_seed(3))
     there = trial.case.permuted(permutation)
     moved = rows_of(s, permutation, trial.case), rows_of(t, permutation, trial.case)
-    compare = _in_distribution if trial.samples else _exactly
+    compare = in_distribution if trial.samples else exactly
     yield from compare(trial, there, moved, "depends on the order of nodes (declare depends_on_order)")
 
 
 def number(trial: Trial) -> Iterator[str]:
     """Every row may come twice; where a hyperparameter bounds what is drawn, without drawing."""
-    cls = registry.load(trial.method_id)
-    if cls.depends_on_rows:
-        return
-    s, t = trial.signals()
-    twice = torch.arange(2 * trial.case.rows) % trial.case.rows
-    moved = rows_of(s, twice, trial.case, 2), rows_of(t, twice, trial.case, 2)
-    message = "depends on the number of nodes (declare depends_on_rows)"
-    if LIMIT in registry.settable(cls):
-        yield from _exactly(trial, trial.case.doubled(), moved, message, **{LIMIT: 4 * trial.case.rows})
-    else:
-        compare = _in_distribution if trial.samples else _exactly
-        yield from compare(trial, trial.case.doubled(), moved, message)
+    yield from twice(trial, trial.case.doubled(), "depends on the number of nodes (declare depends_on_rows)")
+
+
+def surroundings(trial: Trial) -> Iterator[str]:
+    """A row that was drawn as a neighbour counts as one alone: with no edge it changes nothing."""
+    if trial.case.graph is None and registry.load(trial.method_id).uses_edges:
+        message = "counts rows that were drawn as neighbours (heed batch.own, or raise NotApplicableError)"
+        with suppress(NotApplicableError):
+            yield from twice(trial, trial.case.surrounded(), message)
 
 
 def edges(trial: Trial) -> Iterator[str]:
     """Edges are read where that is declared, and there may be none among the distilled rows."""
     bare = replace(trial.case, edge_index=trial.case.edge_index[:, :0])
     if not registry.load(trial.method_id).uses_edges:
-        yield from _exactly(trial, bare, trial.signals(), "reads edges (declare uses_edges)")
+        yield from exactly(trial, bare, trial.signals(), "reads edges (declare uses_edges)")
         return
     try:
         found = trial.values(bare, *trial.signals())
@@ -210,7 +153,7 @@ def epoch(trial: Trial) -> Iterator[str]:
     if not registry.load(trial.method_id).uses_epoch:
         s, t = trial.signals()
         first, later = trial.values(trial.case, s, t, epoch=1), trial.values(trial.case, s, t)
-        yield from _differences(first, later, "changes with the epoch (declare uses_epoch)")
+        yield from differences(first, later, "changes with the epoch (declare uses_epoch)")
 
 
 def hidden(trial: Trial) -> Iterator[str]:
@@ -227,7 +170,7 @@ def ids(trial: Trial) -> Iterator[str]:
     """Numbers of rows matter where that is declared."""
     if not registry.load(trial.method_id).uses_ids:
         renumbered = replace(trial.case, row_ids=torch.arange(trial.case.rows).roll(1))
-        yield from _exactly(trial, renumbered, trial.signals(), "reads ids of rows (declare uses_ids)")
+        yield from exactly(trial, renumbered, trial.signals(), "reads ids of rows (declare uses_ids)")
 
 
 def declared(trial: Trial) -> Iterator[str]:
@@ -269,32 +212,7 @@ def refusal(trial: Trial) -> Iterator[str]:
         yield f"{what} was not refused, and must be by a ValueError; {remedy}"
 
 
-RULES: tuple[Rule, ...] = (gradients, state, repeats, order, number, edges, epoch, hidden, ids, declared, dead, refusal)
+RULES: tuple[Rule, ...] = (
+    *(gradients, state, repeats, order, number, surroundings, edges, epoch, hidden, ids, declared, dead, refusal),
+)
 """What is tried where the terms are sound."""
-
-
-def _exactly(trial: Trial, there: Case, moved: tuple[Signals, Signals], message: str, **changes: Any) -> Iterator[str]:
-    """A sentence where a term has another value on another task."""
-    first = trial.values(trial.case, *trial.signals(), **changes)
-    yield from _differences(first, trial.values(there, *moved, **changes), message)
-
-
-def _differences(first: dict[str, float], other: dict[str, float], message: str) -> Iterator[str]:
-    for name in first | other:
-        value, found = (each.get(name, math.nan) for each in (first, other))
-        if not abs(found - value) <= TOLERANCE * max(abs(value), 1.0):
-            yield f"{message}: {name} {value:.6g} -> {found:.6g}"
-            return
-
-
-def _in_distribution(trial: Trial, there: Case, moved: tuple[Signals, Signals], message: str) -> Iterator[str]:
-    """A sentence where the mean of a term over independent draws is another one on another task."""
-    s, t = trial.signals()
-    here = [trial.values(trial.case, s, t, seed=seed) for seed in range(DRAWS)]
-    other = [trial.values(there, *moved, seed=seed) for seed in range(DRAWS, 2 * DRAWS)]
-    for name in here[0]:
-        a, b = (np.array([values[name] for values in each]) for each in (here, other))
-        allowed = DEVIATIONS * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / DRAWS) + TOLERANCE * max(abs(a.mean()), 1.0)
-        if not abs(a.mean() - b.mean()) <= allowed:
-            yield f"{message}: {name} has the mean {a.mean():.6g} -> {b.mean():.6g} over {DRAWS} draws"
-            return

@@ -16,7 +16,8 @@ from methods.cases import cases, make_batch, make_signals
 from methods.contract import Method, Shape
 from methods.description import check_class, check_description
 from methods.listing import ANY_ERROR, shown, told
-from methods.rules import RULES, Rule, Trial, outline
+from methods.rules import RULES, Rule, outline
+from methods.trials import Trial
 from methods.vocabulary import Kind
 
 __all__ = ["check_contract", "faults", "make_batch", "make_signals"]

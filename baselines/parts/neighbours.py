@@ -20,7 +20,7 @@ def neighbourhood(batch: Batch, *, loops: bool = False) -> Pattern:
     """The edges of a batch by target, once per Batch object: row i holds the sources j of the edges j -> i.
 
     Args:
-        loops: whether every row is its own neighbour too, A + I in place of A.
+        loops: whether every row that the step is about is its own neighbour too, A + I in place of A.
 
     Raises:
         NotApplicableError: the batch has no edge, and no later one will.
@@ -31,7 +31,7 @@ def neighbourhood(batch: Batch, *, loops: bool = False) -> Pattern:
     def build() -> Pattern:
         source, target = batch.edge_index
         if loops:
-            every = torch.arange(batch.rows, device=source.device)
+            every = torch.arange(batch.rows if batch.own is None else batch.own, device=source.device)
             source, target = torch.cat([source, every]), torch.cat([target, every])
         return compressed(target, source, batch.rows, batch.rows)[0]
 

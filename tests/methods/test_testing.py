@@ -50,6 +50,8 @@ class Broken(Method):
         if self.fault == "memo":
             kept = batch.memo(self, "head", lambda: self.head(h).mean())
             return {"x": error.mean() + kept}
+        if self.fault == "surroundings":
+            return {"x": (error.mean(1) * batch.neighbours[0].diff()).mean()}
         if self.fault == "root":
             return {"x": error.mean() + h.norm(dim=1).mean().sqrt()}
         return {"x": error.mean()}
@@ -124,6 +126,7 @@ FAULTS = {
     "order": "order of nodes",
     "epoch": "declare uses_epoch",
     "scale": "number of nodes",
+    "surroundings": "heed batch.own",
     "vector": "finite scalar",
     "shapes": "not refused",
     "root": "student of zeros",
@@ -132,7 +135,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", ["", *FAULTS])
 def test_the_checks_catch_a_broken_method(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = type("Broken", (Broken,), {"fault": fault, "__doc__": "x"})
+    broken = type("Broken", (Broken,), {"fault": fault, "__doc__": "x", "uses_edges": fault == "surroundings"})
     monkeypatch.setattr("methods.registry.load", lambda name: broken)
     if fault == "":
         check_contract("kd")

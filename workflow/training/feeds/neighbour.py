@@ -127,7 +127,7 @@ class NeighbourBatches:
         chosen = slice(0, len(labeled)) if len(unlabeled) else None
         if teacher is None:
             return Step(graph, chosen, labels)
-        known, batch = self._of_rows(sample, np.arange(len(roots)), sampling, teacher, OwnRows)
+        known, batch = self._of_rows(sample, np.arange(len(roots)), sampling, teacher)
         wider = self._wider(sample, graph, sampling, teacher) if self.edges else None
         return Step(graph, chosen, labels, known, batch, wider)
 
@@ -138,31 +138,40 @@ class NeighbourBatches:
         if not self.all:
             fit[ends[0] :] = self.seen.trains(sample.nodes[ends[0] : ends[1]])
         rows = np.flatnonzero(fit)
-        known, batch = self._of_rows(sample, rows, sampling, teacher)
+        known, batch = self._of_rows(sample, rows, sampling, teacher, self._drawn(sample, rows))
         inputs = graph.wanting(1) if self.hops else self.seen.graph(sample, 1)
         return Wider(inputs, None if fit.all() else moved(torch.from_numpy(rows), self.device), known, batch)
 
     def _of_rows(
-        self, sample: Sample, rows: np.ndarray, sampling: torch.Generator, teacher: Signals, kind: type[Batch] = Batch
+        self,
+        sample: Sample,
+        rows: np.ndarray,
+        sampling: torch.Generator,
+        teacher: Signals,
+        edges: Tensor | None = None,
     ) -> tuple[Signals, Batch]:
-        """What a teacher knows of some nodes of a sample, by ascending place, and what describes them."""
+        """What a teacher knows of some nodes of a sample, by ascending place, and what describes them.
+
+        Args:
+            edges: those among more rows than the step's own.
+        """
         nodes = torch.from_numpy(sample.nodes[rows])
         visible = moved(self.seen.visible(sample.nodes[rows]), self.device)
-        edges = self._among(sample, rows) if kind is Batch else torch.empty(0)
-        batch = kind(visible, edges, sampling, self.task.objective)
+        if edges is None:
+            batch: Batch = OwnRows(visible, torch.empty(0), sampling, self.task.objective)
+        else:
+            batch = Batch(visible, edges, sampling, self.task.objective, own=sample.ends[0])
         batch.find_ids = lambda: moved(nodes, self.device)
         known = places(teacher, nodes)
         return gathered(teacher, known, known, self.device), batch
 
-    def _among(self, sample: Sample, rows: np.ndarray) -> Tensor:
-        """[2, E] the drawn edges among some rows, by their numbers there."""
-        number = np.full(len(sample.nodes), -1, np.int64)
+    def _drawn(self, sample: Sample, rows: np.ndarray) -> Tensor:
+        """[2, E] the drawn edges from some rows into the step's own, the first of them, by their numbers there."""
+        own, number = sample.ends[0], np.full(sample.ends[1], -1, np.int64)
         number[rows] = np.arange(len(rows))
-        last = rows[-1] + 1
-        sources = number[sample.sources[: sample.pointers[last]]]
-        targets = np.repeat(number[:last], np.diff(sample.pointers[: last + 1]))
-        inside = (sources >= 0) & (targets >= 0)
-        return moved(torch.from_numpy(np.stack([sources[inside], targets[inside]])), self.device)
+        sources = number[sample.sources[: sample.pointers[own]]]
+        targets = np.repeat(np.arange(own), np.diff(sample.pointers[: own + 1]))
+        return moved(torch.from_numpy(np.stack([sources, targets])[:, sources >= 0]), self.device)
 
     def nodes(self, part: str) -> np.ndarray:
         """Ids of a part of the split, ascending."""

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from methods.contract import NotApplicableError, Signals
+import methods
+from methods.contract import NotApplicableError, Shape, Signals
+from methods.testing import make_batch, make_signals
 from tests.conftest import TINY, make_tiny_task
 from tests.workflow.training.conftest import CPU
 from workflow.models.graph import Graph
@@ -233,8 +235,38 @@ def test_methods_that_read_edges_get_the_neighbours_that_were_drawn_and_the_same
         assert torch.equal(b.wider.teacher.logits, knowledge.logits[wider.ids])
         assert len(wider.labels) > len(a.batch.labels)
         assert wider.edge_index.shape[1] > 0
+        assert wider.own == len(b.batch.labels)
         for j, i in wider.edge_index.T.tolist():
+            assert i < wider.own
             assert nodes[j] in sources[pointers[nodes[i]] : pointers[nodes[i] + 1]]
+
+
+COUNTED = {
+    "lsp": {"lsp": lambda batch, nodes: nodes},
+    "ff-g2m": {
+        "low": lambda batch, nodes: batch.edge_index.shape[1] + nodes,
+        "high": lambda b, _: b.edge_index.shape[1],
+    },
+}
+"""What a term is a mean over: nodes, edges, or both (edges and loops)."""
+
+
+@pytest.mark.parametrize("method", COUNTED)
+def test_terms_on_all_neighbours_of_some_nodes_are_shares_of_those_on_the_whole_graph(method):
+    task = make_tiny_task()
+    student, known = (make_signals(60, Shape((4,), 3), seed) for seed in range(2))
+    made = methods.create(method, teacher=known.shape, student=student.shape)
+    sources, targets = np.array(task.arrays["sources"]), np.repeat(np.arange(60), np.diff(task.arrays["pointers"]))
+    whole = make_batch(task.labels, np.stack([sources, targets]))
+    expected = {name: term * COUNTED[method][name](whole, 60) for name, term in made(student, known, whole).items()}
+    found = dict.fromkeys(expected, 0.0)
+    for step in next(feed_of(task, Needs(2, 0, True), fan_out=[60, 60]).steps(Streams(0, "student", CPU), known)):
+        batch = step.wider.batch
+        for name, term in made(student.at(batch.ids), step.wider.teacher, batch).items():
+            found[name] += term * COUNTED[method][name](batch, batch.own)
+    assert expected.keys() == COUNTED[method].keys()
+    for name, total in expected.items():
+        torch.testing.assert_close(found[name], total)
 
 
 @pytest.mark.parametrize("reach", [0, 2])
