@@ -9,6 +9,7 @@ from torch.nn import functional
 from baselines.parts.neighbours import divergence_along, mixed_targets, neighbourhood, sum_over_edges
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of, one_of, share
+from methods.spaces import LogRange
 from methods.vocabulary import Kind, Objective
 
 
@@ -35,7 +36,7 @@ class FullFrequency(Method):
     uses_edges = True
     kinds = frozenset({Kind.NODE, Kind.HETEROGENEOUS})
     objectives = frozenset({Objective.MULTICLASS})
-    search_space = {"alpha": (0.5, 0.6, 0.8, 0.9, 1.0), "temperature": (1.0, 1.5, 2.0, 4.0)}
+    search_space = {"alpha": (0.5, 0.6, 0.8, 0.9, 1.0), "temperature": LogRange(0.3, 4)}
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Variant of HGMD (Wu et al. 2024): weights in place of draws."""
+"""Variant of HGMD (Wu et al. 2024): weights in place of mixed targets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from baselines.hgmd import HardnessAware
 
 
 class HardnessWeights(HardnessAware, form="weight", mixing=0.4):
-    """hgmd with all edges kept and weighted; nothing is drawn."""
+    """hgmd whose kept edges are weighted by similarity and hardness; their targets are the neighbours' own."""
 
     title = "HGMD weight"
-    depends_on_order = False
-    depends_on_rows = False

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of, one_of, share
+from methods.spaces import LogRange
 from methods.vocabulary import Objective
 
 
@@ -33,7 +34,7 @@ class SoftTargets(Method):
     title = "KD"
     year = 2015
     citation = "hinton2015distilling"
-    search_space = {"alpha": (0.3, 0.5, 0.7, 0.8, 0.9, 1.0), "temperature": (1.0, 2.0, 4.0, 5.0)}
+    search_space = {"alpha": (0.3, 0.5, 0.8, 0.9, 1.0), "temperature": LogRange(0.2, 5)}
 
     def __init__(
         self,

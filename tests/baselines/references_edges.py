@@ -142,14 +142,16 @@ def hgmd_mixup(factor: float, mixing: float, tau: float, alpha: float) -> Refere
 def hgmd_weight(method: nn.Module, v: View) -> dict[str, float]:
     pairs, student, teacher = edges_of(v, True), soft(v.z_student), soft(v.z_teacher)
     cosines, weights = hardness(v, pairs, 3.0)
+    uniform = torch.rand(len(pairs), generator=torch.Generator().manual_seed(0)).tolist()
+    kept = [k for k, (i, j) in enumerate(pairs) if uniform[k] < weights[k] or i == j]
     total = 0.0
     for i in range(len(v.z_student)):
-        near = [k for k, pair in enumerate(pairs) if pair[0] == i]
-        shares = softmax(np.array([cosines[k] * weights[k] for k in near]))
-        total += len(near) * sum(
-            s * divergence(teacher[pairs[k][1]], student[i]) for s, k in zip(shares, near, strict=True)
-        )
-    return {"hgmd": 0.9 * total / len(pairs)}
+        near = [k for k in kept if pairs[k][0] == i]
+        all_of_it = sum(cosines[k] * weights[k] for k in near)
+        for k in near:
+            share = cosines[k] * weights[k] / all_of_it
+            total += len(near) * share * divergence(teacher[pairs[k][1]], student[i])
+    return {"hgmd": 0.9 * total / len(kept)}
 
 
 def nosmog(method: nn.Module, v: View) -> dict[str, float]:
