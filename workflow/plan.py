@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from workflow import catalog, sources, tuning
+from workflow import catalog, sources, tuning, unwatched
 from workflow.catalog import Facts
 from workflow.config import merged
 from workflow.errors import UserError
@@ -96,7 +96,7 @@ def _build(config: Configuration, where: str) -> Plan:
 
     Raises:
         UserError: a model option or hyperparameter that is refused, a ratio that no width reaches, a student that is
-            not smaller than its teacher, or a cell that is listed twice.
+            not smaller than its teacher, a cell that is listed twice, or code that nothing watches.
     """
     import methods
     from workflow.models import sizes
@@ -107,6 +107,7 @@ def _build(config: Configuration, where: str) -> Plan:
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
         facts = catalog.facts(experiment.task)
+        unwatched.refuse(f"{here}.dataset", {"data": [catalog.loader(experiment.task)]})
         for name in experiment.teachers:
             network = config.models[name].network
             try:
@@ -136,6 +137,8 @@ def _build(config: Configuration, where: str) -> Plan:
                             if teachers.setdefault(own.key, own) != own:
                                 raise UserError(f"{here}: {own.key}, of the student's own size, has two trainings")
     used = {str(network.model) for network in config.models.values()}
+    for name in used:
+        unwatched.refuse(f"{where}: models: {name}", {"training": [name]})
     return Plan(teachers=teachers, cells=cells, methods=described, layers={name: _layers(name) for name in used})
 
 
@@ -161,6 +164,7 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
             described = methods.describe(identity)
         except Exception as error:  # whatever a new file may raise on its import
             raise UserError(f"{where}: methods.{label}: {type(error).__name__}: {error}") from error
+        unwatched.refuse(f"{where}: methods.{label}", {"method": methods.modules(identity)})
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
         described["title"] = config.report.titles.get(label, described["title"])

@@ -6,6 +6,7 @@ What lies in the folder: `workflow.training.records`.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from pathlib import Path
 import methods
 from methods.contract import Method, NotApplicableError, Shape, Signals
 from reports.rows import Status
-from workflow import catalog, identity, variants
+from workflow import catalog, identity, unwatched, variants
 from workflow.environment import KILLED
 from workflow.errors import UserError, broken_disk
 from workflow.files import digest, write_json
@@ -86,6 +87,7 @@ class Block:
         self.facts = catalog.facts(spec.dataset)
         self.records = Records(place.output)
         self.training = identity.of(spec, place.threads)
+        self.before = set(sys.modules)
 
     @cached_property
     def task(self) -> Task:
@@ -176,6 +178,7 @@ class Block:
                 self.records.checkpoint(seed), digest([basis.model_dump(), seed]), CHECKPOINT_SECONDS
             )
             outcome, model = self._guarded(seed, taught_by, checkpoint)
+            unwatched.check_training(self.spec, self.before)
         knowledge = ""
         if outcome.status == Status.OK and model is not None:
             self._keep(seed, model)
