@@ -31,7 +31,7 @@ from workflow.training.exchange import exchanged
 from workflow.training.extras import Taught, extras_of
 from workflow.training.feeds import labels
 from workflow.training.feeds.step import Feed
-from workflow.training.knowledge import load_weights, no_knowledge, save_knowledge, save_tensors
+from workflow.training.knowledge import load_weights, no_knowledge, save_knowledge, save_tensors, weights_of
 from workflow.training.layers import Layers
 from workflow.training.limits import TimeLimitError, time_limit
 from workflow.training.loop import fit
@@ -179,13 +179,13 @@ class Block:
             )
             outcome, model = self._guarded(seed, taught_by, checkpoint)
             unwatched.check_training(self.spec, self.before)
-        knowledge = ""
+        weights = knowledge = ""
         if outcome.status == Status.OK and model is not None:
-            self._keep(seed, model)
+            weights = self._keep(seed, model)
             knowledge = self._keep_knowledge(seed, model) if isinstance(self.spec, TeacherSpec) else ""
         outcome.peak_memory_mb = outcome.peak_memory_mb or devices.peak_memory_mb(self.device)
         row = outcome.row(self.spec, self.task, seed, devices.describe(self.device), self.place.threads)
-        record = Record(basis=basis, row=row, history=outcome.history, knowledge=knowledge)
+        record = Record(basis=basis, row=row, history=outcome.history, knowledge=knowledge, weights=weights)
         self.records.write(record)
         return record
 
@@ -281,14 +281,17 @@ class Block:
         """The teacher of a seed, with its weights."""
         assert self.place.teacher is not None
         model = self._network(self._cell.teacher_model, Streams(seed, "teacher", self.device))
-        load_weights(Records(self.place.teacher).weights(seed), model)
+        records, record = Records(self.place.teacher), self._teacher_record(seed)
+        load_weights(records.weights(seed), record.weights if record else "", records.file(seed), model)
         return model
 
-    def _keep(self, seed: int, model: Model) -> None:
-        """Saves a network."""
-        if self.place.keep_weights:
-            metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
-            save_tensors(self.records.weights(seed), model.state_dict(), metadata)
+    def _keep(self, seed: int, model: Model) -> str:
+        """Saves a network, and returns the digest of its weights."""
+        if not self.place.keep_weights:
+            return ""
+        metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
+        save_tensors(self.records.weights(seed), model.state_dict(), metadata)
+        return weights_of(model.state_dict())
 
     def _keep_knowledge(self, seed: int, model: Model) -> str:
         """Saves what a teacher knows, and returns its digest."""

@@ -8,6 +8,7 @@ import pytest
 
 from reports.rows import PASSING, Status
 from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
+from workflow.errors import UserError
 from workflow.steps import retry
 from workflow.training.block import Block
 from workflow.training.outcome import Outcome
@@ -79,6 +80,25 @@ def test_a_teacher_that_comes_right_has_its_students_trained_again(trained, monk
     seen = watch(monkeypatch)
     trained.train()
     assert seen == [(TEACHER, 1), (FLOOR, 1), (KD, 1)]
+    timed = ["seconds", "peak_memory_mb"]
+    assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
+
+
+def test_a_teacher_of_which_nothing_is_left_is_missing_once_a_student_needs_it(trained, monkeypatch):
+    """Its record alone helps nobody; and what nobody asks for is not trained again."""
+    before = trained.collect()
+    teacher = trained.records(TEACHER)
+    for seed in (0, 1):
+        teacher.weights(seed).unlink()
+        teacher.knowledge(seed).unlink()
+    assert not retry.forget(trained.run, PASSING)
+    trained.records(KD).file(1).unlink()
+    with pytest.raises(UserError, match="run abkd-bench retry"):
+        trained.train(KD)
+    assert retry.forget(trained.run, PASSING) == {"missing": 2}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert seen == [(TEACHER, 1), (KD, 1)]
     timed = ["seconds", "peak_memory_mb"]
     assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
 
