@@ -91,8 +91,8 @@ class Block:
 
     @cached_property
     def task(self) -> Task:
-        """The prepared task. Raises UserError where there is none."""
-        return Task.load(self.place.task)
+        """The prepared task. Raises UserError where there is none, or one whose arrays were changed."""
+        return Task.load(self.place.task, verified=True)
 
     def of_seed(self, seed: int) -> Block:
         """This block; one with a feed of its own where each seed has other labels."""
