@@ -30,7 +30,7 @@ def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for dataset in run.datasets:
         folder = Path(run.task(dataset)).parent
-        if not prepared.is_by(folder, run.loader_code(dataset)):
+        if not prepared.told(folder, run.loader_code(dataset)):
             prepared.forget(folder)
     trainings = list(Ledger(run))  # before anything is dropped
     again = [t for t in trainings if t.row.status == Status.MISSING or t.row.status in statuses]

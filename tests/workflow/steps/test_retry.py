@@ -8,7 +8,9 @@ import pytest
 
 from reports.rows import PASSING, Status
 from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
+from workflow import prepared
 from workflow.errors import UserError
+from workflow.ledger import Ledger
 from workflow.steps import retry
 from workflow.training.block import Block
 from workflow.training.outcome import Outcome
@@ -118,6 +120,17 @@ def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
     monkeypatch.setattr(trained.run, "loader_code", lambda dataset: "other")
     retry.forget(trained.run, ())
     assert not Path(trained.run.task("tiny")).exists()
+
+
+@pytest.mark.parametrize("name", ["task.json", prepared.CODE])
+@pytest.mark.parametrize("content", ["", '{"name": "ti', "[]", "\ufffd"])
+def test_data_whose_files_are_not_whole_are_prepared_again(name, content, trained):
+    """And what rests on them is trained again, or found again where the data come out the same."""
+    folder = Path(trained.run.task("tiny")).parent
+    (folder / name).write_bytes(content.encode("latin-1", "ignore") or b"\xff" * len(content))
+    assert Ledger(trained.run).fingerprints == {"tiny": ""}
+    assert retry.forget(trained.run, ()).total() == len(list(Ledger(trained.run)))
+    assert not (folder / "task.json").exists()
 
 
 def test_outcomes_have_the_words_that_retry_takes():
