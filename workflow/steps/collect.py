@@ -61,7 +61,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
 
     Raises:
         UserError: a training has no record, or one that rests on something else than the plan, and `unfinished` is
-            False; or the tuned values are stale.
+            False; a file of measurements is damaged; or the tuned values are stale.
     """
     run.check()
     ledger = Ledger(run)

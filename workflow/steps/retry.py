@@ -21,7 +21,7 @@ TUNE = "tune"
 
 
 def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
-    """Drops the records of these statuses, and the markers of every block that lacks a record.
+    """Drops the records of these statuses, and the markers of every block that lacks a record of this run.
 
     Returns:
         how many trainings will be trained, by their status now; those without a record count as "missing", and so do
@@ -39,7 +39,8 @@ def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
     purged = [t for t in needed if t.records.purged(t.seed)]
     for training in [*again, *purged]:
         counts[str(training.row.status if training in again else Status.MISSING)] += 1
-        training.records.forget(training.seed)
+        if training.record:  # of any other the job sees itself whether it is good; it may be, once the data are there
+            training.records.forget(training.seed)
         training.records.marker(training.block).unlink(missing_ok=True)
         _forget_students_marks(run, training)
     return counts

@@ -115,7 +115,7 @@ def test_damaged_measurements_are_named(content, trained):
     (file,) = map(Path, trained.run.all_measurements)
     file.write_text(content)
     with pytest.raises(UserError, match=rf"^{file}: is damaged .*; delete it and run again$"):
-        collect(trained.run, False, "today")
+        collect.collect(trained.run, False, "today")
 
 
 def test_what_is_missing_is_a_row(tiny):

@@ -124,13 +124,17 @@ def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
 
 @pytest.mark.parametrize("name", ["task.json", prepared.CODE])
 @pytest.mark.parametrize("content", ["", '{"name": "ti', "[]", "\ufffd"])
-def test_data_whose_files_are_not_whole_are_prepared_again(name, content, trained):
+def test_data_whose_files_are_not_whole_are_prepared_again(name, content, trained, tiny_task, monkeypatch):
     """And what rests on them is trained again, or found again where the data come out the same."""
     folder = Path(trained.run.task("tiny")).parent
     (folder / name).write_bytes(content.encode("latin-1", "ignore") or b"\xff" * len(content))
     assert Ledger(trained.run).fingerprints == {"tiny": ""}
     assert retry.forget(trained.run, ()).total() == len(list(Ledger(trained.run)))
     assert not (folder / "task.json").exists()
+    prepared.save(tiny_task, folder, trained.run.loader_code("tiny"))
+    seen = watch(monkeypatch)
+    trained.train()
+    assert not seen, "the data are the same"
 
 
 def test_outcomes_have_the_words_that_retry_takes():
