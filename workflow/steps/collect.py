@@ -61,7 +61,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
 
     Raises:
         UserError: a training has no record, or one that rests on something else than the plan, and `unfinished` is
-            False; or the tuned values are stale.
+            False; a file of measurements is damaged; or the tuned values are stale.
     """
     run.check()
     ledger = Ledger(run)
@@ -80,10 +80,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
         "layers": pd.DataFrame(layer_rows(histories), columns=LAYER_COLUMNS),
     }
     measured = [
-        Measurement.model_validate(row, strict=False)
-        for path in run.all_measurements
-        if not unfinished or Path(path).exists()
-        for row in read_json(path)
+        row for path in run.all_measurements if not unfinished or Path(path).exists() for row in _measured(path)
     ]
     measurements = pd.DataFrame([row.model_dump(mode="json") for row in measured], columns=MEASUREMENT_COLUMNS)
     write_csv(runs, results / "runs.csv")
@@ -105,6 +102,14 @@ def refuse_gaps(run: Run, trainings: list[Training]) -> None:
             f"{run.results}: {len(gaps)} of {len(trainings)} trainings do not belong to {run.where}: {named}{more}; "
             f"train them with: abkd-bench retry {run.where}"
         )
+
+
+def _measured(path: str) -> list[Measurement]:
+    """What one job has measured. Raises UserError where its file is damaged."""
+    try:
+        return [Measurement.model_validate(row, strict=False) for row in read_json(path)]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({str(error).splitlines()[0]}); delete it and run again") from error
 
 
 def curve_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:

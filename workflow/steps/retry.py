@@ -14,29 +14,35 @@ from workflow import prepared
 from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
+from workflow.specs import CellSpec
 
 TUNE = "tune"
 """Snakemake's target whose trainings are the trials."""
 
 
 def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
-    """Drops the records of these statuses, and the markers of every block that lacks a record.
+    """Drops the records of these statuses, and the markers of every block that lacks a record of this run.
 
     Returns:
-        how many trainings will be trained, by their status now; those without a record count as "missing".
+        how many trainings will be trained, by their status now; those without a record count as "missing", and so do
+        teachers of which neither weights nor knowledge is left for a student that will be trained.
     """
     counts: Counter[str] = Counter()
     for dataset in run.datasets:
         folder = Path(run.task(dataset)).parent
-        if not prepared.is_by(folder, run.loader_code(dataset)):
+        if not prepared.told(folder, run.loader_code(dataset)):
             prepared.forget(folder)
-    for training in list(Ledger(run)):  # before anything is dropped
-        status = training.row.status
-        if status == Status.MISSING or status in statuses:
-            counts[str(status)] += 1
+    trainings = list(Ledger(run))  # before anything is dropped
+    again = [t for t in trainings if t.row.status == Status.MISSING or t.row.status in statuses]
+    taught_by = {(t.spec.taught_by, t.seed) for t in again if isinstance(t.spec, CellSpec)}
+    needed = [t for t in trainings if t.record and t.record.knowledge and (t.spec.key, t.seed) in taught_by]
+    purged = [t for t in needed if t.records.purged(t.seed)]
+    for training in [*again, *purged]:
+        counts[str(training.row.status if training in again else Status.MISSING)] += 1
+        if training.record:  # of any other the job sees itself whether it is good; it may be, once the data are there
             training.records.forget(training.seed)
-            training.records.marker(training.block).unlink(missing_ok=True)
-            _forget_students_marks(run, training)
+        training.records.marker(training.block).unlink(missing_ok=True)
+        _forget_students_marks(run, training)
     return counts
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from methods.vocabulary import Kind
 from tests.conftest import TINY, make_tiny_task
@@ -117,6 +118,30 @@ def test_encodings_are_kept_by_all_that_they_rest_on(tmp_path, monkeypatch) -> N
     assert made == [2, 3, 2, 2]
     positions.added(task, {"positions": 2}, tmp_path / "task.json" / "no folder")
     assert positions.added(task, MLP, tmp_path) is task
+
+
+def blas() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_encodings_are_computed_on_one_thread(monkeypatch) -> None:
+    """How many a process happens to have stands in no file's name."""
+    seen, leading = [], positions._leading
+    monkeypatch.setattr(positions, "_leading", lambda *a: seen.append(blas()) or leading(*a))
+    with threadpool_limits(2, user_api="blas"):
+        positions.encodings(make_tiny_task(), 3)
+        assert blas() == {2}
+    assert seen == [{1}]
+
+
+@pytest.mark.parametrize("library", ["numpy", "scipy"])
+def test_encodings_of_another_version_are_made_anew(library: str, tmp_path, monkeypatch) -> None:
+    made = []
+    monkeypatch.setattr(positions, "encodings", lambda task, k: made.append(k) or np.zeros((60, k), "f4"))
+    positions.kept(make_tiny_task(), 2, tmp_path)
+    monkeypatch.setattr(f"{library}.__version__", "another")
+    positions.kept(make_tiny_task(), 2, tmp_path)
+    assert made == [2, 2]
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,15 @@ def test_damaged_records_are_named(trained, harm):
     assert (row["method"], row["seed"]) == ("kd", 1)
 
 
+@pytest.mark.parametrize("content", ["", "[{", "3", '[{"model": 1}]'])
+def test_damaged_measurements_are_named(content, trained):
+    trained.collect()
+    (file,) = map(Path, trained.run.all_measurements)
+    file.write_text(content)
+    with pytest.raises(UserError, match=rf"^{file}: is damaged .*; delete it and run again$"):
+        collect.collect(trained.run, False, "today")
+
+
 def test_what_is_missing_is_a_row(tiny):
     run = tiny()
     run.train(TEACHER, FLOOR)

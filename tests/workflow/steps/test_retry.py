@@ -8,6 +8,9 @@ import pytest
 
 from reports.rows import PASSING, Status
 from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
+from workflow import prepared
+from workflow.errors import UserError
+from workflow.ledger import Ledger
 from workflow.steps import retry
 from workflow.training.block import Block
 from workflow.training.outcome import Outcome
@@ -83,6 +86,25 @@ def test_a_teacher_that_comes_right_has_its_students_trained_again(trained, monk
     assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
 
 
+def test_a_teacher_of_which_nothing_is_left_is_missing_once_a_student_needs_it(trained, monkeypatch):
+    """Its record alone helps nobody; and what nobody asks for is not trained again."""
+    before = trained.collect()
+    teacher = trained.records(TEACHER)
+    for seed in (0, 1):
+        teacher.weights(seed).unlink()
+        teacher.knowledge(seed).unlink()
+    assert not retry.forget(trained.run, PASSING)
+    trained.records(KD).file(1).unlink()
+    with pytest.raises(UserError, match="run abkd-bench retry"):
+        trained.train(KD)
+    assert retry.forget(trained.run, PASSING) == {"missing": 2}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert seen == [(TEACHER, 1), (KD, 1)]
+    timed = ["seconds", "peak_memory_mb"]
+    assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
+
+
 def test_missing_and_stale_ones_are_trained_again_whatever_the_status(trained, monkeypatch):
     trained.records(KD).file(2).unlink()
     record = trained.records(FLOOR).read(0)
@@ -98,6 +120,21 @@ def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
     monkeypatch.setattr(trained.run, "loader_code", lambda dataset: "other")
     retry.forget(trained.run, ())
     assert not Path(trained.run.task("tiny")).exists()
+
+
+@pytest.mark.parametrize("name", ["task.json", prepared.CODE])
+@pytest.mark.parametrize("content", ["", '{"name": "ti', "[]", "\ufffd"])
+def test_data_whose_files_are_not_whole_are_prepared_again(name, content, trained, tiny_task, monkeypatch):
+    """And what rests on them is trained again, or found again where the data come out the same."""
+    folder = Path(trained.run.task("tiny")).parent
+    (folder / name).write_bytes(content.encode("latin-1", "ignore") or b"\xff" * len(content))
+    assert Ledger(trained.run).fingerprints == {"tiny": ""}
+    assert retry.forget(trained.run, ()).total() == len(list(Ledger(trained.run)))
+    assert not (folder / "task.json").exists()
+    prepared.save(tiny_task, folder, trained.run.loader_code("tiny"))
+    seen = watch(monkeypatch)
+    trained.train()
+    assert not seen, "the data are the same"
 
 
 def test_outcomes_have_the_words_that_retry_takes():
