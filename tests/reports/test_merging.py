@@ -111,6 +111,27 @@ def test_other_settings_are_told_before_what_comes_of_them(halves: list[Path], t
         merging.merge(halves, tmp_path / "c")
 
 
+@pytest.mark.parametrize("status", ["ok", "missing"])
+def test_other_seeds_of_another_configuration_are_refused(halves: list[Path], tmp_path: Path, status: str) -> None:
+    """They would be pooled into the mean of neither."""
+    runs = pd.read_parquet(halves[1] / "runs.parquet")
+    runs["seed"] += 100
+    runs.loc[runs["method"] == "kd", ["config_hash", "status"]] = "other", status
+    runs.to_parquet(halves[1] / "runs.parquet", index=False)
+    found = r"/b: dataset ace-sim, .*method kd, seed 1\d\d: was trained with another configuration than in .*/a "
+    with pytest.raises(ValueError, match=rf"^[^\n]*{found}\(config_hash other and abc\)$"):
+        merging.merge(halves, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_student_without_a_method_in_common_is_refused(halves: list[Path], tmp_path: Path) -> None:
+    """It may have been trained for other epochs, which no row tells."""
+    runs = pd.read_parquet(halves[1] / "runs.parquet")
+    runs[runs["method"].isin(["teacher", "abkd"])].to_parquet(halves[1] / "runs.parquet", index=False)
+    with pytest.raises(ValueError, match=r"^[^\n]*/b: dataset ace-sim, .*student gcn-2x16: has no method in common"):
+        merging.merge(halves, tmp_path / "c")
+
+
 def test_other_data_are_refused(halves: list[Path], tmp_path: Path) -> None:
     provenance = json.loads((halves[1] / "provenance.json").read_text())
     provenance["fingerprints"]["ace-sim"] = "sha256:1"
