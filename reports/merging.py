@@ -18,6 +18,7 @@ import pandas as pd
 from reports import adding, build
 from reports.files import replacing, write_text
 from reports.findings import Findings
+from reports.provenance import sources
 from reports.reading import read_object
 from reports.results import HISTORIES, read_beside, read_runs
 from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status
@@ -58,6 +59,7 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
     _check_data(provenance)
     _check_configurations(runs)
     _check_families(runs)
+    _check_added(runs)
     kept = _kept(runs)
     output.mkdir(parents=True, exist_ok=True)
     merged_runs = pd.concat(kept.values(), ignore_index=True)[RUN_COLUMNS]
@@ -106,7 +108,8 @@ def _check_data(provenance: Mapping[Path, Mapping[str, Any]]) -> None:
     """Every dataset has one fingerprint."""
     known: dict[str, tuple[str, Path]] = {}
     for folder, found in provenance.items():
-        for dataset, fingerprint in found.get("fingerprints", {}).items():
+        stated = [one for each in sources(found, "fingerprints") for one in each.items()]
+        for dataset, fingerprint in stated:
             first, where = known.setdefault(dataset, (fingerprint, folder))
             if first != fingerprint:
                 raise ValueError(
@@ -177,6 +180,14 @@ def _check_same(row: Mapping[str, Any], folder: Path, first: Mapping[str, Any], 
             raise ValueError(f"{folder}: {_told(row)}: {name} is {row[name]}, and {first[name]} in {where}")
 
 
+def _check_added(runs: Mapping[Path, pd.DataFrame]) -> None:
+    """What was added to one run is no method of another."""
+    for folder in runs:
+        for file in adding.files(folder):
+            for found in runs.values():
+                adding.check_free(file, file.stem, found)
+
+
 def _of(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """The rows of a history that belong to these runs."""
     return history.merge(runs[CELL], on=CELL)[list(history.columns)]
@@ -186,7 +197,7 @@ def _copy_added(folders: Sequence[Path], output: Path) -> None:
     """Results from elsewhere go with the run that they were added to."""
     known: dict[str, Path] = {}
     for folder in folders:
-        for file in sorted((folder / adding.FOLDER).glob("*.csv")):
+        for file in adding.files(folder):
             first = known.setdefault(file.name, file)
             if first.read_bytes() != file.read_bytes():
                 raise ValueError(f"{file}: is another one than {first}; give one a new label")

@@ -140,6 +140,26 @@ def test_other_data_are_refused(halves: list[Path], tmp_path: Path) -> None:
         merging.merge(halves, tmp_path / "c")
 
 
+def test_other_data_behind_merged_results_are_refused(halves: list[Path], tmp_path: Path) -> None:
+    """Their provenance is that of each folder."""
+    merging.merge(halves, tmp_path / "c")
+    third = shutil.copytree(halves[0], tmp_path / "d")
+    provenance = json.loads((third / "provenance.json").read_text())
+    provenance["fingerprints"]["ace-sim"] = "sha256:1"
+    (third / "provenance.json").write_text(json.dumps(provenance))
+    with pytest.raises(ValueError, match=r"d: ace-sim is not the data of .*c \("):
+        merging.merge([tmp_path / "c", third], tmp_path / "e")
+
+
+def test_what_was_added_is_no_method_of_another_run(halves: list[Path], tmp_path: Path) -> None:
+    rows = [{"dataset": "ace-sim", "teacher": "gcn-3x256", "student": "gcn-2x16", "seed": 7, "test": 0.8}]
+    pd.DataFrame(rows).to_csv(tmp_path / "mine.csv", index=False)
+    build.add_results(halves[0], tmp_path / "mine.csv", "abkd")
+    with pytest.raises(ValueError, match=r"a/added/abkd.csv: method 'abkd' is one of the run's own"):
+        merging.merge(halves, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_one_label_for_two_methods_is_refused(halves: list[Path], tmp_path: Path) -> None:
     settings = json.loads((halves[1] / "report.json").read_text())
     settings["methods"]["kd"]["title"] = "My KD"
