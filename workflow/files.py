@@ -11,7 +11,17 @@ from typing import Any
 
 from reports.files import replacing
 
-__all__ = ["code_digest", "digest", "from_here", "keep", "read_json", "replacing", "write_json", "write_text"]
+__all__ = [
+    "code_digest",
+    "content",
+    "digest",
+    "from_here",
+    "keep",
+    "read_json",
+    "replacing",
+    "write_json",
+    "write_text",
+]
 
 
 def from_here(path: str | Path) -> str:
@@ -53,6 +63,14 @@ def keep(file: Path, value: Any, frozen: Callable[[], bool]) -> Path:
         written = datetime.now(UTC).isoformat()
         write_text(file, json.dumps({"written": written, "value": value}, indent=1) + "\n")
     return file
+
+
+def content(file: Path | str) -> str:
+    """Digest of the value that `keep` has written, whose order counts.
+
+    A text for a rule's `params`: where a clock was wrong, results are newer than whatever is written after them.
+    """
+    return hashlib.sha256(json.dumps(read_json(file)["value"]).encode()).hexdigest()[:16]
 
 
 def digest(value: Any) -> str:
