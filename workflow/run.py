@@ -183,10 +183,11 @@ class Run:
 
     @cache  # noqa: B019 (one Run lives as long as its process)
     def measurement(self, dataset: str) -> str:
-        """The measurements of a dataset; the name changes with the networks and the code that measures them."""
+        """The measurements of a dataset; the name changes with networks, data and the code that measures them."""
         used = {str(spec.model["model"]) for spec in self.plan.specs if spec.dataset == dataset}
         networks = [network.model_dump(mode="json") for network in self.plan.networks(dataset)]
-        known = digest([networks, sources.digest("measuring", *sorted(used)), self.threads])[: identity.LENGTH]
+        code = sources.digest("measuring", *sorted(used)), self.loader_code(dataset)
+        known = digest([networks, *code, self.threads])[: identity.LENGTH]
         return f"{self.results}/measurements/{dataset}~{known}.json"
 
     @cache  # noqa: B019

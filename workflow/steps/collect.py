@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,8 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
         unfinished: whether trainings without a record become rows "missing".
 
     Raises:
-        UserError: a training has no record, or one that rests on something else than the plan, and `unfinished` is
-            False; or the tuned values are stale.
+        UserError: a training has no record, or one that rests on something else than the plan, or so has a measurement,
+            and `unfinished` is False; or the tuned values are stale.
     """
     run.check()
     ledger = Ledger(run)
@@ -79,12 +80,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
         "attention": pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS),
         "layers": pd.DataFrame(layer_rows(histories), columns=LAYER_COLUMNS),
     }
-    measured = [
-        Measurement.model_validate(row, strict=False)
-        for path in run.all_measurements
-        if not unfinished or Path(path).exists()
-        for row in read_json(path)
-    ]
+    measured = [row for dataset in run.datasets for row in measured_of(run, ledger, dataset, unfinished)]
     measurements = pd.DataFrame([row.model_dump(mode="json") for row in measured], columns=MEASUREMENT_COLUMNS)
     write_csv(runs, results / "runs.csv")
     write_csv(measurements, results / "measurements.csv")
@@ -105,6 +101,17 @@ def refuse_gaps(run: Run, trainings: list[Training]) -> None:
             f"{run.results}: {len(gaps)} of {len(trainings)} trainings do not belong to {run.where}: {named}{more}; "
             f"train them with: abkd-bench retry {run.where}"
         )
+
+
+def measured_of(run: Run, ledger: Ledger, dataset: str, unfinished: bool) -> list[Measurement]:
+    """The measurements of a dataset. Raises UserError, or says so and gives none, where they are not those planned."""
+    rows, trouble = ledger.measured(dataset)
+    told = f"{run.measurement(dataset)}: {trouble}; measure again with: abkd-bench retry {run.where}"
+    if trouble and not unfinished:
+        raise UserError(told)
+    if trouble and Path(run.measurement(dataset)).exists():
+        print(told, file=sys.stderr)
+    return rows
 
 
 def curve_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:

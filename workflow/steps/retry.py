@@ -17,25 +17,36 @@ from workflow.run import Run
 
 TUNE = "tune"
 """Snakemake's target whose trainings are the trials."""
+MEASUREMENT = "measurement"
 
 
 def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
-    """Drops the records of these statuses, and the markers of every block that lacks a record.
+    """Drops the records of these statuses, the markers of every block that lacks a record, and wrong measurements.
 
     Returns:
-        how many trainings will be trained, by their status now; those without a record count as "missing".
+        how many trainings will be trained, by their status now; those without a record count as "missing". Files of
+        measurements count as "measurement".
     """
     counts: Counter[str] = Counter()
+    ledger = Ledger(run)
+    for dataset in run.datasets:
+        file = Path(run.measurement(dataset))
+        if file.exists() and ledger.measured(dataset)[1]:
+            counts[MEASUREMENT] += 1
+            file.unlink()
+    trainings = list(ledger)  # before anything is dropped
     for dataset in run.datasets:
         folder = Path(run.task(dataset)).parent
         if not prepared.is_by(folder, run.loader_code(dataset)):
             prepared.forget(folder)
-    for training in list(Ledger(run)):  # before anything is dropped
+    for training in trainings:
         status = training.row.status
         if status == Status.MISSING or status in statuses:
             counts[str(status)] += 1
             training.records.forget(training.seed)
-            training.records.marker(training.block).unlink(missing_ok=True)
+            for marker in training.records.folder.glob("seeds~*.json"):  # also of blocks of other sizes
+                if training.seed in configuration.parse_seeds(marker.stem.removeprefix("seeds~")):
+                    marker.unlink()
             _forget_students_marks(run, training)
     return counts
 
@@ -66,7 +77,7 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
     counts = forget(wanted, statuses)
     run.unlock()
     if not counts:
-        raise UserError(f"{run.results}: no training is missing, stale or {' or '.join(statuses)}")
+        raise UserError(f"{run.results}: nothing is missing, stale or {' or '.join(statuses)}")
     print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
     # Snakemake does not ask for files behind a finished result: what reads them must be asked for. The configuration
     # stands last: behind it, a target would be taken for a second one.

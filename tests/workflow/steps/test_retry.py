@@ -25,7 +25,7 @@ def fail(run, key: str, seed: int, status: Status) -> None:
     """Makes a training's record one of a training that failed."""
     record = run.records(key).read(seed)
     row = record.row.model_copy(update={"status": status, "reason": "by chance", "test": None})
-    run.records(key).write(record.model_copy(update={"row": row, "knowledge": ""}))
+    run.rewrite(key, record.model_copy(update={"row": row, "knowledge": ""}))
 
 
 def markers(run, key: str) -> set[str]:
@@ -92,6 +92,27 @@ def test_missing_and_stale_ones_are_trained_again_whatever_the_status(trained, m
     seen = watch(monkeypatch)
     trained.train()
     assert sorted(seen) == [(KD, 2), (FLOOR, 0)]
+
+
+def test_a_record_that_was_edited_is_trained_again(trained, monkeypatch):
+    """And no block of another size says of it that it is done."""
+    file = trained.records(KD).file(1)
+    file.write_text(file.read_text().replace('"test": 0.', '"test": 0.9'))
+    trained.records(KD).finish("0-5", [trained.records(KD).read(1)])
+    assert retry.forget(trained.run, ()) == {"missing": 1}
+    assert markers(trained, KD) == {"seeds~2-2.json"}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert seen == [(KD, 1)]
+
+
+def test_a_wrong_measurement_is_measured_again(trained):
+    trained.measure()
+    file = Path(trained.run.measurement("tiny"))
+    assert not retry.forget(trained.run, ())
+    file.write_text("[]")
+    assert retry.forget(trained.run, ()) == {"measurement": 1}
+    assert not file.exists()
 
 
 def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
