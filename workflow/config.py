@@ -255,6 +255,16 @@ def merged(*levels: Hyperparameters) -> Hyperparameters:
     return result
 
 
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without the folders of this machine: of an absolute path its last name alone is told."""
+    data = config.get("data") or {}
+    told = {
+        key: f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
+        for key, value in data.items()
+    }
+    return {**config, "data": told} if told else dict(config)
+
+
 def parse_seeds(block: str) -> list[int]:
     """[0, 1, 2] of "0-2". Raises UserError."""
     match = re.fullmatch(r"(\d+)-(\d+)", block)

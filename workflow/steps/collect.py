@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from reports.rows import (
     TERM_COLUMNS,
     Measurement,
 )
-from workflow.config import complete
+from workflow.config import complete, without_places
 from workflow.errors import UserError, command
 from workflow.files import code_digest, read_json, replacing, write_json
 from workflow.ledger import Ledger, Training
@@ -172,16 +172,6 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
         "plugins": {folder.name: code_digest(sorted(folder.rglob("*.py"))) for folder in plugins.active()},
         "fingerprints": {dataset: fingerprint for dataset, fingerprint in ledger.fingerprints.items() if fingerprint},
     }
-
-
-def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without the folders of this machine: of an absolute path its last name alone is told."""
-    data = config.get("data") or {}
-    told = {
-        key: f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
-        for key, value in data.items()
-    }
-    return {**config, "data": told} if told else dict(config)
 
 
 def processor() -> str:

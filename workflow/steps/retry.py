@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reports.rows import PASSING, Status
 from workflow import config as configuration
-from workflow import prepared
+from workflow import overrides, prepared
 from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
@@ -62,13 +62,21 @@ def _forget_students_marks(run: Run, training: Training) -> None:
                     Path(run.marker(cell.key, block)).unlink(missing_ok=True)
 
 
-def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
+def retry(file: Path, statuses: tuple[str, ...], options: list[str], changes: list[str]) -> int:
     """Forgets, then runs Snakemake; returns its exit code.
+
+    Args:
+        options: for Snakemake.
+        changes: of the configuration, as `workflow.overrides` takes them; some may stand among the options.
 
     Raises:
         UserError: the configuration cannot run.
     """
-    run = Run(configuration.load(file), str(file))
+    options, more = overrides.split(options)
+    changes = [*changes, *more]
+    run = Run(overrides.load(file, changes), str(file))
+    if told := overrides.remark(run):
+        print(told, file=sys.stderr)
     tunes = TUNE in options and run.tuning is not None
     if not tunes:
         run.check()
@@ -81,13 +89,15 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
     print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
     # Snakemake does not ask for files behind a finished result: what reads them must be asked for. The configuration
     # stands last: behind it, a target would be taken for a second one.
-    asked = ["--forcerun", TUNE if tunes else "collect", "--configfile", str(file)]
+    changed = ["--config", *changes] if changes else []
+    asked = ["--forcerun", TUNE if tunes else "collect", *changed, "--configfile", str(file)]
     return subprocess.run([sys.executable, "-m", "snakemake", *options, *asked], check=False).returncode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("config", type=Path, help="config/NAME.yaml")
+    overrides.add_argument(parser)
     parser.add_argument(
         "--status",
         nargs="+",
@@ -101,4 +111,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> None:
     """Ends with Snakemake's exit code."""
     options = [option for option in arguments.snakemake if option != "--"]
-    sys.exit(retry(arguments.config, tuple(arguments.status), options))
+    sys.exit(retry(arguments.config, tuple(arguments.status), options, arguments.changes))

@@ -214,10 +214,3 @@ def test_controls_are_rows_beside_the_methods(tiny):
     }
     teachers = rows[rows["method"] == "teacher"]
     assert set(teachers["teacher"]) == {"big", "smallx4.own"}
-
-
-def test_no_folder_of_this_machine_is_told():
-    stated = {"seeds": 3, "data": {"ogb_root": "/mnt/store/alices-lab/ogb", "planetoid_root": "data/planetoid"}}
-    told = collect.without_places(stated)
-    assert told == {"seeds": 3, "data": {"ogb_root": "…/ogb", "planetoid_root": "data/planetoid"}}
-    assert collect.without_places({"seeds": 3}) == {"seeds": 3}

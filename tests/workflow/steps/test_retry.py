@@ -126,8 +126,15 @@ def test_outcomes_have_the_words_that_retry_takes():
     assert Outcome(Status.OOM).status in PASSING
 
 
-@pytest.mark.parametrize(("options", "rule"), [(["--cores", "2"], "collect"), (["tune"], "tune")])
-def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, options, rule):
+@pytest.mark.parametrize(
+    ("options", "rule", "more"),
+    [
+        (["--cores", "2"], "collect", []),
+        (["tune"], "tune", []),
+        (["--cores", "2"], "collect", ["--config", "seeds=3", "alpha=0.1"]),
+    ],
+)
+def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, options, rule, more):
     """Snakemake asks for no file behind it; and a target behind --configfile would be a second file."""
     made = tiny(tune={"trials": 2, "seeds": 2})
     made.tune()
@@ -136,11 +143,12 @@ def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, o
         cell = next(iter(run.plan.cells))
         Records(Path(run.folder(cell))).file(run.config.first_seed).unlink()
     asked: list[list[str]] = []
-    monkeypatch.setattr(retry.configuration, "load", lambda file: made.run.stated)
+    monkeypatch.setattr(retry.overrides, "load", lambda file, changes: made.run.stated)
     monkeypatch.setattr(retry.subprocess, "run", lambda command, check: asked.append(command) or Done())
-    retry.retry(Path("config/tiny.yaml"), (), options)
+    retry.retry(Path("config/tiny.yaml"), (), [*options, *more[:2]], more[2:])
     (command,) = asked
-    assert command[3:] == [*options, "--forcerun", rule, "--configfile", "config/tiny.yaml"]
+    changed = ["--config", "alpha=0.1", "seeds=3"] if more else []
+    assert command[3:] == [*options, "--forcerun", rule, *changed, "--configfile", "config/tiny.yaml"]
 
 
 class Done:
