@@ -236,3 +236,8 @@ def test_no_folder_of_this_machine_is_told():
     told = without_places(stated)
     assert told == {"seeds": 3, "data": {"ogb_root": "…/ogb", "planetoid_root": "data/planetoid"}}
     assert without_places({"seeds": 3}) == {"seeds": 3}
+
+
+def test_a_label_that_is_an_id_may_name_its_own_method():
+    methods = {"kd": {"method": "kd"}, "kd+gcrd": {"method": "gcrd+kd"}, "kd-hot": {"method": "kd", "temperature": 4}}
+    assert complete(change("methods", methods), "x.yaml").method_id("kd+gcrd") == "gcrd+kd"

@@ -68,7 +68,6 @@ STALE: list[tuple[dict[str, Any], str]] = [
     ({**TUNED, "tune": {"trials": 4, "seeds": 2}}, "its `tune` is another one"),
     ({**USED, "first_seed": 999}, "seeds 1000-1001 are among those that are reported, 999-1001"),
     ({**USED, "methods": {"kd": {"alpha": 0.5}}}, "kd is stated otherwise in the configuration"),
-    ({**USED, "methods": {"kd": {"method": "shuffled"}}}, "kd is stated otherwise in the configuration"),
     ({**USED, "training": {"epochs": 5}}, "networks or training of big and smallx4 on tiny have changed"),
     (
         {**USED, "models": {"big": {"model": "gcn", "layers": 3, "width": 17}, "small": {"model": "gcn"}}},
