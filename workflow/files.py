@@ -15,6 +15,7 @@ from reports.files import replacing
 __all__ = [
     "checksum",
     "code_digest",
+    "content",
     "digest",
     "from_here",
     "keep",
@@ -67,6 +68,14 @@ def keep(file: Path, value: Any, frozen: Callable[[], bool]) -> Path:
         written = datetime.now(UTC).isoformat()
         write_text(file, json.dumps({"written": written, "value": value}, indent=1) + "\n")
     return file
+
+
+def content(file: Path | str) -> str:
+    """Digest of the value that `keep` has written, whose order counts.
+
+    A text for a rule's `params`: where a clock was wrong, results are newer than whatever is written after them.
+    """
+    return hashlib.sha256(json.dumps(read_json(file)["value"]).encode()).hexdigest()[:16]
 
 
 def digest(value: Any) -> str:
