@@ -104,7 +104,9 @@ def encodings(task: Task, columns: int) -> np.ndarray:
     They are computed on one thread, whatever the machine offers: sums that are split among threads round otherwise, and
     no file of encodings says among how many.
     """
-    with threadpool_limits(1, user_api="blas"):  # of the libraries that are loaded by now
+    import scipy.sparse.linalg  # noqa: F401 (scipy's own BLAS can be limited only once it is loaded)
+
+    with threadpool_limits(1, user_api="blas"):
         return _encodings(task, columns)
 
 
@@ -131,7 +133,7 @@ def _encodings(task: Task, columns: int) -> np.ndarray:
 
 def _factor(edges: csr_array, columns: int) -> np.ndarray:
     """[n, columns] the leading columns of D^-1/2 U h(L)^1/2 without the stationary part; signs are fixed."""
-    from scipy.sparse.csgraph import connected_components  # here, as in `encodings`
+    from scipy.sparse.csgraph import connected_components  # here, for it takes a quarter of a second of a job's start
 
     nodes = edges.shape[0]
     found = np.zeros((nodes, columns))

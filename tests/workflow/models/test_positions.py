@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from methods.vocabulary import Kind
 from tests.conftest import TINY, make_tiny_task
-from tests.workflow.samples import GOOD, change, plan_of
+from tests.workflow.samples import GOOD, ROOT, change, plan_of
 from workflow.datasets.parts.csr import symmetric_csr
 from workflow.errors import UserError
 from workflow.models import positions, sizes
@@ -132,6 +135,25 @@ def test_encodings_are_computed_on_one_thread(monkeypatch) -> None:
         positions.encodings(make_tiny_task(), 3)
         assert blas() == {2}
     assert seen == [{1}]
+
+
+def test_they_are_in_a_process_that_has_not_loaded_scipys_library_before() -> None:
+    """Numpy and scipy bring one each; what is not loaded cannot be limited."""
+    code = """
+from threadpoolctl import threadpool_info
+from tests.conftest import make_tiny_task
+from workflow.models import positions
+positions.SMALL, real = 0, positions._leading
+def leading(*arguments):
+    found = real(*arguments)
+    print(sorted(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"))
+    return found
+positions._leading = leading
+positions.encodings(make_tiny_task(), 3)
+"""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split("\n")[0] == "[1, 1]"
 
 
 @pytest.mark.parametrize("library", ["numpy", "scipy"])
