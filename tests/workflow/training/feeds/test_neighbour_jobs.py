@@ -104,10 +104,7 @@ def test_a_job_draws_what_its_network_sees_and_its_method_reads(folder, model, m
 @pytest.mark.parametrize("sampler", ["neighbour", "full"])
 @pytest.mark.parametrize("model", ["mlp", "sage"])
 def test_a_method_changes_nothing_of_what_others_learn_from(folder, model, sampler, distill_on):
-    """With a weight of 0 it is not there, if it reads edges or asks for a second view.
-
-    Rows, dropout, batch norms and draws of the student are those of the rest.
-    """
+    """With a weight of 0 it is not there: rows, dropout, batch norms and draws of the student are those of the rest."""
     settings = SETTINGS.changed(TrainingSettings(sampler=sampler, epochs=4))
     spec = teacher_of(training=settings)
     train(spec, folder, "teacher", [0])
