@@ -22,6 +22,8 @@ from workflow.specs import CellSpec, TeacherSpec
 OWN = {"method": ("abkd", "baselines"), "training": (plugins.KINDS["networks"],), "data": (plugins.KINDS["datasets"],)}
 """Kind of work -> where the files lie that a configuration names for it; the rest of the repository is followed."""
 INSTALLED = {"site-packages", "dist-packages"}
+MAIN = {"__main__", "__mp_main__"}
+"""The step itself, which a process beside it (of OGB's readers, say) loads again under the second name."""
 Works = dict[str, Sequence[str]]
 """Kind of work of `sources.RESTS_ON` -> the names that it is given."""
 
@@ -71,6 +73,8 @@ def told(works: Works, brought: Iterable[str] = ()) -> Iterator[str]:
 def _file(name: str, own: tuple[str, ...]) -> Path | None:
     """The file of a loaded module that has to be followed; None for the repository's own code, Python and packages."""
     first, file = name.partition(".")[0], _of(name)
+    if name in MAIN:
+        return None
     if file is None or first in sources.PACKAGES:
         counts = file is not None and any(name.startswith(f"{place}.") for place in own)
         ours = file is not None and file.name == "__init__.py" and file.is_relative_to(sources.ROOT)

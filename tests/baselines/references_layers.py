@@ -117,6 +117,7 @@ def cc(beta: float = 100.0, gamma: float = 0.4) -> Reference:
 def ickd(method: nn.Module, v: View) -> dict[str, float]:
     mapped = v.h_student[-1] @ weight(method, "head.0.weight").T
     normed = (mapped - mapped.mean(0)) / np.sqrt(mapped.var(0) + 1e-5)
+    normed = normed * weight(method, "head.1.weight") + weight(method, "head.1.bias")
     s, t = ([unit(np.array([sum(c * other) for other in h.T])) for c in h.T] for h in (normed, v.h_teacher[-1]))
     return {"ickd": 2.5 * sum(sum((a - b) ** 2) for a, b in zip(s, t, strict=True)) / len(t)}
 

@@ -88,3 +88,10 @@ def test_of_all_shipped_methods_none_is() -> None:
     for method in methods.available():
         methods.load(method)
         assert not list(unwatched.told({"method": methods.modules(method)})), method
+
+
+def test_the_step_itself_is_not_what_it_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process beside it, of OGB's readers, loads it once more."""
+    main = sys.modules["workflow.steps.check"]
+    monkeypatch.setitem(sys.modules, "__mp_main__", main)
+    assert list(unwatched.told({"data": ["ace_sim"]}, ["__mp_main__"])) == []
