@@ -16,8 +16,8 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
+from reports import provenance
 from reports.files import replacing
-from reports.provenance import sources
 from reports.reading import RUNS, Kind, read_object, read_table
 from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, Row, Status
 from reports.variants import prepared
@@ -72,8 +72,7 @@ def files(folder: Path) -> list[Path]:
 def _fingerprints(folder: Path) -> dict[str, str]:
     """Dataset -> fingerprint, as far as a run states them."""
     file = folder / "provenance.json"
-    stated = sources(read_object(file), "fingerprints") if file.exists() else []
-    return {dataset: fingerprint for each in stated for dataset, fingerprint in each.items()}
+    return dict(provenance.fingerprints(read_object(file))) if file.exists() else {}
 
 
 def rows(folder: Path, runs: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +83,8 @@ def rows(folder: Path, runs: pd.DataFrame) -> pd.DataFrame:
     """
     for file in files(folder):
         check_free(file, file.stem, runs)
-    found = [read(file, file.stem, runs, _fingerprints(folder)) for file in files(folder)]
+    fingerprints = _fingerprints(folder)
+    found = [read(file, file.stem, runs, fingerprints) for file in files(folder)]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
 
 

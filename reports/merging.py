@@ -18,7 +18,7 @@ import pandas as pd
 from reports import adding, build
 from reports.files import replacing, write_text
 from reports.findings import Findings
-from reports.provenance import sources
+from reports.provenance import fingerprints
 from reports.reading import read_object
 from reports.results import HISTORIES, read_beside, read_runs
 from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status
@@ -108,8 +108,7 @@ def _check_data(provenance: Mapping[Path, Mapping[str, Any]]) -> None:
     """Every dataset has one fingerprint."""
     known: dict[str, tuple[str, Path]] = {}
     for folder, found in provenance.items():
-        stated = [one for each in sources(found, "fingerprints") for one in each.items()]
-        for dataset, fingerprint in stated:
+        for dataset, fingerprint in fingerprints(found):
             first, where = known.setdefault(dataset, (fingerprint, folder))
             if first != fingerprint:
                 raise ValueError(

@@ -28,13 +28,24 @@ Works = dict[str, Sequence[str]]
 """Kind of work of `sources.RESTS_ON` -> the names that it is given."""
 
 
-def check_training(spec: TeacherSpec | CellSpec, before: set[str]) -> None:
-    """Looks at what a training has imported since these modules were loaded. Raises UserError for the first found."""
-    works: Works = {"training": [str(spec.model["model"])]}
-    if isinstance(spec, CellSpec):
-        networks = [str(network["model"]) for network in (spec.model, spec.teacher_model)]
-        works = {"training": networks, "method": methods.modules(spec.method_id)}
-    refuse(spec.key, works, set(sys.modules) - before)
+class Watch:
+    """Looks at what the trainings of a spec import, from now on."""
+
+    def __init__(self, spec: TeacherSpec | CellSpec) -> None:
+        self.spec = spec
+        self._before, self._looked = set(sys.modules), False
+
+    def look(self) -> None:
+        """Raises UserError for the first file found. Looks at nothing twice: most seeds import nothing more."""
+        now = set(sys.modules)
+        if self._looked and now == self._before:
+            return
+        works: Works = {"training": [str(self.spec.model["model"])]}
+        if isinstance(self.spec, CellSpec):
+            networks = [str(network["model"]) for network in (self.spec.model, self.spec.teacher_model)]
+            works = {"training": networks, "method": methods.modules(self.spec.method_id)}
+        refuse(self.spec.key, works, now - self._before)
+        self._before, self._looked = now, True
 
 
 def refuse(where: str, works: Works, brought: Iterable[str] = ()) -> None:

@@ -6,7 +6,6 @@ What lies in the folder: `workflow.training.records`.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,7 +86,7 @@ class Block:
         self.facts = catalog.facts(spec.dataset)
         self.records = Records(place.output)
         self.training = identity.of(spec, place.threads)
-        self.before = set(sys.modules)
+        self.imports = unwatched.Watch(spec)
 
     @cached_property
     def task(self) -> Task:
@@ -178,7 +177,7 @@ class Block:
                 self.records.checkpoint(seed), digest([basis.model_dump(), seed]), CHECKPOINT_SECONDS
             )
             outcome, model = self._guarded(seed, taught_by, checkpoint)
-            unwatched.check_training(self.spec, self.before)
+            self.imports.look()
         weights = knowledge = ""
         if outcome.status == Status.OK and model is not None:
             weights = self._keep(seed, model)
