@@ -22,6 +22,7 @@ if not workflow.configfiles:
 
 from reports.variants import prepared
 from workflow import environment, gpus, progress, tuned
+from workflow.files import content
 from workflow.run import Run
 
 RUN = Run.of(config, workflow.configfiles[-1])

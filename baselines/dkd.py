@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from methods.contract import Batch, Method, Shape, Signals
-from methods.pairing import at_least, logits_of
+from methods.pairing import at_least, logits_of, whole
 from methods.vocabulary import Objective
 
 
 class Decoupled(Method):
-    """tau^2 * (alpha * TCKD + beta * NCKD), the two halves of the KL divergence of soft targets.
+    """min(1, epoch / warm_up) * tau^2 * (alpha * TCKD + beta * NCKD), the halves of the KL divergence of soft targets.
 
     With p = softmax(z / tau) and c the class of the label: TCKD = KL of the pairs (p_c, 1 - p_c); NCKD = KL of the
     distributions over the other classes. Both are KL(teacher || student), and means over the LABELLED rows: without a
@@ -22,11 +22,13 @@ class Decoupled(Method):
         alpha: weight of the target class. Default 1 (Zhao et al.).
         beta: weight of the other classes. Default 8 (the same, for CIFAR-100; it depends on the teacher's confidence).
         temperature: tau > 0. Default 4 (the same).
+        warm_up: epochs in which the weight rises. Default 20 (the same).
     """
 
     title = "DKD"
     year = 2022
     citation = "zhao2022decoupled"
+    uses_epoch = True
     objectives = frozenset({Objective.MULTICLASS})
     search_space = {"beta": (0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0), "temperature": (1.0, 2.0, 4.0)}
 
@@ -38,11 +40,13 @@ class Decoupled(Method):
         alpha: float = 1.0,
         beta: float = 8.0,
         temperature: float = 4.0,
+        warm_up: int = 20,
     ) -> None:
         super().__init__(teacher, student)
         at_least(self, 0, alpha=alpha, beta=beta)
         at_least(self, 0, above=True, temperature=temperature)
-        self.alpha, self.beta, self.temperature = alpha, beta, temperature
+        whole(self, warm_up=warm_up)
+        self.alpha, self.beta, self.temperature, self.warm_up = alpha, beta, temperature, warm_up
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
@@ -53,7 +57,7 @@ class Decoupled(Method):
         labels = batch.memo(self, "labels", lambda: batch.labels[rows][:, None])
         teacher_parts = batch.memo(self, "teacher", lambda: self._split(z_teacher.index_select(0, rows), labels))
         student_parts = self._split(z_student.index_select(0, rows), labels)
-        scale = self.temperature**2 / max(len(rows), 1)
+        scale = min(1.0, batch.epoch / self.warm_up) * self.temperature**2 / max(len(rows), 1)
         of_target, of_others = (
             functional.kl_div(of_student, of_teacher, reduction="sum", log_target=True) * scale
             for of_student, of_teacher in zip(student_parts, teacher_parts, strict=True)

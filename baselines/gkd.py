@@ -15,18 +15,23 @@ from methods.spaces import LogRange
 from methods.streaming import blocks, streamed_sum
 from methods.vocabulary import Kind
 
+SMALLEST = 1e-10
+"""Added to a column's variance, as by the authors."""
+
 
 class Geometric(Method):
     """beta * ( mean over edges of (K_S - K_T)^2 + delta * mean over all pairs of sampled nodes of (K_S - K_T)^2 ).
 
-    K is a kernel of the last hidden states of two nodes, the non-parametric forms of Yang et al. 2022:
+    K is a kernel of the last hidden states of two nodes, whose columns are standardised over the nodes (the authors'
+    batch norm without parameters), in the non-parametric forms of Yang et al. 2022:
 
     - tanh: K(a, b) = tanh(a . b), their default (called sigmoid there).
-    - gaussian: K(a, b) = exp(-||a - b||^2 / (t d)), d the network's own width.
+    - gaussian: K(a, b) = exp(-||a - b||^2 / (t d)), d the network's own width; theirs is exp(-||a - b|| / t).
 
-    The authors add (K_S - K_T)^2 up over all pairs, with weight 1 on edges and delta on the others, so that a node's
-    n other pairs weigh delta n / degree times its edges and the published weight depends on the size of the graph. Both
-    sums are means here. They do this at every layer of two networks of one depth; here it is the last hidden layer.
+    Theirs are states before the activation, which a method does not see here. The authors add (K_S - K_T)^2 up over all
+    pairs, with weight 1 on edges and delta on the others, so that a node's n other pairs weigh delta n / degree times
+    its edges and the published weight depends on the size of the graph. Both sums are means here. They do this at every
+    layer of two networks of one depth; here it is the last hidden layer.
 
     Args:
         beta: weight. Default 1, this project's.
@@ -80,10 +85,9 @@ class Geometric(Method):
 
     def _prepared(self, h: Tensor) -> Tensor:
         """Rows of which the kernel is tanh(a . b) or exp(-||a - b||^2 / 2)."""
-        if self.kernel == "tanh":
-            return h
-        # Distances do not change when every row moves alike, and centred inner products cancel less.
-        return (h - h.mean(0)) * math.sqrt(2 / (self.width * h.shape[1]))
+        variance, mean = torch.var_mean(h, 0, correction=0)
+        standardised = (h - mean) * torch.rsqrt(variance + SMALLEST)
+        return standardised if self.kernel == "tanh" else standardised * math.sqrt(2 / (self.width * h.shape[1]))
 
     def _edge_errors(self, rows: slice, ones: Tensor, i: Tensor, j: Tensor, student: Tensor, teacher: Tensor) -> Tensor:
         of_student, of_teacher = (self._at_ends(h.index_select(0, i), h.index_select(0, j)) for h in (student, teacher))

@@ -10,8 +10,8 @@ class GraphLess(SoftTargets, alpha=1.0, temperature=1.0):
 
     GLNN is this loss, an MLP as the student, and all observed nodes distilled: the last two are settings of an
     experiment. The authors' code takes two steps of Adam in an epoch, one on the cross-entropy and one on the
-    divergence; at lambda 0 the first has no gradient and only lets the weights decay and the moments fade. One loop
-    with one step for every method cannot have it.
+    divergence; at lambda 0 the first has no gradient and only lets the weights decay and the moments fade:
+    `glnn-two-steps` has it.
     """
 
     title = "GLNN"

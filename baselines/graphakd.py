@@ -21,8 +21,8 @@ class AdversarialEmbeddings(AdversarialLogits):
     - local, of edges: D(i, j) = a * e_i' diag(c) e_j, with e the rows at length one. mean over edges of
       -log sigmoid(D) of the teacher's ends and -log(1 - sigmoid(D)) of the student's.
     - global, of a node and a graph: G(i, g) = a * e_i' diag(c) g, with g = sigmoid(the mean of a graph's rows). The
-      same two terms for the teacher's nodes and the student's beside the teacher's g, and with sides changed beside
-      the student's g.
+      same two terms for the teacher's nodes and the student's beside the teacher's g. Beside the student's g sides are
+      changed, and there is no game: as in the authors' code, the student lowers what the discriminator lowers.
 
     The student's rows are W h_S, by a map of its own side, where the widths differ; else h_S. At first a = 0.5, c = 1.
 
@@ -53,15 +53,17 @@ class AdversarialEmbeddings(AdversarialLogits):
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
         terms = super().forward(student, teacher, batch)
-        fake = reversed_gradient(self.map(h_student))
+        own = self.map(h_student)
+        fake = reversed_gradient(own)
         terms["local"] = self.embedding * (self._of_edges(h_teacher, 1, batch) + self._of_edges(fake, -1, batch))
-        real_graph, fake_graph = (torch.sigmoid(_means(h, batch)) for h in (h_teacher, fake))
-        right = ((h_teacher, real_graph), (fake, fake_graph))
-        wrong = ((fake, real_graph), (h_teacher, fake_graph))
-        doubts = [softplus(-self._of_graphs(*pair)).mean() for pair in right]
-        doubts += [softplus(self._of_graphs(*pair)).mean() for pair in wrong]
-        terms["global"] = self.embedding * torch.stack(doubts).sum()
+        of_teacher, of_student = (torch.sigmoid(_means(h, batch)) for h in (h_teacher, own))
+        terms["global"] = self.embedding * self._told_apart(h_teacher, fake, of_teacher)
+        terms["global_own"] = self.embedding * self._told_apart(own, h_teacher, of_student)
         return terms
+
+    def _told_apart(self, right: Tensor, wrong: Tensor, graph: Tensor) -> Tensor:
+        """What telling nodes [n, d] that belong to a graph's row from others costs, in the mean over each."""
+        return softplus(-self._of_graphs(right, graph)).mean() + softplus(self._of_graphs(wrong, graph)).mean()
 
     def _of_edges(self, h: Tensor, sign: int, batch: Batch) -> Tensor:
         """Mean over edges of softplus(-sign * D)."""

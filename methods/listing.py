@@ -14,6 +14,8 @@ from methods import plugins
 
 ANY_ERROR = (Exception, SystemExit)
 """Whatever a new file may raise on its import, or while its code runs."""
+BROUGHT: dict[str, set[str]] = {}
+"""Module that `load` has imported -> all modules that came into this process with it, itself among them."""
 
 
 def modules(folder: Path) -> dict[str, Path]:
@@ -80,10 +82,15 @@ def load(path: Path, package: str) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None and Path(str(known.__file__)).resolve() != path.resolve():
         del sys.modules[name]  # of another folder, which was in use before
+    elif known is not None:
+        return known
+    before = set(sys.modules)
     try:
         return importlib.import_module(name)
     except ANY_ERROR as error:
         raise ValueError(told(error, path)) from error
+    finally:
+        BROUGHT[name] = set(sys.modules) - before
 
 
 def shown(path: Path) -> Path:

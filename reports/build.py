@@ -80,7 +80,7 @@ def add_results(folder: Path, file: Path, label: str) -> Findings:
     """
     settings = _settings(folder)
     runs = results.read_runs(folder)
-    added = adding.named(file, label, runs)
+    added = adding.named(file, label, runs, folder)
     results.prepare(pd.concat([runs[RUN_COLUMNS], added[RUN_COLUMNS]], ignore_index=True), str(file))
     adding.keep(folder, label, added)
     return write(folder, settings)

@@ -22,6 +22,7 @@ from reports.figures import curves, scores
 from reports.figures.parts import series, style
 from reports.findings import Findings
 from reports.metrics import Metric
+from reports.provenance import sources
 from reports.results import Family, slug
 from reports.settings import Settings, Used
 from reports.variants import prepared
@@ -180,7 +181,7 @@ def _used(findings: Findings, family: Family) -> dict[str, Used]:
 def commands(provenance: Mapping[str, Any]) -> list[list[str]]:
     """[what it does, command] of what makes the rows again; none where no configuration is named."""
     made = []
-    for file in dict.fromkeys(map(str, _sources(provenance, "config_file"))):
+    for file in dict.fromkeys(map(str, sources(provenance, "config_file"))):
         name = shlex.quote(f"results/{_stem(file)}")
         made += [
             ["Train what is missing, and build this report", f"snakemake --configfile {shlex.quote(file)}"],
@@ -225,18 +226,11 @@ def _command(findings: Findings, targets: Sequence[str]) -> str:
 
 def _files(findings: Findings) -> dict[str, str]:
     """Name of a run -> its configuration."""
-    return {_stem(file): file for file in map(str, _sources(findings.results.provenance, "config_file"))}
+    return {_stem(file): file for file in map(str, sources(findings.results.provenance, "config_file"))}
 
 
 def _stem(file: str) -> str:
     return file.rpartition("/")[2].rpartition(".")[0] or file
-
-
-def _sources(provenance: Mapping[str, Any], key: str) -> list[Any]:
-    """A key's values, one per run that the results are of."""
-    merged = provenance.get("merged")
-    runs = list(merged.values()) if isinstance(merged, Mapping) else [provenance]
-    return [run[key] for run in runs if isinstance(run, Mapping) and key in run]
 
 
 def _curves(findings: Findings, family: Family) -> dict[str, list[list[float]]]:

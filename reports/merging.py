@@ -1,8 +1,9 @@
 """Several folders of results as one: other machines, other configurations, other methods on the same students.
 
-Rows are merged only where they were made of the same things. Two folders that both hold a training must agree on it,
-and folders that share a dataset must have prepared it to the same fingerprint: a difference between methods would
-otherwise be one between data, code or teachers.
+Rows are merged only where they were made of the same things. The seeds of a cell must have one configuration, two
+folders that both hold a training must agree on it, folders that share a dataset must have prepared it to the same
+fingerprint, and those that share a student must share one of its methods: a difference between methods would otherwise
+be one between data, code, trainings or teachers.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import pandas as pd
 from reports import adding, build
 from reports.files import replacing, write_text
 from reports.findings import Findings
+from reports.provenance import fingerprints
 from reports.reading import read_object
 from reports.results import HISTORIES, read_beside, read_runs
-from reports.rows import CELL, FIDELITY, RUN_COLUMNS, SCORES, Status
+from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status
 
 CIRCUMSTANCES = ["seconds", "peak_memory_mb", "device", "commit", "versions", "reason"]
 """Columns in which two trainings of the same cell and seed may differ."""
@@ -55,6 +57,9 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
     provenance = {folder: read_object(folder / "provenance.json") for folder in folders}
     settings = _settings({folder: read_object(folder / build.SETTINGS_COPY) for folder in folders})
     _check_data(provenance)
+    _check_configurations(runs)
+    _check_families(runs)
+    _check_added(runs)
     kept = _kept(runs)
     output.mkdir(parents=True, exist_ok=True)
     merged_runs = pd.concat(kept.values(), ignore_index=True)[RUN_COLUMNS]
@@ -103,7 +108,7 @@ def _check_data(provenance: Mapping[Path, Mapping[str, Any]]) -> None:
     """Every dataset has one fingerprint."""
     known: dict[str, tuple[str, Path]] = {}
     for folder, found in provenance.items():
-        for dataset, fingerprint in found.get("fingerprints", {}).items():
+        for dataset, fingerprint in fingerprints(found):
             first, where = known.setdefault(dataset, (fingerprint, folder))
             if first != fingerprint:
                 raise ValueError(
@@ -111,18 +116,55 @@ def _check_data(provenance: Mapping[Path, Mapping[str, Any]]) -> None:
                 )
 
 
+def _check_configurations(runs: Mapping[Path, pd.DataFrame]) -> None:
+    """All seeds of a cell, wherever they lie, have one configuration: a mean over two would be that of neither."""
+    known: dict[tuple[Any, ...], tuple[str, Path]] = {}
+    for folder, found in runs.items():
+        for row in _records(found):
+            hashed, where = known.setdefault(_named(row, [*FAMILY, "method"]), (row["config_hash"], folder))
+            if hashed != row["config_hash"]:
+                hashes = f"config_hash {row['config_hash']} and {hashed}"
+                raise ValueError(
+                    f"{folder}: {_told(row)}: was trained with another configuration than in {where} ({hashes})"
+                )
+
+
+def _check_families(runs: Mapping[Path, pd.DataFrame]) -> None:
+    """Nothing but a method that both have tells that two folders train a student alike, under the same teacher."""
+    known: dict[tuple[Any, ...], set[str]] = {}
+    for folder, found in runs.items():
+        for family, own in found[found["student"] != found["teacher"]].groupby(FAMILY, dropna=False):
+            name, methods = _named(dict(zip(FAMILY, family, strict=True)), FAMILY), set(own["method"])
+            if not methods & known.setdefault(name, methods):
+                raise ValueError(
+                    f"{folder}: dataset {name[0]}, teacher {name[1]}, student {name[2]}: has no method in common with "
+                    "the folders before it, so that nothing tells whether its students were trained as theirs; "
+                    "give both the floor or the reference"
+                )
+            known[name] |= methods
+
+
+def _records(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in runs.to_dict("records")]
+
+
+def _named(row: Mapping[str, Any], columns: Sequence[str]) -> tuple[Any, ...]:
+    """The values of some columns, equal where they are blank."""
+    return tuple("" if pd.isna(row[name]) else row[name] for name in columns)
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {row[key]}" for key in ("dataset", "teacher", "student", "method", "seed"))
+
+
 def _kept(runs: Mapping[Path, pd.DataFrame]) -> dict[Path, pd.DataFrame]:
     """Of every training the row of the first folder that has it; a missing one counts as none."""
     known: dict[tuple[Any, ...], tuple[dict[str, Any], Path]] = {}
     kept: dict[Path, list[dict[str, Any]]] = {folder: [] for folder in runs}
-    order: list[tuple[Path, dict[str, Any]]] = [
-        (folder, {str(name): value for name, value in row.items()})
-        for folder, found in runs.items()
-        for row in found.to_dict("records")
-    ]
+    order = [(folder, row) for folder, found in runs.items() for row in _records(found)]
     order.sort(key=lambda item: item[1]["status"] == Status.MISSING)
     for folder, row in order:
-        cell = tuple("" if pd.isna(row[name]) else row[name] for name in CELL)
+        cell = _named(row, CELL)
         if cell not in known:
             known[cell] = row, folder
             kept[folder].append(row)
@@ -132,14 +174,17 @@ def _kept(runs: Mapping[Path, pd.DataFrame]) -> dict[Path, pd.DataFrame]:
 
 
 def _check_same(row: Mapping[str, Any], folder: Path, first: Mapping[str, Any], where: Path) -> None:
-    cell = ", ".join(f"{key} {row[key]}" for key in ("dataset", "teacher", "student", "method", "seed"))
-    hashes = row["config_hash"], first["config_hash"]
-    if hashes[0] != hashes[1]:
-        differ = f"was trained with another configuration than in {where} (config_hash {hashes[0]} and {hashes[1]})"
-        raise ValueError(f"{folder}: {cell}: {differ}")
     for name in SAME:
         if row[name] != first[name] and not (pd.isna(row[name]) and pd.isna(first[name])):
-            raise ValueError(f"{folder}: {cell}: {name} is {row[name]}, and {first[name]} in {where}")
+            raise ValueError(f"{folder}: {_told(row)}: {name} is {row[name]}, and {first[name]} in {where}")
+
+
+def _check_added(runs: Mapping[Path, pd.DataFrame]) -> None:
+    """What was added to one run is no method of another."""
+    for folder in runs:
+        for file in adding.files(folder):
+            for found in runs.values():
+                adding.check_free(file, file.stem, found)
 
 
 def _of(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -151,7 +196,7 @@ def _copy_added(folders: Sequence[Path], output: Path) -> None:
     """Results from elsewhere go with the run that they were added to."""
     known: dict[str, Path] = {}
     for folder in folders:
-        for file in sorted((folder / adding.FOLDER).glob("*.csv")):
+        for file in adding.files(folder):
             first = known.setdefault(file.name, file)
             if first.read_bytes() != file.read_bytes():
                 raise ValueError(f"{file}: is another one than {first}; give one a new label")

@@ -26,6 +26,19 @@ def rows(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*seeds, *((what.replace("_", " "), value) for what, value in _flat(told))]
 
 
+def sources(provenance: Mapping[str, Any], key: str) -> list[Any]:
+    """A key's values, one per run that the results are of."""
+    merged = provenance.get("merged")
+    if isinstance(merged, Mapping):
+        return [value for run in merged.values() if isinstance(run, Mapping) for value in sources(run, key)]
+    return [provenance[key]] if key in provenance else []
+
+
+def fingerprints(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(dataset, fingerprint) of all runs that the results are of; a dataset may stand there more than once."""
+    return [one for each in sources(provenance, "fingerprints") for one in each.items()]
+
+
 def source(provenance: Mapping[str, Any]) -> str:
     """The whole of it, as the file that it comes from."""
     return json.dumps(provenance, indent=1, sort_keys=True, ensure_ascii=False)

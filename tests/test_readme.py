@@ -71,15 +71,15 @@ FAULTS = {
     "forgets `uses_hidden`": ("    uses_hidden = True\n", ""),
     "forgets `uses_epoch`": ("    uses_epoch = True\n", ""),
     "sums where it should take a mean": (
-        "mse_loss(self.project(h_student), smooth)",
-        "mse_loss(self.project(h_student), smooth, reduction='sum')",
+        "self.project(h_student)[rows], smooth[rows])",
+        "self.project(h_student)[rows], smooth[rows], reduction='sum')",
     ),
     "forgets to detach the teacher": ("neighbourhood_mean(h_teacher", "neighbourhood_mean(teacher.last"),
     "has a head that is not used": (
-        "mse_loss(self.project(h_student), smooth)",
-        "mse_loss(h_student.sum(1), smooth.sum(1))",
+        "mse_loss(self.project(h_student)[rows], smooth[rows])",
+        "mse_loss(h_student[rows].sum(1), smooth[rows].sum(1))",
     ),
-    "compares states of two widths": ("self.project(h_student), smooth", "h_student, smooth"),
+    "compares states of two widths": ("self.project(h_student)[rows]", "h_student[rows]"),
 }
 
 

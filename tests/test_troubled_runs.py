@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import textwrap
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
-from tests.checkouts import call, copy_code, snakemake
+from tests.checkouts import call, copy_code, jobs, snakemake
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 CONFIG = {
@@ -154,6 +155,20 @@ def test_a_lost_memory_of_snakemake_changes_no_number(checkout):
     assert after[kept].equals(before[kept])
     assert (after[~kept]["config_hash"] != before[~kept]["config_hash"]).all()
     assert not after[~kept]["valid"].equals(before[~kept]["valid"])
+
+
+def test_results_of_a_fast_clock_are_made_anew_all_the_same(checkout):
+    """Their files are newer than the configuration that was changed after them."""
+    write(checkout, "clock")
+    assert snakemake(checkout, "--configfile", "config/clock.yaml").returncode == 0
+    ahead = time.time() + 2 * 24 * 3600
+    for file in (checkout / "results" / "clock").rglob("*"):
+        os.utime(file, (ahead, ahead))
+    assert not jobs(snakemake(checkout, "-n", "--configfile", "config/clock.yaml"))
+    for changes in ({"title": "Another"}, {"alpha": 0.1}, {"reference": "supervised"}):
+        write(checkout, "clock", **changes)
+        found = jobs(snakemake(checkout, "-n", "--configfile", "config/clock.yaml"))
+        assert {"collect", "report"} <= set(found), changes
 
 
 def test_retry_trains_what_passed_with_the_moment(checkout):

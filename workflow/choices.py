@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from methods.spaces import at_border, flat, parsed
+from methods.spaces import at_border, design, flat, nested, parsed
+from reports.metrics import metric
 from reports.rows import PASSING
+from reports.variants import prepared
+from workflow import catalog
 from workflow.config import merged
 from workflow.errors import UserError
-from workflow.files import write_text
+from workflow.files import digest, write_text
 from workflow.schemas import plain
 from workflow.schemas.configuration import Tune, tuned_label
 from workflow.specs import Hyperparameters, Strict
@@ -28,6 +32,8 @@ HEADING = """\
 # Hyperparameters chosen by `snakemake tune`, with every trial: docs/protocol.md, "Tuning". Not to be edited.
 # A run reads it by the key `tuned`, and refuses it where data, code or configuration are others.
 """
+DIGEST = "digest"
+"""Last key of the file: a digest of all others. Files of earlier versions have none."""
 
 
 class Trial(Strict):
@@ -84,7 +90,7 @@ class Choice(Strict):
     code: str
     settings: dict[str, str]
     chosen: int | None
-    trials: list[Trial]
+    trials: list[Trial] = Field(min_length=1)
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -99,6 +105,30 @@ class Choice(Strict):
         """Those of the chosen trial. A trial must be chosen."""
         assert self.chosen is not None
         return merged(self.stated, self.trials[self.chosen].values if self.chosen else {})
+
+    def is_planned(self, trials: int) -> bool:
+        """Whether its trials are the ones that so many, or as many as the space holds, are planned to be."""
+        space = {tuple(name.split(".")): parsed(values) for name, values in self.space.items()}
+        start = flat(self.trials[0].values)
+        wanted = [nested(values) for values in design(space, start, trials)] if start.keys() == space.keys() else []
+        return [trial.values for trial in self.trials] == wanted
+
+    def contradiction(self, seeds: int, higher_is_better: bool) -> str:
+        """What does not follow from the scores, of which every student has so many; "" where all does."""
+        wanted = dict.fromkeys(self.settings, seeds)
+        if not all({one: len(own) for one, own in trial.valid.items()} == wanted for trial in self.trials):
+            return f"every trial must have {seeds} scores, one per seed, of {' and '.join(wanted)}"
+        counted = [one for one in wanted if any(set(trial.valid[one]) != {None} for trial in self.trials)]
+        for number, trial in enumerate(self.trials):
+            lacks = not counted or any(None in trial.valid[one] for one in counted)
+            if (trial.note and not any(None in own for own in trial.valid.values())) or (not trial.note and lacks):
+                return f"trial {number} must have a note where a score is missing, and nowhere else"
+        ranked = ranks({n: trial.valid for n, trial in enumerate(self.trials) if not trial.note}, higher_is_better)
+        if other := [n for n, trial in enumerate(self.trials) if trial.rank != ranked.get(n)]:
+            return f"by the scores the rank of trial {other[0]} is {ranked.get(other[0])}"
+        if self.chosen != best(ranked):
+            return f"chosen is {self.chosen}, and by the scores {best(ranked)}"
+        return ""
 
     @property
     def is_choice(self) -> bool:
@@ -160,6 +190,32 @@ def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
     }
 
 
+def ranks(scores: Mapping[int, Mapping[str, Sequence[float | None]]], higher_is_better: bool) -> dict[int, float]:
+    """Mean rank of every trial, best 1.
+
+    The trials are ranked per student by their mean validation score over seeds, ties sharing the mean of their ranks.
+
+    Args:
+        scores: trial that can be chosen -> student -> validation scores by seed. A student without any ranks nobody.
+    """
+    found: dict[int, float] = dict.fromkeys(scores, 0.0)
+    students = [
+        one for one in next(iter(scores.values()), {}) if any(set(own[one]) != {None} for own in scores.values())
+    ]
+    for student in students:
+        means = {n: mean(score for score in own[student] if score is not None) for n, own in scores.items()}
+        ordered = sorted(means.values(), reverse=higher_is_better)
+        for number, value in means.items():
+            first, alike = ordered.index(value) + 1, ordered.count(value)
+            found[number] += (first + (alike - 1) / 2) / len(students)
+    return found
+
+
+def best(ranked: Mapping[int, float]) -> int | None:
+    """The trial of the smallest mean rank, of equal ones the first; None where none has a rank."""
+    return min(ranked, key=lambda number: (ranked[number], number), default=None)
+
+
 def dotted(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """Hyperparameters by one name each, in a composition behind the id of their part: `kd.alpha`."""
     return {".".join(key): value for key, value in flat(hyperparameters).items()}
@@ -171,11 +227,12 @@ def told(hyperparameters: Hyperparameters) -> str:
 
 
 def read(file: Path) -> Tuned:
-    """Raises UserError where the file is missing or is no such file."""
+    """Raises UserError where the file is missing, is no such file, or was edited: it contradicts itself."""
     try:
         found = yaml.load(file.read_text(encoding="utf-8"), SafeLoader)
         plain.check(found, str(file))
-        return Tuned.model_validate(found)
+        stated = found.pop(DIGEST, None) if isinstance(found, dict) else None
+        tuned = Tuned.model_validate(found)
     except FileNotFoundError as error:
         raise UserError(f"{file} is missing") from error
     except ValidationError as error:
@@ -184,9 +241,35 @@ def read(file: Path) -> Tuned:
         raise UserError(f"{file}: {place}: {first['msg']}") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+    if wrong := _contradiction(tuned):
+        raise UserError(f"{file}: was edited: {wrong}")
+    if stated not in (None, digest(found)):
+        raise UserError(f"{file}: was edited: its content does not have the {DIGEST} that it states")
+    return tuned
+
+
+def _contradiction(tuned: Tuned) -> str:
+    """What can be worked out anew and is another; "" where nothing is."""
+    known: set[Group] = set()
+    for choice in tuned.choices:
+        where = f"{choice.label} with {choice.teacher} and {choice.student} on {choice.dataset}"
+        if choice.group in known:
+            return f"{where}: is chosen twice"
+        known.add(choice.group)
+        if not tuned.data.get(prepared(choice.dataset)):
+            return f"data: lacks the fingerprint of {prepared(choice.dataset)}"
+        try:
+            selects = metric(catalog.facts(choice.dataset).metric)
+        except UserError:  # of a plug-in that is not in use: no run can use the choice either
+            continue
+        if wrong := choice.contradiction(tuned.tune.seeds, selects.higher_is_better):
+            return f"{where}: {wrong}"
+    return ""
 
 
 def write(file: Path, tuned: Tuned) -> None:
     """Writes the file, whole or not at all; equal choices give equal bytes."""
-    text = yaml.safe_dump(tuned.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=200)
+    content = tuned.model_dump(mode="json")
+    content[DIGEST] = digest(content)
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=200)
     write_text(file, HEADING + text)

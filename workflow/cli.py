@@ -22,6 +22,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from workflow import overrides
 from workflow.errors import UserError, command
 from workflow.steps import check, estimate, import_data, methods, new, retry, verify
 
@@ -63,12 +64,13 @@ def _only_results() -> Path:
 
 def _collect(arguments: argparse.Namespace) -> None:
     from reports import build
-    from workflow import config as configuration
     from workflow.files import read_json
     from workflow.run import Run
     from workflow.steps.collect import collect
 
-    run = Run(configuration.load(arguments.config), str(arguments.config))
+    run = Run(overrides.load(arguments.config, arguments.changes), str(arguments.config))
+    if told := overrides.remark(run):
+        print(told, file=sys.stderr)
     file = Path(run.config_file)
     planned = read_json(file)["written"]
     if not run.busy():
@@ -101,9 +103,9 @@ def parser() -> argparse.ArgumentParser:
     check.add_arguments(add("check", check.call, "say what is wrong with methods, networks or datasets"))
     import_data.add_arguments(add("import-data", import_data.call, "make a dataset of your own data"))
     retry.add_arguments(add("retry", retry.call, "train again what failed, is missing or stale"))
-    add("collect", _collect, "make the page of what there is of an unfinished run").add_argument(
-        "config", type=Path, help="config/NAME.yaml"
-    )
+    collected = add("collect", _collect, "make the page of what there is of an unfinished run")
+    collected.add_argument("config", type=Path, help="config/NAME.yaml")
+    overrides.add_argument(collected)
     estimate.add_arguments(
         add("estimate", estimate.call, "how many trainings, hours, disk and memory a run takes here")
     )

@@ -89,6 +89,7 @@ def _checked(raw: object, where: str) -> Configuration:
         first = _first(error.errors())
         raise UserError(f"{where}: {_in_one_line(first)}{_hint(raw, first)}") from error
     _use_plugins(config, where)
+    _check_labels(config, where)
     _check_names(config, where)
     _check_tuning(config, where)
     return config
@@ -186,16 +187,24 @@ def _all_known(names: Iterable[str], allowed: Iterable[str], where: str, what: s
         _known(name, allowed, where, what)
 
 
+def _check_labels(config: Configuration, where: str) -> None:
+    """Raises UserError for a label that is kept, names no method, or is the id of another one."""
+    for label in config.methods:
+        if label == RESERVED:
+            raise UserError(f"{where}: methods.{label}: this label is kept for the teachers' rows")
+        parts, named = config.method_id(label).split("+"), label.split("+")
+        for part in parts:
+            _known(part, methods.available(), f"{where}: methods.{label}", "method", methods.clashes())
+        if sorted(named) != sorted(parts) and set(named) <= set(methods.available()):
+            told = f"this label is the id of another method than {'+'.join(parts)}"  # tables would show that as it
+            raise UserError(f"{where}: methods.{label}.method: {told}; give it a label that is no id")
+
+
 def _check_names(config: Configuration, where: str) -> None:
     """Raises UserError for an id that nothing has."""
     for name, network in config.models.items():
         here = f"{where}: models.{name}.model"
         _known(network.model, networks.available(), here, "model", networks.clashes())
-    for label in config.methods:
-        if label == RESERVED:
-            raise UserError(f"{where}: methods.{label}: this label is kept for the teachers' rows")
-        for part in config.method_id(label).split("+"):
-            _known(part, methods.available(), f"{where}: methods.{label}", "method", methods.clashes())
     labels = [*config.methods, *(tuned_label(label) for label in config.methods if config.tuned)]
     for key, named in (("reference", [config.reference]), ("spotlight", config.spotlight)):
         _all_known(named, labels, f"{where}: {key}", "method")
@@ -253,6 +262,16 @@ def merged(*levels: Hyperparameters) -> Hyperparameters:
             both = isinstance(before, Mapping) and isinstance(value, Mapping)
             result[key] = {**before, **value} if both else value  # type: ignore[dict-item]
     return result
+
+
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without the folders of this machine: of an absolute path its last name alone is told."""
+    data = config.get("data") or {}
+    told = {
+        key: f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
+        for key, value in data.items()
+    }
+    return {**config, "data": told} if told else dict(config)
 
 
 def parse_seeds(block: str) -> list[int]:

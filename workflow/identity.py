@@ -11,11 +11,14 @@ from pathlib import Path
 
 import methods
 from methods import plugins
+from methods.vocabulary import Extra
 from workflow import catalog, sources
 from workflow.files import digest
 from workflow.specs import CellSpec, Strict, TeacherSpec
 
 COMPUTING = ("torch", "numpy", "scipy")
+COMPUTES = {Extra.CLUSTERS: "networkx"}
+"""Extra of a teacher -> the package that computes it beside these."""
 LENGTH = 12
 """Hexadecimal digits of a folder's name."""
 
@@ -38,7 +41,13 @@ class Basis(Strict):
 
 def of(spec: TeacherSpec | CellSpec, threads: int) -> str:
     """Digest of a training's spec, of the code behind it, of what it computes with, and of its threads."""
-    return digest([spec.model_dump(mode="json"), code(spec), _versions(), threads])[:LENGTH]
+    more = [version for name in getattr(spec, "extras", ()) for version in computed_by(name).values()]
+    return digest([spec.model_dump(mode="json"), code(spec), _versions() + more, threads])[:LENGTH]
+
+
+def computed_by(extra: str) -> dict[str, str]:
+    """Package -> version, of what computes a teacher's extra beside COMPUTING."""
+    return {name: importlib.metadata.version(name) for known, name in COMPUTES.items() if known == extra}
 
 
 @cache

@@ -8,11 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reports.rows import FIDELITY, SCORES, Row, Status
+from pydantic import ValidationError
+
+from reports.rows import FIDELITY, SCORES, Measurement, Row, Status
 from workflow import catalog, prepared
 from workflow.config import parse_seeds
+from workflow.files import code_digest, read_json
 from workflow.run import Run
-from workflow.specs import CellSpec, TeacherSpec
+from workflow.specs import CellSpec, Strict, TeacherSpec
 from workflow.training.records import DamagedError, Record, Records
 
 
@@ -68,6 +71,17 @@ class Training:
         )
 
 
+class Measured(Strict):
+    """A file of measurements: what the step `measure` leaves behind for one dataset.
+
+    Attributes:
+        data: fingerprint of the task that the networks answered for.
+    """
+
+    data: str
+    rows: list[Measurement]
+
+
 class Ledger:
     """Every training of a run's plan, held against what lies on disk.
 
@@ -82,6 +96,7 @@ class Ledger:
         self.run = run
         self.fingerprints = {dataset: self._fingerprint(dataset) for dataset in run.datasets}
         self._teacher = cache(self._teacher_record)
+        self._noted = cache(_noted)
 
     def __iter__(self) -> Iterator[Training]:
         for key in (*self.run.plan.teachers, *self.run.plan.cells):
@@ -89,7 +104,29 @@ class Ledger:
             for block in self.run.blocks(key):
                 for seed in parse_seeds(block):
                     record, trouble = self._find(spec, records, seed)
+                    noted = self._noted(records.marker(block)).get(seed)
+                    if record and noted not in (None, code_digest([records.file(seed)])):
+                        record, trouble = (
+                            None,
+                            f"damaged: {records.file(seed)}: is not the record that its job has left",
+                        )
                     yield Training(spec, block, seed, records, self.run.log(key, block), record, trouble)
+
+    def measured(self, dataset: str) -> tuple[list[Measurement], str]:
+        """The measurements of a dataset, and why there are none; "" where they are those that are planned."""
+        file = Path(self.run.measurement(dataset))
+        try:
+            found = Measured.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            return [], "missing"
+        except (OSError, ValidationError) as error:
+            return [], f"damaged: {str(error).splitlines()[0]}"
+        if found.data != self.fingerprints[dataset]:
+            return [], "stale: rests on another data than this run"
+        wanted = [(dataset, each.role, each.name, each.ratio_target) for each in self.run.plan.networks(dataset)]
+        if [(row.dataset, row.role, row.model, row.ratio_target) for row in found.rows] != wanted:
+            return [], "stale: holds other networks than this run"
+        return found.rows, ""
 
     def _fingerprint(self, dataset: str) -> str:
         told = prepared.told(Path(self.run.task(dataset)).parent, self.run.loader_code(dataset))
@@ -125,3 +162,11 @@ class Ledger:
 
     def _teacher_record(self, key: str, seed: int) -> Record | None:
         return self._find(self.run.plan.teachers[key], Records(Path(self.run.folder(key))), seed)[0]
+
+
+def _noted(marker: Path) -> dict[int, str]:
+    """Seed -> digest of the record that its job has left; {} where none is said to be done."""
+    try:
+        return {int(seed): done["record"] for seed, done in read_json(marker).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

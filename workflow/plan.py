@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from workflow import catalog, sources, tuning
+from workflow import catalog, sources, tuning, unwatched
 from workflow.catalog import Facts
 from workflow.config import merged
 from workflow.errors import UserError
@@ -96,7 +96,7 @@ def _build(config: Configuration, where: str) -> Plan:
 
     Raises:
         UserError: a model option or hyperparameter that is refused, a ratio that no width reaches, a student that is
-            not smaller than its teacher, or a cell that is listed twice.
+            not smaller than its teacher, a cell listed twice, two teachers of one name, or code that nothing watches.
     """
     import methods
     from workflow.models import sizes
@@ -107,6 +107,7 @@ def _build(config: Configuration, where: str) -> Plan:
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
         facts = catalog.facts(experiment.task)
+        unwatched.refuse(f"{here}.dataset", {"data": [catalog.loader(experiment.task)]})
         for name in experiment.teachers:
             network = config.models[name].network
             try:
@@ -122,7 +123,7 @@ def _build(config: Configuration, where: str) -> Plan:
                 params_with_embeddings=size.params_with_embeddings,
             )
             teacher.training.check(facts.kind, facts.objective, here)
-            teachers[teacher.key] = teacher
+            _enter(teachers, teacher, here)
             for index, entry in enumerate(experiment.students):
                 for student in _students(config, entry, facts, size, f"{here}.students[{index}]"):
                     pair = _Pair(teacher, size, student, facts)
@@ -132,18 +133,23 @@ def _build(config: Configuration, where: str) -> Plan:
                         cell.training.check(facts.kind, facts.objective, here)
                         cells[cell.key] = cell
                         if methods.own_size(cell.method_id):
-                            own = pair.own_teacher(config, experiment)
-                            if teachers.setdefault(own.key, own) != own:
-                                raise UserError(f"{here}: {own.key}, of the student's own size, has two trainings")
-    used = {str(network.model) for network in config.models.values()}
-    return Plan(teachers=teachers, cells=cells, methods=described, layers={name: _layers(name) for name in used})
+                            _enter(teachers, pair.own_teacher(config, experiment), here)
+    layers = {name: _layers(name, where) for name in {str(model.model) for model in config.models.values()}}
+    return Plan(teachers=teachers, cells=cells, methods=described, layers=layers)
 
 
-def _layers(model: str) -> int:
-    """Of a network that states none."""
+def _enter(teachers: dict[str, TeacherSpec], teacher: TeacherSpec, here: str) -> None:
+    if teachers.setdefault(teacher.key, teacher) != teacher:
+        raise UserError(f"{here}: {teacher.key} has two trainings or networks; NAMExWIDTH.own is a student's")
+
+
+def _layers(model: str, where: str) -> int:
+    """Of a network that states none. Raises UserError where its code is not watched."""
     from workflow.models.model import load
 
-    return int(inspect.signature(load(model)).parameters["layers"].default)
+    options = inspect.signature(load(model)).parameters
+    unwatched.refuse(f"{where}: models: {model}", {"training": [model]})
+    return int(options["layers"].default)
 
 
 def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
@@ -161,6 +167,7 @@ def _method_facts(config: Configuration, where: str) -> dict[str, MethodFacts]:
             described = methods.describe(identity)
         except Exception as error:  # whatever a new file may raise on its import
             raise UserError(f"{where}: methods.{label}: {type(error).__name__}: {error}") from error
+        unwatched.refuse(f"{where}: methods.{label}", {"method": methods.modules(identity)})
         if label != identity:
             described["title"] += f" ({label.removeprefix(identity).strip('-')})"
         described["title"] = config.report.titles.get(label, described["title"])
@@ -272,6 +279,7 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
             method=label,
             method_id=identity,
             taught=methods.taught(identity),
+            extras=[str(extra) for extra in methods.teacher_extras(identity)],
             hyperparameters=hyperparameters,
             distill_on=experiment.distill_on or config.distill_on,
         )

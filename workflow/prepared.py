@@ -32,15 +32,21 @@ def save(task: Task, folder: Path, code: str) -> None:
 
 def is_by(folder: Path, code: str) -> bool:
     """Whether the task in a folder was prepared by this code."""
-    file = folder / CODE
-    return file.exists() and read_json(file).get("code") == code
+    return bool(_read(folder / CODE).get("code") == code)
 
 
 def told(folder: Path, code: str) -> dict[str, Any]:
-    """What a task's file says beside its arrays; {} where there is none, or none by this code."""
-    file = folder / "task.json"
-    found: dict[str, Any] = read_json(file) if file.exists() and is_by(folder, code) else {}
-    return found
+    """What a task's file says beside its arrays; {} where there is none, none by this code, or none that is whole."""
+    return _read(folder / "task.json") if is_by(folder, code) else {}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The content of a file; {} where there is none, or no whole one: what it belongs to is prepared anew."""
+    try:
+        found = read_json(file)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def forget(folder: Path) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from workflow import catalog, gpus, identity, locks, prepared, reporting, sources, tuned, tuning, variants
+from workflow import catalog, gpus, identity, locks, places, prepared, reporting, sources, tuned, tuning, variants
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.choices import Tuned
@@ -22,8 +21,6 @@ from workflow.training.records import Records
 from workflow.yaml_files import parse
 
 TASKS = Path("data/tasks")
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-"""Of a run: it stands in paths and in shell commands."""
 
 
 class Run:
@@ -41,15 +38,15 @@ class Run:
         trouble: why that file cannot be used; then `config` does without, and nothing but tuning may be run.
 
     Raises:
-        UserError: that name does not make a path, or something cannot run (`workflow.plan.build`).
+        UserError: that name does not make a path, the folder is another file's, or something cannot run
+            (`workflow.plan.build`).
     """
 
     def __init__(self, config: Configuration, where: str, planned: tuple[Plan, Path] | None = None) -> None:
         self.stated, self.where = config, where
-        self.name = Path(where).stem
-        if not re.fullmatch(NAME, self.name):
-            raise UserError(f"{where}: the name of a configuration's file holds letters, digits and . _ - alone")
+        self.name = places.name_of(where)
         self.results = f"results/{self.name}"
+        places.refuse_other(Path(self.results), where)
         self._planned_beside = self.busy()
         self.config, self.tuned, self.trouble = (config, None, "") if planned else tuned.used(config, where)
         self.plan, self.plan_file = planned or planning.cached(self.config, where, config)
@@ -183,10 +180,11 @@ class Run:
 
     @cache  # noqa: B019 (one Run lives as long as its process)
     def measurement(self, dataset: str) -> str:
-        """The measurements of a dataset; the name changes with the networks and the code that measures them."""
+        """The measurements of a dataset; the name changes with networks, data and the code that measures them."""
         used = {str(spec.model["model"]) for spec in self.plan.specs if spec.dataset == dataset}
         networks = [network.model_dump(mode="json") for network in self.plan.networks(dataset)]
-        known = digest([networks, sources.digest("measuring", *sorted(used)), self.threads])[: identity.LENGTH]
+        code = sources.digest("measuring", *sorted(used)), self.loader_code(dataset)
+        known = digest([networks, *code, self.threads])[: identity.LENGTH]
         return f"{self.results}/measurements/{dataset}~{known}.json"
 
     @cache  # noqa: B019

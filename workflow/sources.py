@@ -148,8 +148,20 @@ def files(begin: Iterable[str], within: tuple[str, ...]) -> list[Path]:
         below = any(name == place or name.startswith(f"{place}.") for place in within)
         if name not in found and below and (path := _file(name)):
             found[name] = path
-            waiting += _imports(path, plugins.package_of(path))
+            waiting += named(path)
+            above = name.rpartition(".")[0]
+            if _plugged(path) and _plugged(_file(above)):
+                waiting.append(above)  # its __init__.py runs first
     return list(found.values())
+
+
+def named(path: Path) -> list[str]:
+    """Modules that a file names in its imports, and names in them that may be modules."""
+    return _imports(path, plugins.package_of(path))
+
+
+def _plugged(path: Path | None) -> bool:
+    return path is not None and any(path.is_relative_to(folder) for folder in plugins.active())
 
 
 def _file(name: str) -> Path | None:
@@ -160,7 +172,7 @@ def _file(name: str) -> Path | None:
             places.append(folder.joinpath(*name.removeprefix(f"{package}.").split(".")))
     # What an installed package holds beside the files that can be named.
     first, *rest = name.split(".")
-    places += [plugin.joinpath(*rest) for plugin in plugins.active() if plugin.name == first and rest]
+    places += [plugin.joinpath(*rest) for plugin in plugins.active() if plugin.name == first]
     candidates = (path for place in places for path in (place.with_suffix(".py"), place / "__init__.py"))
     return next((path for path in candidates if path.is_file()), None)
 

@@ -153,6 +153,7 @@ class CellSpec(Strict):
         teacher_sampler: of its training, where that is not the student's own: what it knows is made as it was trained.
         teacher_hash: digest of the spec of that teacher. Another training of the teacher is another cell, whatever
             stands on disk: its agreement with the teacher, which every row states, is another one.
+        extras: what the method asks of that teacher beside its signals.
     """
 
     dataset: str
@@ -173,15 +174,17 @@ class CellSpec(Strict):
     method: str
     method_id: str
     taught: bool
+    extras: list[str] = []
     hyperparameters: Hyperparameters
     distill_on: Literal["train", "all"]
 
     @model_serializer(mode="wrap")
     def _serialized(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a sampler of the teacher's that is the student's own, so that digests of such cells stay the same."""
+        """Without a sampler of the teacher's that is the student's own, and no extras: digests of such cells stay."""
         found: dict[str, Any] = handler(self)
-        if self.teacher_sampler is None:
-            found.pop("teacher_sampler")
+        for key, usual in (("teacher_sampler", None), ("extras", [])):
+            if found[key] == usual:
+                found.pop(key)
         return found
 
     @property

@@ -1,6 +1,7 @@
 """A prepared Task: what every loader produces and all that training ever reads.
 
-On disk it is a folder of `.npy` arrays (memory-mapped on loading, never pickled) and one `task.json`. No torch here.
+On disk it is a folder of `.npy` arrays (memory-mapped on loading, never pickled) and one `task.json` with a checksum of
+each. No torch here.
 
 Arrays by kind (`/` in a name becomes a sub-folder):
 
@@ -39,6 +40,7 @@ from methods.vocabulary import Kind, Objective
 from reports.metrics import METRICS
 from workflow import arrays
 from workflow.errors import UserError
+from workflow.files import checksum
 
 SPLITS = ("train", "valid", "test")
 BLIND = "blind"
@@ -143,7 +145,8 @@ class Task:
                 path = temporary / f"{name}.npy"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 np.save(path, array, allow_pickle=False)
-            header = {**self._header(), "fingerprint": self.fingerprint, "arrays": sorted(self.arrays)}
+            sums = {name: checksum(temporary / f"{name}.npy") for name in self.arrays}
+            header = {**self._header(), "fingerprint": self.fingerprint, "arrays": sums}
             (temporary / "task.json").write_text(json.dumps(header, indent=1, sort_keys=True) + "\n")
             temporary.chmod(0o755)
             if folder.exists():
@@ -153,19 +156,26 @@ class Task:
             shutil.rmtree(temporary, ignore_errors=True)
 
     @staticmethod
-    def load(folder: Path | str) -> Task:
+    def load(folder: Path | str, verified: bool = False) -> Task:
         """Opens a prepared task; arrays stay on disk until they are touched.
 
+        Args:
+            verified: whether every array must have the checksum that `save` has noted.
+
         Raises:
-            UserError: the folder is not a prepared task.
+            UserError: the folder is not a prepared task, or an array is another one.
         """
         folder = Path(folder)
         try:
             header = json.loads((folder / "task.json").read_text())
-            arrays = {n: np.load(folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in header.pop("arrays")}
+            sums = header.pop("arrays")
+            arrays = {n: np.load(folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in sums}
+            for name, known in sums.items() if verified else ():
+                if checksum(folder / f"{name}.npy") != known:
+                    raise ValueError(f"{name}.npy holds something else than was prepared")
             header |= {"kind": Kind(header["kind"]), "objective": Objective(header["objective"])}
             return Task(arrays=arrays, **header)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{folder} is not a prepared task ({error}); delete it and run again") from error
 
 

@@ -80,6 +80,8 @@ def _of_pair(
             raise UserError(f"{label} is stated otherwise in the configuration")
         if choice.code != loss(choice.method):
             raise UserError(f"the code or the search space of {label} has changed")
+        if not choice.is_planned(tuned.tune.trials):
+            raise UserError(f"the trials of {label} with {' and '.join(place[1:])} on {place[0]} are not those planned")
         if choice.is_choice:
             chosen[tuned_label(label)] = choice.hyperparameters
     return experiment.model_copy(update={"teachers": [teacher], "students": [student], "methods": chosen})

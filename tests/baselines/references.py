@@ -161,15 +161,21 @@ def vid(method: nn.Module, v: View) -> dict[str, float]:
     return {"vid": total / (n * c)}
 
 
-def dkd(method: nn.Module, v: View) -> dict[str, float]:
-    of_target = of_others = 0.0
-    labelled = [i for i, label in enumerate(v.labels) if label >= 0]
-    for i in labelled:
-        s, t = softmax(v.z_student[i] / 4), softmax(v.z_teacher[i] / 4)
-        c = int(v.labels[i])
-        of_target += divergence(np.array([t[c], 1 - t[c]]), np.array([s[c], 1 - s[c]]))
-        of_others += divergence(np.delete(t, c) / (1 - t[c]), np.delete(s, c) / (1 - s[c]))
-    return {"target": 16 * of_target / len(labelled), "others": 8 * 16 * of_others / len(labelled)}
+def dkd(share: float) -> Reference:
+    """In the first epoch; `share` of the warm-up's full weight."""
+
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        of_target = of_others = 0.0
+        labelled = [i for i, label in enumerate(v.labels) if label >= 0]
+        for i in labelled:
+            s, t = softmax(v.z_student[i] / 4), softmax(v.z_teacher[i] / 4)
+            c = int(v.labels[i])
+            of_target += divergence(np.array([t[c], 1 - t[c]]), np.array([s[c], 1 - s[c]]))
+            of_others += divergence(np.delete(t, c) / (1 - t[c]), np.delete(s, c) / (1 - s[c]))
+        scale = share * 16 / len(labelled)
+        return {"target": scale * of_target, "others": scale * 8 * of_others}
+
+    return loss
 
 
 def dist(tau: float) -> Reference:
@@ -239,7 +245,7 @@ CASES: dict[str, list[Case]] = {
     "pkt": [case(pkt), case(pkt, block=5)],
     "nst": [case(nst)],
     "vid": [case(vid)],
-    "dkd": [case(dkd)],
+    "dkd": [case(dkd(0.05)), case(dkd(1.0), warm_up=1)],
     "dist": [case(dist(1.0)), case(dist(3.0), temperature=3.0)],
     "kd-standardised": [case(kd_standardised)],
     "cka": [case(cka)],

@@ -172,7 +172,7 @@ def gkd(name: str, width: float = 1.0, beta: float = 1.0, delta: float = 0.1) ->
         return math.exp(-sum((a - b) ** 2) / (width * len(a)))
 
     def loss(method: nn.Module, v: View) -> dict[str, float]:
-        s, t = v.h_student[-1], v.h_teacher[-1]
+        s, t = ((h - h.mean(0)) / h.std(0) for h in (v.h_student[-1], v.h_teacher[-1]))
         near, everyone = edges_of(v, False), [(i, j) for i in range(len(s)) for j in range(len(s))]
         means = [
             sum((value(s[i], s[j]) - value(t[i], t[j])) ** 2 for i, j in pairs) / len(pairs)

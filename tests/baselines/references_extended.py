@@ -83,18 +83,15 @@ def graphakd_whole(embedding: float) -> Reference:
 
         pairs = edges_of(v, False)
         of_edges = [-log_sigmoid(edge(teacher, i, j)) - log_sigmoid(-edge(student, i, j)) for i, j in pairs]
-        of_graphs = [
-            -log_sigmoid(x) - log_sigmoid(-y)
-            for real, fake in (
-                (judged(teacher, teacher), judged(student, teacher)),
-                (judged(student, student), judged(teacher, student)),
-            )
-            for x, y in zip(real, fake, strict=True)
-        ]
+        of_graphs, of_own = (
+            [-log_sigmoid(x) - log_sigmoid(-y) for x, y in zip(judged(a, a), judged(b, a), strict=True)]
+            for a, b in ((teacher, student), (student, teacher))
+        )
         return {
             **graphakd(1.0, 1.0)(method, v),
             "local": embedding * sum(of_edges) / len(pairs),
             "global": embedding * sum(of_graphs) / len(teacher),
+            "global_own": embedding * sum(of_own) / len(teacher),
         }
 
     return loss

@@ -85,16 +85,19 @@ def test_nosmog_attacks_the_features(radius: float, steps: int, alpha: float) ->
     assert value > alpha * 0.1 * plain, "the attack raises the divergence"
 
 
-@pytest.mark.parametrize("term", ["local", "global"])
+@pytest.mark.parametrize("term", ["local", "global", "global_own"])
 def test_graphakd_plays_against_its_embedding_discriminators(term: str) -> None:
-    """The student's side, with its map, climbs by the value's own slope what the discriminators descend."""
+    """The student's side, with its map, climbs by the value's own slope what the discriminators descend.
+
+    Beside its own summary it descends with them.
+    """
     batch = task("node")
     s, t = signals(batch, STUDENT, 1, True), signals(batch, TEACHER, 2)
     method = shaken(build("graphakd"))
     students = [s.last, *method.map.parameters()]
-    others = [method.get_parameter(f"{term}_{name}") for name in ("columns", "scale")]
+    others = [method.get_parameter(f"{term.removesuffix('_own')}_{name}") for name in ("columns", "scale")]
     step = 1e-6
-    for leaves, sign in ((students, -1), (others, 1)):
+    for leaves, sign in ((students, 1 if term == "global_own" else -1), (others, 1)):
         for leaf in leaves:
             (gradient,) = torch.autograd.grad(method(s, t, batch)[term], leaf)
             direction = step * gradient / gradient.norm()

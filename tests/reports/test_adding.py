@@ -113,6 +113,61 @@ def test_the_rows_of_the_run_stay_as_they_are(folder):
     assert compared(folder)[0].mean == pytest.approx(0.1), "a second file takes the place of the first"
 
 
+def changed(folder: Path, **changes) -> None:
+    """The run's own rows, trained anew."""
+    runs = pd.read_parquet(folder / "runs.parquet")
+    rows = runs["student"] == changes.pop("student")
+    runs.loc[rows, list(changes)] = list(changes.values())
+    runs.to_parquet(folder / "runs.parquet", index=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("data", "was added to other data than ace-sim has now (data sha256:0, now sha256:1)"),
+        ("teacher", "was added to another teacher gcn-3x256 (teacher_config abc, now other)"),
+        ("student", "was added to another student gcn-2x16 (student_size 2800, now 2900)"),
+    ],
+)
+def test_what_was_added_does_not_outlive_what_it_rests_on(folder, change: str, told: str):
+    provenance = folder / "provenance.json"
+    provenance.write_text(json.dumps({"fingerprints": {"ace-sim": "sha256:0"}}))
+    build.add_results(folder, written(folder), "my-method")
+    build.rebuild(folder)
+    if change == "data":
+        provenance.write_text(json.dumps({"fingerprints": {"ace-sim": "sha256:1"}}))
+    elif change == "teacher":
+        changed(folder, student="gcn-3x256", config_hash="other")
+    else:
+        changed(folder, student="gcn-2x16", student_params=2900)
+    with pytest.raises(
+        ValueError, match=rf"^[^\n]*added/my-method.csv: row 1: {re.escape(told)}; add results of today"
+    ):
+        build.rebuild(folder)
+    build.add_results(folder, written(folder), "my-method")
+    build.rebuild(folder)
+
+
+def test_a_file_that_does_not_say_what_it_rests_on_is_read(folder):
+    """One of an earlier version, or written by hand."""
+    (folder / "added").mkdir()
+    written(folder).rename(folder / "added" / "my-method.csv")
+    build.rebuild(folder)
+    assert "my-method" in (folder / "comparisons.csv").read_text()
+
+
+def test_a_label_that_the_run_has_taken_since_is_refused(folder):
+    """Its rows would vanish without a word."""
+    build.add_results(folder, written(folder), "my-method")
+    runs = pd.read_parquet(folder / "runs.parquet")
+    own = runs[runs["method"] == "abkd"].assign(method="my-method")
+    pd.concat([runs, own], ignore_index=True).to_parquet(folder / "runs.parquet", index=False)
+    with pytest.raises(
+        ValueError, match=r"^[^\n]*added/my-method.csv: method 'my-method' is one of the run's own; give"
+    ):
+        build.rebuild(folder)
+
+
 def test_pairs_are_compared_as_pairs_where_the_file_says_so(folder):
     build.add_results(folder, written(folder, seed=range(10), paired=True), "my-method")
     row, _ = compared(folder)

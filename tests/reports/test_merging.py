@@ -111,12 +111,53 @@ def test_other_settings_are_told_before_what_comes_of_them(halves: list[Path], t
         merging.merge(halves, tmp_path / "c")
 
 
+@pytest.mark.parametrize("status", ["ok", "missing"])
+def test_other_seeds_of_another_configuration_are_refused(halves: list[Path], tmp_path: Path, status: str) -> None:
+    """They would be pooled into the mean of neither."""
+    runs = pd.read_parquet(halves[1] / "runs.parquet")
+    runs["seed"] += 100
+    runs.loc[runs["method"] == "kd", ["config_hash", "status"]] = "other", status
+    runs.to_parquet(halves[1] / "runs.parquet", index=False)
+    found = r"/b: dataset ace-sim, .*method kd, seed 1\d\d: was trained with another configuration than in .*/a "
+    with pytest.raises(ValueError, match=rf"^[^\n]*{found}\(config_hash other and abc\)$"):
+        merging.merge(halves, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_student_without_a_method_in_common_is_refused(halves: list[Path], tmp_path: Path) -> None:
+    """It may have been trained for other epochs, which no row tells."""
+    runs = pd.read_parquet(halves[1] / "runs.parquet")
+    runs[runs["method"].isin(["teacher", "abkd"])].to_parquet(halves[1] / "runs.parquet", index=False)
+    with pytest.raises(ValueError, match=r"^[^\n]*/b: dataset ace-sim, .*student gcn-2x16: has no method in common"):
+        merging.merge(halves, tmp_path / "c")
+
+
 def test_other_data_are_refused(halves: list[Path], tmp_path: Path) -> None:
     provenance = json.loads((halves[1] / "provenance.json").read_text())
     provenance["fingerprints"]["ace-sim"] = "sha256:1"
     (halves[1] / "provenance.json").write_text(json.dumps(provenance))
     with pytest.raises(ValueError, match=r"b: ace-sim is not the data of .*a \(fingerprints sha256:1 and sha256:0\)"):
         merging.merge(halves, tmp_path / "c")
+
+
+def test_other_data_behind_merged_results_are_refused(halves: list[Path], tmp_path: Path) -> None:
+    """Their provenance is that of each folder."""
+    merging.merge(halves, tmp_path / "c")
+    third = shutil.copytree(halves[0], tmp_path / "d")
+    provenance = json.loads((third / "provenance.json").read_text())
+    provenance["fingerprints"]["ace-sim"] = "sha256:1"
+    (third / "provenance.json").write_text(json.dumps(provenance))
+    with pytest.raises(ValueError, match=r"d: ace-sim is not the data of .*c \("):
+        merging.merge([tmp_path / "c", third], tmp_path / "e")
+
+
+def test_what_was_added_is_no_method_of_another_run(halves: list[Path], tmp_path: Path) -> None:
+    rows = [{"dataset": "ace-sim", "teacher": "gcn-3x256", "student": "gcn-2x16", "seed": 7, "test": 0.8}]
+    pd.DataFrame(rows).to_csv(tmp_path / "mine.csv", index=False)
+    build.add_results(halves[0], tmp_path / "mine.csv", "abkd")
+    with pytest.raises(ValueError, match=r"a/added/abkd.csv: method 'abkd' is one of the run's own"):
+        merging.merge(halves, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
 
 
 def test_one_label_for_two_methods_is_refused(halves: list[Path], tmp_path: Path) -> None:

@@ -104,6 +104,17 @@ VALUES: list[tuple[str, Any, str]] = [
     ("methods", {True: 1}, "methods: a key must be text, not True; YAML reads some words as others"),
     ("methods", {7: 1}, "methods: a key must be text, not 7"),
     ("methods/kd", {"method": "kd+"}, "methods.kd: unknown method ''"),
+    (
+        "methods/supervised",
+        {"method": "kd"},
+        "methods.supervised.method: this label is the id of another method than kd",
+    ),
+    (
+        "methods/kd",
+        {"method": "gcrd"},
+        "methods.kd.method: this label is the id of another method than gcrd; give it a",
+    ),
+    ("methods", {"kd": None, "kd+gcrd": {"method": "abkd"}}, "methods.kd+gcrd.method: this label is the id of another"),
     ("methods/kd", {"method": "os.path"}, "methods.kd: unknown method 'os.path'"),
     ("methods/kd", {"method": "../baselines/kd"}, "methods.kd: unknown method '../baselines/kd'"),
     ("models/big/model", "../gcn", "models.big.model: unknown model '../gcn'"),

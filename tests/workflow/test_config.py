@@ -10,7 +10,7 @@ from methods.contract import Shape
 from tests.workflow.samples import GOOD, SHIPPED, change, plan_of
 from workflow.attempt import attempt
 from workflow.catalog import facts
-from workflow.config import complete, load, merged, parse_seeds
+from workflow.config import complete, load, merged, parse_seeds, without_places
 from workflow.errors import UserError
 
 
@@ -229,3 +229,15 @@ def test_a_colour_of_the_command_line_is_no_comment(tmp_path):
     config = complete(changed, str(file))
     assert config.seeds == 3
     assert list(config.report.figures.palette) == colours
+
+
+def test_no_folder_of_this_machine_is_told():
+    stated = {"seeds": 3, "data": {"ogb_root": "/mnt/store/alices-lab/ogb", "planetoid_root": "data/planetoid"}}
+    told = without_places(stated)
+    assert told == {"seeds": 3, "data": {"ogb_root": "…/ogb", "planetoid_root": "data/planetoid"}}
+    assert without_places({"seeds": 3}) == {"seeds": 3}
+
+
+def test_a_label_that_is_an_id_may_name_its_own_method():
+    methods = {"kd": {"method": "kd"}, "kd+gcrd": {"method": "gcrd+kd"}, "kd-hot": {"method": "kd", "temperature": 4}}
+    assert complete(change("methods", methods), "x.yaml").method_id("kd+gcrd") == "gcrd+kd"

@@ -166,6 +166,18 @@ def test_methods_of_two_teachers_do_not_compose():
         plan_of(change("methods", {"kd": None, "kd+self": None}))
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_teacher_that_is_named_like_one_of_the_students_size_is_refused(order: int):
+    """In whichever experiment it stands: `self` would learn from the wrong network."""
+    config = change("methods", {"kd": None, "self": None})
+    config["experiments"][0]["students"] = [{"model": "small", "widths": [18]}]
+    config["models"]["smallx18.own"] = {"model": "gcn", "layers": 4, "width": 64}
+    config["experiments"].append({**config["experiments"][0], "teachers": ["smallx18.own"], "methods": ["kd"]})
+    config["experiments"] = config["experiments"][::order]
+    with pytest.raises(UserError, match=r"experiments\[1\]: ace-sim-mini/smallx18.own has two trainings or networks"):
+        plan_of(config)
+
+
 def test_a_teacher_of_the_students_size_has_one_training():
     config = change("methods", {"kd": None, "self": None})
     config["models"]["other"] = {**config["models"]["big"]}

@@ -123,7 +123,7 @@ def test_folders_are_added_and_seen_from_the_including_file(lab: Path) -> None:
     [
         (["gone"], r"mine.yaml: plugins\[0\]: .*/gone: there is no such folder"),
         ("lab", r"mine.yaml: plugins: must be a list"),
-        ([], r"mine.yaml: models.big.model: unknown model 'mine'"),
+        ([], r"mine.yaml: methods.mine: unknown method 'mine'"),
     ],
 )
 def test_a_mistake_is_one_line(plugged: object, told: str, lab: Path) -> None:

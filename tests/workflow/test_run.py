@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -140,6 +141,26 @@ def test_another_version_of_torch_is_another_folder(here, monkeypatch):
     monkeypatch.setattr(identity, "_versions", lambda: ["3.0", "2.0", "1.0"])
     after = run_of()
     assert not {after.folder(key) for key in old} & set(old.values())
+
+
+def test_another_version_of_networkx_is_another_folder_only_where_it_finds_clusters(here, monkeypatch):
+    models = {"big": {"model": "gine", "layers": 3, "width": 32}, "small": {"model": "gine", "layers": 2}}
+    students = [{"model": "small", "widths": [8]}]
+    changes = {
+        "models": models,
+        "methods": {"kd": None, "mugsi": None},
+        "experiments": [{"dataset": "ace-mol-mini", "teachers": ["big"], "students": students}],
+    }
+
+    def folders():
+        run = Run(complete({**GOOD, **changes}, "x.yaml"), "x.yaml")
+        return [run.folder(keys(run, method)[0]) for method in ("kd", "mugsi")]
+
+    before, real = folders(), importlib.metadata.version
+    assert folders() == before
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9" if name == "networkx" else real(name))
+    kd, mugsi = folders()
+    assert kd == before[0] and mugsi != before[1]
 
 
 def test_threads_and_titles(here):

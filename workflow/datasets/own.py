@@ -11,7 +11,7 @@ from pathlib import Path
 
 from workflow.catalog import Facts, columns
 from workflow.errors import UserError
-from workflow.files import code_digest, read_json
+from workflow.files import checksum, digest, read_json
 from workflow.task import Task
 
 FOLDER = Path("data/own")
@@ -49,8 +49,9 @@ NAMES = _found()
 
 
 def state(name: str) -> str:
-    """Digest of what an import has left, so that another import is prepared anew."""
-    return code_digest([FOLDER / name / "task.json", FOLDER / name / ABOUT])
+    """Digest of all that lies in a dataset's folder, so that another import, or a changed array, is prepared anew."""
+    files = sorted(file for file in (FOLDER / name).rglob("*") if file.is_file())
+    return digest([[file.relative_to(FOLDER).as_posix(), checksum(file)] for file in files])
 
 
 def build(name: str, settings: Mapping[str, str]) -> Task:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import scipy
 from scipy.sparse import csr_array, diags_array
+from threadpoolctl import threadpool_limits
 
 from methods.vocabulary import Kind
 from workflow import scratch
@@ -79,7 +80,7 @@ def added(task: Task, network: Network, folder: Path) -> Task:
 
 def kept(task: Task, columns: int, folder: Path) -> np.ndarray:
     """`encodings` from the file that is named by all that they rest on; made where there is none."""
-    rests_on = [task.fingerprint, columns, code_digest([__file__]), scipy.__version__]
+    rests_on = [task.fingerprint, columns, code_digest([__file__]), np.__version__, scipy.__version__]
     if task.info.get(INDUCTIVE):  # of a task that is drawn per seed, each has other nodes that are not seen
         rests_on.append(hashlib.sha256(np.sort(task.split("test")).tobytes()).hexdigest())
     file = folder / POSITIONS / f"{columns}-{digest(rests_on)}.npy"
@@ -99,7 +100,17 @@ def encodings(task: Task, columns: int) -> np.ndarray:
     As a whole they are scaled to the mean squared length of the features' rows, so that neither outweighs the other. In
     an inductive task a test node has the mean of its neighbours' encodings, of those that training sees, as in NOSMOG.
     A node without such an edge has zeros, and so have columns that the graph is too small for.
+
+    They are computed on one thread, whatever the machine offers: sums that are split among threads round otherwise, and
+    no file of encodings says among how many.
     """
+    import scipy.sparse.linalg  # noqa: F401 (scipy's own BLAS can be limited only once it is loaded)
+
+    with threadpool_limits(1, user_api="blas"):
+        return _encodings(task, columns)
+
+
+def _encodings(task: Task, columns: int) -> np.ndarray:
     pointers, sources = task.arrays["pointers"], task.arrays["sources"]
     nodes = len(pointers) - 1
     edges = csr_array((np.ones(len(sources)), sources, pointers), shape=(nodes, nodes))

@@ -18,6 +18,8 @@ rule collect:
         f"logs/{RUN.name}/collect.log",
     conda:
         "../envs/python.yaml"
+    params:
+        content=lambda wildcards: content(RUN.config_file),
     message:
         "collecting {RUN.name}"
     shell:
@@ -38,6 +40,8 @@ rule report:
         f"logs/{RUN.name}/report.log",
     conda:
         "../envs/python.yaml"
+    params:
+        content=lambda wildcards: content(RUN.settings_file),
     message:
         "writing tables, figures and {output.page}"
     shell:

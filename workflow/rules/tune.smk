@@ -11,6 +11,8 @@ rule tune:
         f"logs/{RUN.name}/tune.log",
     conda:
         "../envs/python.yaml"
+    params:
+        content=lambda wildcards: content(RUN.tuning_file),
     message:
         "choosing hyperparameters of {RUN.name}"
     shell:

@@ -11,7 +11,7 @@ from pathlib import Path
 import methods
 from methods import plugins, registry, spaces
 from methods.listing import ANY_ERROR, modules, shown
-from workflow import catalog
+from workflow import catalog, unwatched
 from workflow.errors import UserError
 from workflow.models import listing
 from workflow.schemas.configuration import Tune
@@ -115,10 +115,19 @@ def _named(name: str) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _one(kind: str, name: str) -> tuple[str, str, list[str]]:
+    before = set(sys.modules)
     try:
-        return kind, name, _faults(kind)(name)
+        faults = _faults(kind)(name)
+        strange = unwatched.told(_works(kind, name), set(sys.modules) - before)
+        return kind, name, [*faults, *(f"{name}: {line}" for line in strange)]
     except ANY_ERROR as error:  # of a file that cannot be loaded
         return kind, name, [" ".join(str(error).split())]
+
+
+def _works(kind: str, name: str) -> unwatched.Works:
+    if kind == "method":
+        return {"method": methods.modules(name)}
+    return {"training": [name]} if kind == "network" else {"data": [catalog.loader(name)]}
 
 
 def _faults(kind: str) -> Callable[[str], list[str]]:

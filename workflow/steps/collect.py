@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from reports.rows import (
     TERM_COLUMNS,
     Measurement,
 )
-from workflow.config import complete
+from workflow.config import complete, without_places
 from workflow.errors import UserError, command
 from workflow.files import code_digest, read_json, replacing, write_json
 from workflow.ledger import Ledger, Training
@@ -60,8 +61,8 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
         unfinished: whether trainings without a record become rows "missing".
 
     Raises:
-        UserError: a training has no record, or one that rests on something else than the plan, and `unfinished` is
-            False; or the tuned values are stale.
+        UserError: a training has no record, or one that rests on something else than the plan, or so has a measurement,
+            and `unfinished` is False; or the tuned values are stale.
     """
     run.check()
     ledger = Ledger(run)
@@ -79,12 +80,7 @@ def collect(run: Run, unfinished: bool, planned: str) -> None:
         "attention": pd.DataFrame(trace_rows(histories), columns=ATTENTION_COLUMNS),
         "layers": pd.DataFrame(layer_rows(histories), columns=LAYER_COLUMNS),
     }
-    measured = [
-        Measurement.model_validate(row, strict=False)
-        for path in run.all_measurements
-        if not unfinished or Path(path).exists()
-        for row in read_json(path)
-    ]
+    measured = [row for dataset in run.datasets for row in measured_of(run, ledger, dataset, unfinished)]
     measurements = pd.DataFrame([row.model_dump(mode="json") for row in measured], columns=MEASUREMENT_COLUMNS)
     write_csv(runs, results / "runs.csv")
     write_csv(measurements, results / "measurements.csv")
@@ -105,6 +101,17 @@ def refuse_gaps(run: Run, trainings: list[Training]) -> None:
             f"{run.results}: {len(gaps)} of {len(trainings)} trainings do not belong to {run.where}: {named}{more}; "
             f"train them with: abkd-bench retry {run.where}"
         )
+
+
+def measured_of(run: Run, ledger: Ledger, dataset: str, unfinished: bool) -> list[Measurement]:
+    """The measurements of a dataset. Raises UserError, or says so and gives none, where they are not those planned."""
+    rows, trouble = ledger.measured(dataset)
+    told = f"{run.measurement(dataset)}: {trouble}; measure again with: abkd-bench retry {run.where}"
+    if trouble and not unfinished:
+        raise UserError(told)
+    if trouble and Path(run.measurement(dataset)).exists():
+        print(told, file=sys.stderr)
+    return rows
 
 
 def curve_rows(histories: list[tuple[Cell, History]]) -> Iterator[Cell]:
@@ -165,16 +172,6 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
         "plugins": {folder.name: code_digest(sorted(folder.rglob("*.py"))) for folder in plugins.active()},
         "fingerprints": {dataset: fingerprint for dataset, fingerprint in ledger.fingerprints.items() if fingerprint},
     }
-
-
-def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without the folders of this machine: of an absolute path its last name alone is told."""
-    data = config.get("data") or {}
-    told = {
-        key: f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
-        for key, value in data.items()
-    }
-    return {**config, "data": told} if told else dict(config)
 
 
 def processor() -> str:

@@ -16,7 +16,7 @@ from typing import Protocol
 from reports.printing import duration
 from reports.rows import Status
 from workflow import config as configuration
-from workflow import prepared
+from workflow import overrides, prepared
 from workflow.errors import UserError
 from workflow.ledger import Ledger
 from workflow.run import Run
@@ -224,6 +224,7 @@ def answers(run: Run, found: list[Estimate], processes: int) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("config", type=Path, help="config/NAME.yaml")
+    overrides.add_argument(parser)
     parser.add_argument(
         "--as",
         dest="stand_in",
@@ -241,7 +242,7 @@ def call(arguments: argparse.Namespace) -> None:
 
     if arguments.nodes < FEWEST:
         raise UserError(f"--nodes: must be at least {FEWEST}, not {arguments.nodes}")
-    run = Run(configuration.load(arguments.config), str(arguments.config))
+    run = Run(overrides.load(arguments.config, arguments.changes), str(arguments.config))
     run.check()
     planned = sum(
         len(configuration.parse_seeds(block))

@@ -8,6 +8,7 @@ from pathlib import Path
 from reports.rows import Status
 from workflow.errors import command
 from workflow.files import read_json, write_json
+from workflow.ledger import Measured
 from workflow.specs import Plan
 
 
@@ -25,7 +26,8 @@ def main() -> None:
 
     networks = Plan.model_validate(read_json(arguments.plan)).networks(arguments.task.name)
     rows = measure(networks, arguments.task, arguments.device, arguments.threads)
-    write_json(arguments.output, [row.model_dump(mode="json") for row in rows])
+    told = Measured(data=read_json(arguments.task / "task.json")["fingerprint"], rows=rows)
+    write_json(arguments.output, told.model_dump(mode="json"))
     for row in rows:
         said = f"{row.latency_ms_median:.2f} ms" if row.status == Status.OK else f"{row.status}: {row.reason}"
         print(f"{row.model}: {row.params} parameters, {said}")

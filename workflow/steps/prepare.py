@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
-from workflow import catalog, prepared
+from workflow import catalog, prepared, unwatched
 from workflow.errors import command
 
 
@@ -20,8 +21,10 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, default={}, help="the config's `data` section as JSON")
     arguments = parser.parse_args()
     started = time.perf_counter()
-    code = prepared.code_of(arguments.dataset)
+    code, before = prepared.code_of(arguments.dataset), set(sys.modules)
     task = catalog.build(arguments.dataset, arguments.settings)
+    loader = catalog.loader(arguments.dataset)
+    unwatched.refuse(arguments.dataset, {"data": [loader]}, set(sys.modules) - before)
     prepared.save(task, arguments.folder, code)
     print(
         f"{task.name}: {len(task.labels)} items, {task.num_edges} edges, {time.perf_counter() - started:.1f} s, "

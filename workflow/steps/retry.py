@@ -10,33 +10,50 @@ from pathlib import Path
 
 from reports.rows import PASSING, Status
 from workflow import config as configuration
-from workflow import prepared
+from workflow import overrides, prepared
 from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
+from workflow.specs import CellSpec
 
 TUNE = "tune"
 """Snakemake's target whose trainings are the trials."""
+MEASUREMENT = "measurement"
 
 
 def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
-    """Drops the records of these statuses, and the markers of every block that lacks a record.
+    """Drops the records of these statuses, the markers of every block that lacks a record, and wrong measurements.
 
     Returns:
-        how many trainings will be trained, by their status now; those without a record count as "missing".
+        how many trainings will be trained, by their status now; those without a record count as "missing", and so do
+        teachers of which neither weights nor knowledge is left for a student that will be trained. Files of
+        measurements count as "measurement".
     """
     counts: Counter[str] = Counter()
+    ledger = Ledger(run)
+    for dataset in run.datasets:
+        file = Path(run.measurement(dataset))
+        if file.exists() and ledger.measured(dataset)[1]:
+            counts[MEASUREMENT] += 1
+            file.unlink()
+    trainings = list(ledger)  # before anything is dropped
     for dataset in run.datasets:
         folder = Path(run.task(dataset)).parent
-        if not prepared.is_by(folder, run.loader_code(dataset)):
+        if not prepared.told(folder, run.loader_code(dataset)):
             prepared.forget(folder)
-    for training in list(Ledger(run)):  # before anything is dropped
-        status = training.row.status
-        if status == Status.MISSING or status in statuses:
-            counts[str(status)] += 1
+    again = [(t, t.row.status) for t in trainings if t.row.status == Status.MISSING or t.row.status in statuses]
+    taught_by = {(t.spec.taught_by, t.seed) for t, _ in again if isinstance(t.spec, CellSpec)}
+    needed = [t for t in trainings if t.record and t.record.knowledge and (t.spec.key, t.seed) in taught_by]
+    purged = [(t, Status.MISSING) for t in needed if t.records.purged(t.seed)]
+    for training, status in [*again, *purged]:
+        counts[str(status)] += 1
+        # Of a stale one the job sees itself whether it is good; it may be, once the data are there.
+        if training.record or training.trouble.startswith("damaged"):
             training.records.forget(training.seed)
-            training.records.marker(training.block).unlink(missing_ok=True)
-            _forget_students_marks(run, training)
+        for marker in training.records.folder.glob("seeds~*.json"):  # also of blocks of other sizes
+            if training.seed in configuration.parse_seeds(marker.stem.removeprefix("seeds~")):
+                marker.unlink()
+        _forget_students_marks(run, training)
     return counts
 
 
@@ -51,13 +68,21 @@ def _forget_students_marks(run: Run, training: Training) -> None:
                     Path(run.marker(cell.key, block)).unlink(missing_ok=True)
 
 
-def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
+def retry(file: Path, statuses: tuple[str, ...], options: list[str], changes: list[str]) -> int:
     """Forgets, then runs Snakemake; returns its exit code.
+
+    Args:
+        options: for Snakemake.
+        changes: of the configuration, as `workflow.overrides` takes them; some may stand among the options.
 
     Raises:
         UserError: the configuration cannot run.
     """
-    run = Run(configuration.load(file), str(file))
+    options, more = overrides.split(options)
+    changes = [*changes, *more]
+    run = Run(overrides.load(file, changes), str(file))
+    if told := overrides.remark(run):
+        print(told, file=sys.stderr)
     tunes = TUNE in options and run.tuning is not None
     if not tunes:
         run.check()
@@ -66,17 +91,19 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str]) -> int:
     counts = forget(wanted, statuses)
     run.unlock()
     if not counts:
-        raise UserError(f"{run.results}: no training is missing, stale or {' or '.join(statuses)}")
+        raise UserError(f"{run.results}: nothing is missing, stale or {' or '.join(statuses)}")
     print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
     # Snakemake does not ask for files behind a finished result: what reads them must be asked for. The configuration
     # stands last: behind it, a target would be taken for a second one.
-    asked = ["--forcerun", TUNE if tunes else "collect", "--configfile", str(file)]
+    changed = ["--config", *changes] if changes else []
+    asked = ["--forcerun", TUNE if tunes else "collect", *changed, "--configfile", str(file)]
     return subprocess.run([sys.executable, "-m", "snakemake", *options, *asked], check=False).returncode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line takes."""
     parser.add_argument("config", type=Path, help="config/NAME.yaml")
+    overrides.add_argument(parser)
     parser.add_argument(
         "--status",
         nargs="+",
@@ -90,4 +117,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> None:
     """Ends with Snakemake's exit code."""
     options = [option for option in arguments.snakemake if option != "--"]
-    sys.exit(retry(arguments.config, tuple(arguments.status), options))
+    sys.exit(retry(arguments.config, tuple(arguments.status), options, arguments.changes))

@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from statistics import mean
-
-import pandas as pd
 
 import methods
 from methods.spaces import described, flat, nested
@@ -102,7 +99,7 @@ def _choice(
         space={".".join(k): described(values) for k, values in space.items()},
         code=tuned.loss(first.method_id),
         settings={sized: tuned.setting(run.plan, cell) for sized, cell in cells[0].items()},
-        chosen=min(ranks, key=lambda number: (ranks[number], number)) if ranks else None,
+        chosen=choices.best(ranks),
         trials=[
             Trial(
                 values=_values(first.method_id, next(iter(cells[number].values())).hyperparameters, space),
@@ -123,9 +120,8 @@ def _values(method: str, hyperparameters: Hyperparameters, space: Iterable[tuple
 
 
 def rank(rows: Ranked, selects: Metric) -> tuple[dict[int, float], dict[int, str]]:
-    """Mean rank of every trial that can be chosen, best 1, and why the others cannot be.
+    """Mean rank of every trial that can be chosen (`choices.ranks`), and why the others cannot be.
 
-    The trials are ranked per student by their mean validation score over seeds, ties sharing the mean of their ranks.
     A trial with a training that did not end well has no rank: it failed, or was skipped where another one was not. A
     student for which all were skipped ranks nobody.
     """
@@ -135,13 +131,8 @@ def rank(rows: Ranked, selects: Metric) -> tuple[dict[int, float], dict[int, str
         if any(row.status != Status.SKIPPED for own in rows.values() for row in own[student])
     ]
     notes = {number: _trouble(own, students) for number, own in rows.items()}
-    ranked = [number for number in rows if not notes[number]]
-    ranks: dict[int, float] = dict.fromkeys(ranked, 0.0)
-    for student in students:
-        means = pd.Series([mean(row.valid for row in rows[n][student] if row.valid is not None) for n in ranked])
-        for number, place in zip(ranked, means.rank(ascending=not selects.higher_is_better), strict=True):
-            ranks[number] += float(place) / len(students)
-    return ranks, notes
+    scores = {n: {sized: [row.valid for row in own[sized]] for sized in students} for n, own in rows.items()}
+    return choices.ranks({n: own for n, own in scores.items() if not notes[n]}, selects.higher_is_better), notes
 
 
 def _trouble(own: Mapping[str, list[Row]], students: list[str]) -> str:

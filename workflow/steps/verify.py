@@ -119,7 +119,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(arguments: argparse.Namespace) -> None:
-    """Raises UserError where rows differ by more than the tolerance."""
+    """Raises UserError where rows differ by more than the tolerance, or an option is out of bounds."""
+    for option, least in (("sample", 1), ("threads", 1), ("tolerance", 0)):
+        if (value := getattr(arguments, option)) is not None and not value >= least:
+            raise UserError(f"--{option}: must be at least {least}, not {value}")
     found = verify(arguments.folder, arguments.sample, arguments.seed, arguments.threads)
     worst = max(one.difference for one in found)
     print(f"{sum(one.same for one in found)} of {len(found)} rows are the same; largest difference {worst:g}")

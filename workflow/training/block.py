@@ -14,7 +14,7 @@ from pathlib import Path
 import methods
 from methods.contract import Method, NotApplicableError, Shape, Signals
 from reports.rows import Status
-from workflow import catalog, identity, variants
+from workflow import catalog, identity, unwatched, variants
 from workflow.environment import KILLED
 from workflow.errors import UserError, broken_disk
 from workflow.files import digest, write_json
@@ -30,7 +30,7 @@ from workflow.training.exchange import exchanged
 from workflow.training.extras import Taught, extras_of
 from workflow.training.feeds import labels
 from workflow.training.feeds.step import Feed
-from workflow.training.knowledge import load_weights, no_knowledge, save_knowledge, save_tensors
+from workflow.training.knowledge import load_weights, no_knowledge, save_knowledge, save_tensors, weights_of
 from workflow.training.layers import Layers
 from workflow.training.limits import TimeLimitError, time_limit
 from workflow.training.loop import fit
@@ -86,11 +86,12 @@ class Block:
         self.facts = catalog.facts(spec.dataset)
         self.records = Records(place.output)
         self.training = identity.of(spec, place.threads)
+        self.imports = unwatched.Watch(spec)
 
     @cached_property
     def task(self) -> Task:
-        """The prepared task. Raises UserError where there is none."""
-        return Task.load(self.place.task)
+        """The prepared task. Raises UserError where there is none, or one whose arrays were changed."""
+        return Task.load(self.place.task, verified=True)
 
     def of_seed(self, seed: int) -> Block:
         """This block; one with a feed of its own where each seed has other labels."""
@@ -176,13 +177,14 @@ class Block:
                 self.records.checkpoint(seed), digest([basis.model_dump(), seed]), CHECKPOINT_SECONDS
             )
             outcome, model = self._guarded(seed, taught_by, checkpoint)
-        knowledge = ""
+            self.imports.look()
+        weights = knowledge = ""
         if outcome.status == Status.OK and model is not None:
-            self._keep(seed, model)
+            weights = self._keep(seed, model)
             knowledge = self._keep_knowledge(seed, model) if isinstance(self.spec, TeacherSpec) else ""
         outcome.peak_memory_mb = outcome.peak_memory_mb or devices.peak_memory_mb(self.device)
         row = outcome.row(self.spec, self.task, seed, devices.describe(self.device), self.place.threads)
-        record = Record(basis=basis, row=row, history=outcome.history, knowledge=knowledge)
+        record = Record(basis=basis, row=row, history=outcome.history, knowledge=knowledge, weights=weights)
         self.records.write(record)
         return record
 
@@ -278,14 +280,17 @@ class Block:
         """The teacher of a seed, with its weights."""
         assert self.place.teacher is not None
         model = self._network(self._cell.teacher_model, Streams(seed, "teacher", self.device))
-        load_weights(Records(self.place.teacher).weights(seed), model)
+        records, record = Records(self.place.teacher), self._teacher_record(seed)
+        load_weights(records.weights(seed), record.weights if record else "", records.file(seed), model)
         return model
 
-    def _keep(self, seed: int, model: Model) -> None:
-        """Saves a network."""
-        if self.place.keep_weights:
-            metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
-            save_tensors(self.records.weights(seed), model.state_dict(), metadata)
+    def _keep(self, seed: int, model: Model) -> str:
+        """Saves a network, and returns the digest of its weights."""
+        if not self.place.keep_weights:
+            return ""
+        metadata = {"fingerprint": self.task.fingerprint, "training": self.training}
+        save_tensors(self.records.weights(seed), model.state_dict(), metadata)
+        return weights_of(model.state_dict())
 
     def _keep_knowledge(self, seed: int, model: Model) -> str:
         """Saves what a teacher knows, and returns its digest."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import torch
+from threadpoolctl import threadpool_limits
 
 from methods import plugins, registry
 from methods.listing import told
@@ -26,12 +27,13 @@ LACK = ("allocate memory", "out of memory", "ALLOC_FAILED", "INSUFFICIENT_RESOUR
 
 
 def choose(name: str, threads: int) -> torch.device:
-    """The device of a config's `device`, with torch set to that many CPU threads and to deterministic kernels.
+    """The device of a config's `device`, with torch and numpy set to so many CPU threads; kernels are deterministic.
 
     Raises:
         UserError: cuda is wanted and there is none.
     """
     torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")  # numpy's products; torch's own setting does not reach them
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("device: cuda is wanted, but torch sees no GPU; allowed here: auto, cpu")
     if name == "cpu" or not torch.cuda.is_available():

@@ -15,6 +15,7 @@ from torch import Tensor
 import methods
 from methods.contract import NotApplicableError, Signals
 from methods.vocabulary import Extra, Kind
+from workflow.identity import computed_by
 from workflow.models.model import Model
 from workflow.task import Task
 from workflow.training.feeds.step import Feed
@@ -63,7 +64,7 @@ def extras_of(method: str, folder: Path | None, taught: Taught) -> dict[Extra, T
 def load_or_make(path: Path, extra: Extra, taught: Taught) -> Tensor:
     """An extra from its file; made, as in `extras_of`, where that is gone, damaged or another teacher's."""
     knowledge = taught.record.knowledge if taught.record else ""
-    basis = {"fingerprint": taught.task.fingerprint, "knowledge": knowledge}
+    basis = {"fingerprint": taught.task.fingerprint, "knowledge": knowledge, **computed_by(extra)}
     try:
         with safe_open(path, "pt") as file:
             kept = file.metadata() == basis

@@ -7,7 +7,7 @@ weights, by one forward pass, and holds it against the digest in the teacher's r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -43,10 +43,19 @@ def save_knowledge(path: Path, signals: Signals, metadata: dict[str, str]) -> st
 
 def content(signals: Signals) -> str:
     """Digest of the values of logits and hidden layers."""
-    total = hashlib.sha256()
     nodes = [signals.nodes] if isinstance(signals, Partial) else []
-    for value in (signals.logits, *signals.hidden, *nodes):
-        total.update(value.detach().cpu().contiguous().numpy().data)
+    return _digest((signals.logits, *signals.hidden, *nodes))
+
+
+def weights_of(state: Mapping[str, Tensor]) -> str:
+    """Digest of the values of a network's weights, by name."""
+    return _digest(state[name] for name in sorted(state))
+
+
+def _digest(values: Iterable[Tensor]) -> str:
+    total = hashlib.sha256()
+    for value in values:
+        total.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 
@@ -98,16 +107,24 @@ def load_or_remake(path: Path, fingerprint: str, digest: str, remake: Callable[[
     return signals
 
 
-def load_weights(path: Path, model: Model) -> None:
+def load_weights(path: Path, digest: str, record: Path, model: Model) -> None:
     """Puts saved weights into a network.
 
+    Args:
+        digest: what the record of their training says of them.
+        record: its file.
+
     Raises:
-        UserError: they are gone, damaged or another network's.
+        UserError: they are gone, damaged, of another training or another network's.
     """
     try:
-        model.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())[:200]}; delete it and run again") from error
+        found = load_file(path)
+        if weights_of(found) != digest:
+            raise ValueError("holds other weights than its record says")
+        model.load_state_dict(found)
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        what = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: {what}; to teach it anew, delete {record} and run abkd-bench retry") from error
 
 
 def no_knowledge(task: Task, shape: Shape) -> Signals:

@@ -131,7 +131,7 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, thr
     and no time. In inductive tasks, too, the answer is one pass over the whole graph.
     """
     device = devices.choose(device_name, threads)
-    task = Task.load(folder)
+    task = Task.load(folder, verified=True)
     facts = catalog.facts(task.name)
     feeds: dict[int, Feed] = {}
     rows = []

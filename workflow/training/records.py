@@ -61,12 +61,14 @@ class Record(Strict):
     Attributes:
         basis: all that its numbers rest on.
         knowledge: digest of what the network knows, as it was kept; "" where it was not.
+        weights: digest of the network's weights, likewise.
     """
 
     basis: Basis
     row: Row
     history: History = History()
     knowledge: str = ""
+    weights: str = ""
 
 
 class DamagedError(Exception):
@@ -94,6 +96,10 @@ class Records:
     def extra(self, seed: int, name: str) -> Path:
         """The file of a teacher's extra."""
         return self.folder / "knowledge" / f"seed~{seed}.{name}.safetensors"
+
+    def purged(self, seed: int) -> bool:
+        """Whether a teacher's network and what it knows are both gone, so that neither can be made from the other."""
+        return not self.weights(seed).exists() and not self.knowledge(seed).exists()
 
     def checkpoint(self, seed: int) -> Path:
         """The file that a stopped training goes on from."""
@@ -151,7 +157,7 @@ class Records:
                 continue
             if record is None or record.basis != basis or record.row.status != Status.OK:
                 continue
-            if record.knowledge and not other.weights(seed).exists() and not other.knowledge(seed).exists():
+            if record.knowledge and other.purged(seed):
                 continue
             for file in ("weights", "knowledge"):
                 _link(getattr(other, file)(seed), getattr(self, file)(seed))

@@ -45,13 +45,15 @@ def untracked(model: nn.Module) -> Iterator[None]:
 
 
 def second(model: Model, streams: Streams, method: Method, step: Step, check_terms: bool) -> dict[str, Tensor]:
-    """The method's terms on other features (`Method.view`)."""
+    """The method's terms on other features (`Method.view`), which leave the averages of batch norms alone."""
     assert step.teacher is not None
     assert step.batch is not None
     dropout = Dropout(streams.generator("view"))
 
     def answer(features: Sequence[Tensor]) -> Signals:
-        return model(step.inputs.with_features(features), dropout)
+        with untracked(model):
+            signals: Signals = model(step.inputs.with_features(features), dropout)
+        return signals
 
     terms = method.view(step.inputs.real_features, answer, step.teacher, step.batch)
     return check(method, terms, "view") if check_terms else terms

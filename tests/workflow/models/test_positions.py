@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from methods.vocabulary import Kind
 from tests.conftest import TINY, make_tiny_task
-from tests.workflow.samples import GOOD, change, plan_of
+from tests.workflow.samples import GOOD, ROOT, change, plan_of
 from workflow.datasets.parts.csr import symmetric_csr
 from workflow.errors import UserError
 from workflow.models import positions, sizes
@@ -117,6 +121,49 @@ def test_encodings_are_kept_by_all_that_they_rest_on(tmp_path, monkeypatch) -> N
     assert made == [2, 3, 2, 2]
     positions.added(task, {"positions": 2}, tmp_path / "task.json" / "no folder")
     assert positions.added(task, MLP, tmp_path) is task
+
+
+def blas() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_encodings_are_computed_on_one_thread(monkeypatch) -> None:
+    """How many a process happens to have stands in no file's name."""
+    seen, leading = [], positions._leading
+    monkeypatch.setattr(positions, "_leading", lambda *a: seen.append(blas()) or leading(*a))
+    with threadpool_limits(2, user_api="blas"):
+        positions.encodings(make_tiny_task(), 3)
+        assert blas() == {2}
+    assert seen == [{1}]
+
+
+def test_they_are_in_a_process_that_has_not_loaded_scipys_library_before() -> None:
+    """Numpy and scipy bring one each; what is not loaded cannot be limited."""
+    code = """
+from threadpoolctl import threadpool_info
+from tests.conftest import make_tiny_task
+from workflow.models import positions
+positions.SMALL, real = 0, positions._leading
+def leading(*arguments):
+    found = real(*arguments)
+    print(sorted(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"))
+    return found
+positions._leading = leading
+positions.encodings(make_tiny_task(), 3)
+"""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split("\n")[0] == "[1, 1]"
+
+
+@pytest.mark.parametrize("library", ["numpy", "scipy"])
+def test_encodings_of_another_version_are_made_anew(library: str, tmp_path, monkeypatch) -> None:
+    made = []
+    monkeypatch.setattr(positions, "encodings", lambda task, k: made.append(k) or np.zeros((60, k), "f4"))
+    positions.kept(make_tiny_task(), 2, tmp_path)
+    monkeypatch.setattr(f"{library}.__version__", "another")
+    positions.kept(make_tiny_task(), 2, tmp_path)
+    assert made == [2, 2]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_students_of_another_teacher_are_refused(trained):
     """Its knowledge was exchanged after they had learned: taught anew by hand, or copied from elsewhere."""
     records = trained.records(TEACHER)
     one, other = records.read(0), records.read(1)
-    records.write(one.model_copy(update={"knowledge": other.knowledge}))
+    trained.rewrite(TEACHER, one.model_copy(update={"knowledge": other.knowledge}))
     with pytest.raises(UserError) as told:
         trained.collect()
     assert "2 of 9 trainings" in str(told.value), "the floor was compared with it"
@@ -83,7 +83,7 @@ def test_students_of_another_teacher_are_refused(trained):
 def test_rows_of_another_device_are_refused(trained, tiny):
     for key in (TEACHER, FLOOR, KD):
         record = trained.records(key).read(2)
-        trained.records(key).write(record.model_copy(update={"basis": record.basis.model_copy(update={"device": "x"})}))
+        trained.rewrite(key, record.model_copy(update={"basis": record.basis.model_copy(update={"device": "x"})}))
     trained.collect()  # `auto` says nothing of the device
     with pytest.raises(UserError, match=r"3 of 9 .* rests on another device"):
         tiny(device="cpu").collect()
@@ -107,6 +107,62 @@ def test_damaged_records_are_named(trained, harm):
         trained.collect()
     (row,) = trained.collect(unfinished=True).query("status == 'missing'").to_dict("records")
     assert (row["method"], row["seed"]) == ("kd", 1)
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_an_edited_record_is_not_believed(trained, unfinished):
+    """What its job has left is noted in the file that Snakemake waits for."""
+    file = trained.records(KD).file(1)
+    edited = json.loads(file.read_text())
+    edited["row"]["test"] = 0.999
+    file.write_text(json.dumps(edited))
+    told = f"damaged: {file}: is not the record that its job has left"
+    if unfinished:
+        (row,) = trained.collect(unfinished=True).query("status == 'missing'").to_dict("records")
+        assert (row["method"], row["seed"], row["reason"]) == ("kd", 1, told)
+        return
+    with pytest.raises(UserError) as error:
+        trained.collect()
+    assert f"{KD}, seed 1 ({told})" in str(error.value)
+    assert str(error.value).endswith("train them with: abkd-bench retry config/tiny.yaml")
+
+
+def a_list(told: dict) -> str:
+    return json.dumps(told["rows"])
+
+
+def of_another_dataset(told: dict) -> str:
+    return json.dumps(told | {"rows": [row | {"dataset": "cora"} for row in told["rows"]]})
+
+
+HARM = {
+    "nothing": (lambda told: "[]", "damaged: 1 validation error for Measured"),
+    "an earlier form": (a_list, "damaged: 1 validation error for Measured"),
+    "half": (lambda told: json.dumps(told)[:99], "damaged: 1 validation error for Measured"),
+    "no rows": (lambda told: json.dumps(told | {"rows": []}), "stale: holds other networks than this run"),
+    "a network less": (
+        lambda told: json.dumps(told | {"rows": told["rows"][1:]}),
+        "stale: holds other networks than this run",
+    ),
+    "another dataset": (of_another_dataset, "stale: holds other networks than this run"),
+    "other data": (lambda told: json.dumps(told | {"data": "0"}), "stale: rests on another data than this run"),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_measurements_are_those_of_the_plan(trained, harm: str, capsys):
+    """Else sizes and latencies of other networks or data would stand in the tables."""
+    assert len(trained.collect())
+    change, told = HARM[harm]
+    file = Path(trained.run.measurement("tiny"))
+    file.write_text(change(json.loads(file.read_text())))
+    message = f"{file}: {told}; measure again with: abkd-bench retry config/tiny.yaml"
+    with pytest.raises(UserError) as error:
+        trained.collect()
+    assert str(error.value) == message
+    assert len(trained.collect(unfinished=True)) == 9, "the page of what there is stands without them"
+    assert message in capsys.readouterr().err
+    assert not Path("results/tiny/measurements.csv").read_text().splitlines()[1:]
 
 
 def test_what_is_missing_is_a_row(tiny):
@@ -158,10 +214,3 @@ def test_controls_are_rows_beside_the_methods(tiny):
     }
     teachers = rows[rows["method"] == "teacher"]
     assert set(teachers["teacher"]) == {"big", "smallx4.own"}
-
-
-def test_no_folder_of_this_machine_is_told():
-    stated = {"seeds": 3, "data": {"ogb_root": "/mnt/store/alices-lab/ogb", "planetoid_root": "data/planetoid"}}
-    told = collect.without_places(stated)
-    assert told == {"seeds": 3, "data": {"ogb_root": "…/ogb", "planetoid_root": "data/planetoid"}}
-    assert collect.without_places({"seeds": 3}) == {"seeds": 3}

@@ -8,6 +8,9 @@ import pytest
 
 from reports.rows import PASSING, Status
 from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
+from workflow import prepared
+from workflow.errors import UserError
+from workflow.ledger import Ledger
 from workflow.steps import retry
 from workflow.training.block import Block
 from workflow.training.outcome import Outcome
@@ -25,7 +28,7 @@ def fail(run, key: str, seed: int, status: Status) -> None:
     """Makes a training's record one of a training that failed."""
     record = run.records(key).read(seed)
     row = record.row.model_copy(update={"status": status, "reason": "by chance", "test": None})
-    run.records(key).write(record.model_copy(update={"row": row, "knowledge": ""}))
+    run.rewrite(key, record.model_copy(update={"row": row, "knowledge": ""}))
 
 
 def markers(run, key: str) -> set[str]:
@@ -83,6 +86,25 @@ def test_a_teacher_that_comes_right_has_its_students_trained_again(trained, monk
     assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
 
 
+def test_a_teacher_of_which_nothing_is_left_is_missing_once_a_student_needs_it(trained, monkeypatch):
+    """Its record alone helps nobody; and what nobody asks for is not trained again."""
+    before = trained.collect()
+    teacher = trained.records(TEACHER)
+    for seed in (0, 1):
+        teacher.weights(seed).unlink()
+        teacher.knowledge(seed).unlink()
+    assert not retry.forget(trained.run, PASSING)
+    trained.records(KD).file(1).unlink()
+    with pytest.raises(UserError, match="run abkd-bench retry"):
+        trained.train(KD)
+    assert retry.forget(trained.run, PASSING) == {"missing": 2}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert seen == [(TEACHER, 1), (KD, 1)]
+    timed = ["seconds", "peak_memory_mb"]
+    assert trained.collect().drop(columns=timed).equals(before.drop(columns=timed))
+
+
 def test_missing_and_stale_ones_are_trained_again_whatever_the_status(trained, monkeypatch):
     trained.records(KD).file(2).unlink()
     record = trained.records(FLOOR).read(0)
@@ -94,10 +116,46 @@ def test_missing_and_stale_ones_are_trained_again_whatever_the_status(trained, m
     assert sorted(seen) == [(KD, 2), (FLOOR, 0)]
 
 
+def test_a_record_that_was_edited_is_trained_again(trained, monkeypatch):
+    """And no block of another size says of it that it is done."""
+    file = trained.records(KD).file(1)
+    file.write_text(file.read_text().replace('"test": 0.', '"test": 0.9'))
+    trained.records(KD).finish("0-5", [trained.records(KD).read(1)])
+    assert retry.forget(trained.run, ()) == {"missing": 1}
+    assert markers(trained, KD) == {"seeds~2-2.json"}
+    seen = watch(monkeypatch)
+    trained.train()
+    assert seen == [(KD, 1)]
+
+
+def test_a_wrong_measurement_is_measured_again(trained):
+    trained.measure()
+    file = Path(trained.run.measurement("tiny"))
+    assert not retry.forget(trained.run, ())
+    file.write_text("[]")
+    assert retry.forget(trained.run, ()) == {"measurement": 1}
+    assert not file.exists()
+
+
 def test_data_prepared_by_other_code_are_prepared_again(trained, monkeypatch):
     monkeypatch.setattr(trained.run, "loader_code", lambda dataset: "other")
     retry.forget(trained.run, ())
     assert not Path(trained.run.task("tiny")).exists()
+
+
+@pytest.mark.parametrize("name", ["task.json", prepared.CODE])
+@pytest.mark.parametrize("content", ["", '{"name": "ti', "[]", "\ufffd"])
+def test_data_whose_files_are_not_whole_are_prepared_again(name, content, trained, tiny_task, monkeypatch):
+    """And what rests on them is trained again, or found again where the data come out the same."""
+    folder = Path(trained.run.task("tiny")).parent
+    (folder / name).write_bytes(content.encode("latin-1", "ignore") or b"\xff" * len(content))
+    assert Ledger(trained.run).fingerprints == {"tiny": ""}
+    assert retry.forget(trained.run, ()).total() == len(list(Ledger(trained.run)))
+    assert not (folder / "task.json").exists()
+    prepared.save(tiny_task, folder, trained.run.loader_code("tiny"))
+    seen = watch(monkeypatch)
+    trained.train()
+    assert not seen, "the data are the same"
 
 
 def test_outcomes_have_the_words_that_retry_takes():
@@ -105,8 +163,15 @@ def test_outcomes_have_the_words_that_retry_takes():
     assert Outcome(Status.OOM).status in PASSING
 
 
-@pytest.mark.parametrize(("options", "rule"), [(["--cores", "2"], "collect"), (["tune"], "tune")])
-def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, options, rule):
+@pytest.mark.parametrize(
+    ("options", "rule", "more"),
+    [
+        (["--cores", "2"], "collect", []),
+        (["tune"], "tune", []),
+        (["--cores", "2"], "collect", ["--config", "seeds=3", "alpha=0.1"]),
+    ],
+)
+def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, options, rule, more):
     """Snakemake asks for no file behind it; and a target behind --configfile would be a second file."""
     made = tiny(tune={"trials": 2, "seeds": 2})
     made.tune()
@@ -115,11 +180,12 @@ def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, o
         cell = next(iter(run.plan.cells))
         Records(Path(run.folder(cell))).file(run.config.first_seed).unlink()
     asked: list[list[str]] = []
-    monkeypatch.setattr(retry.configuration, "load", lambda file: made.run.stated)
+    monkeypatch.setattr(retry.overrides, "load", lambda file, changes: made.run.stated)
     monkeypatch.setattr(retry.subprocess, "run", lambda command, check: asked.append(command) or Done())
-    retry.retry(Path("config/tiny.yaml"), (), options)
+    retry.retry(Path("config/tiny.yaml"), (), [*options, *more[:2]], more[2:])
     (command,) = asked
-    assert command[3:] == [*options, "--forcerun", rule, "--configfile", "config/tiny.yaml"]
+    changed = ["--config", "alpha=0.1", "seeds=3"] if more else []
+    assert command[3:] == [*options, "--forcerun", rule, *changed, "--configfile", "config/tiny.yaml"]
 
 
 class Done:

@@ -68,7 +68,6 @@ STALE: list[tuple[dict[str, Any], str]] = [
     ({**TUNED, "tune": {"trials": 4, "seeds": 2}}, "its `tune` is another one"),
     ({**USED, "first_seed": 999}, "seeds 1000-1001 are among those that are reported, 999-1001"),
     ({**USED, "methods": {"kd": {"alpha": 0.5}}}, "kd is stated otherwise in the configuration"),
-    ({**USED, "methods": {"kd": {"method": "shuffled"}}}, "kd is stated otherwise in the configuration"),
     ({**USED, "training": {"epochs": 5}}, "networks or training of big and smallx4 on tiny have changed"),
     (
         {**USED, "models": {"big": {"model": "gcn", "layers": 3, "width": 17}, "small": {"model": "gcn"}}},
@@ -103,6 +102,22 @@ def refused(run, message: str) -> None:
         run.check()
     with pytest.raises(SystemExit, match=re.escape(f"error: {run.trouble}")):
         _ = run.config_file
+
+
+def test_trials_that_are_not_planned_are_refused(made):
+    """Values that a hand has changed, or a trial that it has left out."""
+    file = Path("config/tuned/tiny.yaml")
+    found = choices.read(file)
+    next(choice for choice in found.choices if choice.label == "kd").trials[1].values["temperature"] = 7.0
+    choices.write(file, found)
+    told = "the trials of kd with big and small on tiny are not those planned"
+    refused(made(**TUNED).run, f"config/tiny.yaml: tuned: config/tuned/tiny.yaml is stale: {told}")
+
+
+def test_a_file_that_was_edited_is_refused(made):
+    file = Path("config/tuned/tiny.yaml")
+    file.write_text(file.read_text().replace("first_seed: 1000", "first_seed: 5000"))
+    refused(made(**TUNED).run, "config/tiny.yaml: tuned: config/tuned/tiny.yaml: was edited: its content does not")
 
 
 def test_a_file_of_another_configuration_is_told_apart(tiny):
@@ -173,12 +188,18 @@ def test_a_missing_file_is_refused_in_one_line(made):
     refused(made(**TUNED).run, "config/tiny.yaml: tuned: config/tuned/tiny.yaml is missing; it is made by")
 
 
+def failed(choice: Choice) -> Choice:
+    """The same, where every trial failed at every seed."""
+    lost = {"valid": {"smallx4": [None] * 2}, "note": "failed on smallx4, seed 1000", "rank": None}
+    return choice.model_copy(
+        update={"trials": [trial.model_copy(update=lost) for trial in choice.trials], "chosen": None}
+    )
+
+
 def test_where_no_trial_can_be_chosen_the_method_stands_once(made):
     file = Path("config/tuned/tiny.yaml")
     found = choices.read(file)
-    without = [
-        choice.model_copy(update={"chosen": None}) if choice.label == "gcrd" else choice for choice in found.choices
-    ]
+    without = [failed(choice) if choice.label == "gcrd" else choice for choice in found.choices]
     choices.write(file, found.model_copy(update={"choices": without}))
     run = made(**TUNED).run
     assert not run.trouble

@@ -134,9 +134,13 @@ def test_other_data_tune_everything_again(shipped, blind: bool, tiny_task: Task)
 def test_a_trial_that_failed_by_chance_is_tried_again(shipped, note: str, again: set[str]):
     file = shipped(**TUNED).run.tuned_file
     found = choices.read(file)
-    trial = of(found, "kd").trials[1]
-    of(found, "kd").trials[1] = trial.model_copy(update={"note": note, "rank": None})
-    choices.write(file, found)
+    first, second, third = of(found, "kd").trials
+    lost = second.model_copy(update={"note": note, "rank": None, "valid": {"smallx4": [None, None]}})
+    ranked = choices.ranks({0: first.valid, 2: third.valid}, higher_is_better=True)
+    trials = [first.model_copy(update={"rank": ranked[0]}), lost, third.model_copy(update={"rank": ranked[2]})]
+    change = {"trials": trials, "chosen": choices.best(ranked)}
+    own = [choice.model_copy(update=change) if choice.label == "kd" else choice for choice in found.choices]
+    choices.write(file, found.model_copy(update={"choices": own}))
     assert wanted(shipped(**TUNED).run) == again
 
 

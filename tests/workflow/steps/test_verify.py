@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -46,3 +47,19 @@ def test_the_sample_is_chosen_by_its_seed(collected):
 def test_no_run_is_one_line(tmp_path):
     with pytest.raises(UserError, match="provenance"):
         verify.verify(tmp_path, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--sample", "0"], "--sample: must be at least 1, not 0"),
+        (["--sample", "-1"], "--sample: must be at least 1, not -1"),
+        (["--threads", "0"], "--threads: must be at least 1, not 0"),
+        (["--tolerance", "nan"], "--tolerance: must be at least 0, not nan"),
+    ],
+)
+def test_options_out_of_bounds_are_told(options: list[str], told: str):
+    parser = argparse.ArgumentParser()
+    verify.add_arguments(parser)
+    with pytest.raises(UserError, match=rf"^{told}$"):
+        verify.call(parser.parse_args(["results/tiny", *options]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import sys
 import time
 from contextlib import suppress
 
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 import methods
+from baselines.kd import SoftTargets
 from methods.contract import NotApplicableError, Signals
 from reports.rows import FIDELITY
 from tests.workflow.training.conftest import CPU, cell, numbers, settings, taught_otherwise
@@ -242,3 +244,19 @@ def test_a_term_named_as_the_supervised_one_is_told(taught, monkeypatch):
     (row,) = taught.distill(cell("kd"), seeds=(0,))
     assert row["status"] == "failed"
     assert "a term of a method may not be named 'labels'" in row["reason"]
+
+
+def test_code_from_elsewhere_that_a_training_imports_is_told_and_leaves_no_record(taught, tmp_path, monkeypatch):
+    (tmp_path / "mylab_loss.py").write_text("W = 1.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def late(self, *_):
+        import mylab_loss
+
+        return {"late": mylab_loss.W}
+
+    monkeypatch.setattr(SoftTargets, "forward", late)
+    with pytest.raises(UserError, match="/kd: imports mylab_loss "):
+        taught.distill(cell("kd"))
+    assert not list((taught.folder / "cell").glob("trainings/*.json"))
+    sys.modules.pop("mylab_loss")

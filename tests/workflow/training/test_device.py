@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.workflow.training.conftest import CPU, cell
 from tests.workflow.training.jobs import block
@@ -22,6 +23,13 @@ def test_peak_memory_starts_anew():
     if sys.platform == "linux":
         assert 100 < grown < 200
         assert devices.peak_memory_mb(CPU) < before + 60
+
+
+def test_numpy_has_as_many_threads_as_torch():
+    with threadpool_limits(2, user_api="blas"):
+        devices.choose("cpu", 1)
+        found = [library for library in threadpool_info() if "numpy" in library["filepath"]]
+        assert [library["num_threads"] for library in found] == [torch.get_num_threads()] == [1]
 
 
 def test_cuda_where_there_is_none_is_one_line(taught):

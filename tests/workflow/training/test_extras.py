@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import pytest
 import torch
 
@@ -108,6 +110,19 @@ def test_clusters_are_made_once_for_all_seeds_of_a_process(monkeypatch):
     for each in (task, task, *others):
         extras.MAKERS[Extra.CLUSTERS](Taught(each, lambda: None, 0, None, None, lambda _: None))
     assert calls == [task, *others], "what has no fingerprint is nobody's"
+
+
+def test_clusters_of_another_networkx_are_made_anew(tmp_path, monkeypatch):
+    made, version = [], importlib.metadata.version
+    for extra in (Extra.CLUSTERS, Extra.CLASSIFIER):
+        monkeypatch.setitem(extras.MAKERS, extra, lambda _, extra=extra: made.append(extra) or torch.zeros(3))
+    taught = Taught(make_tiny_task(), lambda: None, 0, None, None, lambda _: None)
+    for told in ("3.6", "3.6", "9.9"):
+        monkeypatch.setattr(importlib.metadata, "version", lambda n, t=told: t if n == "networkx" else version(n))
+        for extra in extras.MAKERS:
+            if extra != Extra.NOISE_ENTROPY:
+                load_or_make(tmp_path / extra, extra, taught)
+    assert sorted(made) == [Extra.CLASSIFIER, Extra.CLUSTERS, Extra.CLUSTERS]
 
 
 def test_an_extra_is_made_once_and_again_where_its_file_is_another_ones(tmp_path, monkeypatch):
