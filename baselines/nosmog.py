@@ -21,7 +21,9 @@ class NoiseRobust(GramMatching):
     KL is that of softmax(z_T) from softmax(z_S), a mean over rows. delta climbs it by projected gradients: it starts
     uniform within +-radius, and each of `steps` steps goes by radius / 4 along the sign of its gradient and then back
     into +-radius. The student is asked `steps` + 1 times more in a step. Made for students without edges; others may
-    have it too. Their position encodings are inputs of a student, not a loss; no network here takes them.
+    have it too. Their position encodings are inputs of a student, not a loss: `positions` of a network.
+
+    Departure. The authors' script takes a step of its own for the second view; here all terms share one.
 
     Args:
         alpha: weight of the soft targets, in [0, 1]; the labels weigh 1 - alpha. Default 1 (Tian et al.).
