@@ -203,7 +203,7 @@ def test_changed_method_code_runs_only_that_method(smoke):
     file = folder / "baselines" / "kd.py"
     text = file.read_text()
     try:
-        file.write_text(text + "\n# changed\n")
+        file.write_text(text + "\nCHANGED = True\n")
         found = jobs(snakemake(folder, "-n", "--configfile", "config/smoke.yaml"))
     finally:
         file.write_text(text)

@@ -1,6 +1,7 @@
 """Which source files a result rests on, so that a changed file runs anew just what it concerns.
 
-`RESTS_ON` is the one table of it: plan, rules, jobs and the fork server ask `digest`. Most entries follow imports.
+`RESTS_ON` is the one table of it: plan, rules, jobs and the fork server ask `digest`. Most entries follow imports, and
+of what they follow only what computes counts (`workflow.statements`): a better docstring trains nothing anew.
 What a configuration names (networks, methods, datasets) is imported by nobody, so that a new file concerns nothing that
 is there. Imports no torch.
 """
@@ -8,6 +9,7 @@ is there. Imports no torch.
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +19,7 @@ import methods
 from methods import plugins
 from methods.listing import modules
 from workflow.files import code_digest
+from workflow.statements import computing
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("workflow", "methods", "abkd", "baselines", "reports")
@@ -118,7 +121,11 @@ def digest(work: str, *names: str) -> str:
 
 @cache
 def _digest(work: str, names: tuple[str, ...], active: tuple[Path, ...]) -> str:
-    return code_digest([*sorted(followed(work, *names)), *(ROOT / place for place in RESTS_ON[work].files)])
+    total = hashlib.sha256()
+    for path in sorted(followed(work, *names)):
+        total.update(computing(path))
+    total.update(code_digest(ROOT / place for place in RESTS_ON[work].files).encode())
+    return total.hexdigest()[:16]
 
 
 def followed(work: str, *names: str) -> list[Path]:

@@ -71,7 +71,7 @@ def test_a_changed_file_changes_the_digests_of_what_rests_on_it(kind: str, chang
     cell = build(read(lab), "mine.yaml").cells[CELL]
     before = digests(cell)
     with (lab / kind / "mine.py").open("a") as file:
-        file.write("\n")
+        file.write("\nCHANGED = True\n")
     after = digests(cell)
     assert {place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]} == changed
 
