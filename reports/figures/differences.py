@@ -52,11 +52,12 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         ]
         low, high = limits([0.0, *ends])
         axes.set_xlim(low, high)
-        # Far from the rest, and yet on an axis that an interval has made long: its own is cut off.
+        # Far from the rest, and yet on an axis that an interval has made long: its own is cut off there.
         kept |= np.array([low <= row.difference * metric.scale <= high for row in rows])
+        cut = np.array([row.ci_low * metric.scale < low for row in rows]) | ~kept
         for verdict in dict.fromkeys(row.verdict for row in rows):
             own = [place for place, row in enumerate(rows) if row.verdict == verdict]
-            _alike(axes, {place: rows[place] for place in own}, metric, kept)
+            _alike(axes, {place: rows[place] for place in own}, metric, kept, cut)
         axes.set_yticks(range(len(rows)), [settings.method_title(row.method) for row in rows])
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.tick_params(axis="y", length=0)
@@ -70,8 +71,10 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
             "after Holm's correction over the family; intervals are not corrected, so one may miss zero without being "
             "significant."
         )
-        if not kept.all():
-            caption += " Arrowheads at the edge: further below than the axis reaches."
+        if cut.any():
+            caption += (
+                " Arrowheads at the edge: an interval, or all of a method, lies further below than the axis reaches."
+            )
         better = [settings.method_title(row.method) for row in rows if row.verdict == Verdict.BETTER]
         alt = f"Forest plot of {len(rows)} methods against {reference}, {title}. Significantly better: " + (
             (", ".join(better) or "none") + "."
@@ -79,8 +82,10 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         return finish(figure, folder, name, title, caption, alt)
 
 
-def _alike(axes: Axes, rows: dict[int, Comparison], metric: Metric, kept: NDArray[np.bool_]) -> None:
-    """Methods of one verdict by their places: intervals and means, or arrowheads where they lie beyond the axis."""
+def _alike(
+    axes: Axes, rows: dict[int, Comparison], metric: Metric, kept: NDArray[np.bool_], cut: NDArray[np.bool_]
+) -> None:
+    """Methods of one verdict by their places: intervals, means that are kept, arrowheads where something is cut off."""
     colour, marker = MARKS.get(next(iter(rows.values())).verdict, OTHER)
     inside = [place for place in rows if kept[place]]
     low, mean, high = (
@@ -89,7 +94,7 @@ def _alike(axes: Axes, rows: dict[int, Comparison], metric: Metric, kept: NDArra
     )
     axes.hlines(inside, low, high, color=colour, linewidth=1.4)
     axes.plot(mean, inside, linestyle="", marker=marker, color=colour, markersize=5)
-    if beyond := [place for place in rows if not kept[place]]:
+    if beyond := [place for place in rows if cut[place]]:
         across = axes.get_yaxis_transform()
         axes.plot([0.015] * len(beyond), beyond, "<", color=colour, markersize=5, transform=across)
     for place, row in rows.items():

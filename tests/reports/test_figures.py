@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 
 from reports import build, figures
 from reports.chosen import PALETTE
-from reports.figures import focus, layers, pareto
+from reports.figures import differences, focus, layers, pareto
 from reports.figures.parts import fonts
 from reports.figures.parts.limits import logarithmic_ticks
 from reports.figures.parts.style import BLACK, BLUE, look, looks, spread
@@ -279,3 +280,17 @@ def test_terms_are_drawn_of_the_reference_the_spotlit_methods_and_the_best_of_th
     assert [f">{title}<" in text for title in ("KD", "KD + G-CRD", "AT", "FitNet", "ABKD")] == [True] * 3 + [False] * 2
     assert ">kd.loss<" in text and ">gcrd.loss<" in text and ">labels<" in text
     assert ">Supervised<" not in text, "one term is the learning curve's loss"
+
+
+def test_an_interval_that_is_cut_off_ends_in_an_arrowhead(tmp_path):
+    base = samples.BASE - 0.2
+    close = [samples.cell(base - 0.03, method=name) for name in ("fitnet", "at", "lsp-rbf", "gcrd")]
+    wide = samples.cell(base - 0.06 + 80 * samples.OTHER, method="glnn")
+    far = samples.cell(base - 0.17 + 50 * samples.OTHER, method="abkd")
+
+    def caption(*rows: list[dict[str, Any]]) -> str:
+        (drawing,) = differences.draw(samples.findings(samples.cell(base, method="kd"), *close, *rows), tmp_path)
+        return drawing.caption
+
+    assert "Arrowheads" not in caption(wide)
+    assert "Arrowheads at the edge: an interval, or all of a method" in caption(wide, far)
