@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ import methods
 from methods import plugins
 from methods.listing import modules
 from workflow.files import code_digest
-from workflow.statements import computing
+from workflow.statements import statements
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("workflow", "methods", "abkd", "baselines", "reports")
@@ -123,7 +123,7 @@ def digest(work: str, *names: str) -> str:
 def _digest(work: str, names: tuple[str, ...], active: tuple[Path, ...]) -> str:
     total = hashlib.sha256()
     for path in sorted(followed(work, *names)):
-        total.update(computing(path))
+        total.update(statements(path).computing)
     total.update(code_digest(ROOT / place for place in RESTS_ON[work].files).encode())
     return total.hexdigest()[:16]
 
@@ -191,31 +191,16 @@ def _imports(path: Path, plugged: str | None) -> list[str]:
     Args:
         plugged: the package that the file belongs to, where it lies in a plug-in.
     """
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError):  # it cannot be imported, which is told where somebody wants it
-        return []
     here = (*plugged.split("."), path.name) if plugged else _place(path)
     names = []
-    for node in _statements(tree):
+    for node in statements(path).imports:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             package = here[: -node.level] if node.level else ()
             module = ".".join([*package, *([node.module] if node.module else [])])
             names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return names
-
-
-def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All statements of a file, however deep. Expressions hold none, and are most of what `ast.walk` visits."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, block, ())  # of a lambda and of a conditional expression, one expression
-            waiting += inner if isinstance(inner, list) else ()
 
 
 def _place(path: Path) -> tuple[str, ...]:

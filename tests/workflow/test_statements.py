@@ -11,7 +11,7 @@ import pytest
 
 from tests.workflow.samples import ROOT
 from workflow import sources
-from workflow.statements import computing
+from workflow.statements import statements
 
 CODE = '''"""Module."""
 
@@ -62,7 +62,7 @@ CHANGES = {
 def of(text: str, folder: Path) -> bytes:
     file = folder / "some.py"
     file.write_bytes(text.encode())
-    return computing(file)
+    return statements(file).computing
 
 
 @pytest.mark.parametrize("change", WORDS)
@@ -89,12 +89,7 @@ def test_statements_beside_a_string_stay(line, tmp_path):
 def test_what_cannot_be_parsed_counts_whole(content, tmp_path):
     file = tmp_path / "some.py"
     file.write_bytes(content)
-    assert computing(file) == content
-
-
-def test_another_file_counts_whole(tmp_path):
-    (tmp_path / "table.csv").write_text("# words\n\n1\n")
-    assert computing(tmp_path / "table.csv") == b"# words\n\n1\n"
+    assert statements(file).computing == content
 
 
 SPACE = {token.NEWLINE, token.NL, token.INDENT, token.DEDENT, token.COMMENT, token.ENDMARKER}
@@ -117,7 +112,7 @@ def test_no_token_of_the_project_is_lost():
     files = [path for package in sources.PACKAGES for path in ROOT.joinpath(package).rglob("*.py")]
     assert len(files) > 200
     for file in files:
-        assert tokens(computing(file).decode()) == tokens(file.read_text(encoding="utf-8")), file
+        assert tokens(statements(file).computing.decode()) == tokens(file.read_text(encoding="utf-8")), file
 
 
 def test_a_better_docstring_trains_nothing_anew(monkeypatch, tmp_path):
