@@ -222,6 +222,21 @@ def label_smoothing(epsilon: float) -> Reference:
     return loss
 
 
+def tempered(tau: float) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        values = []
+        for row, label in zip(v.z_student, v.labels, strict=True):
+            if v.objective == "binary":
+                for z, y in zip(row, label.astype(float), strict=True):
+                    if not np.isnan(y):
+                        values.append(-y * log_sigmoid(z / tau) - (1 - y) * log_sigmoid(-z / tau))
+            elif label != -1:
+                values.append(-math.log(softmax(row / tau)[int(label)]))
+        return {"tempered": float(np.mean(values))}
+
+    return loss
+
+
 def shuffled(method: nn.Module, v: View) -> dict[str, float]:
     """KD: whose targets the rows get is not the loss's affair."""
     return {"shuffled": kd()(method, v)["kd"]}
@@ -250,6 +265,7 @@ CASES: dict[str, list[Case]] = {
     "kd-standardised": [case(kd_standardised)],
     "cka": [case(cka)],
     "label-smoothing": [case(label_smoothing(0.1)), case(label_smoothing(0.4), epsilon=0.4)],
+    "tempered": [case(tempered(0.33)), case(tempered(2.0), temperature=2.0)],
     "shuffled": [case(shuffled)],
     "self": [case(kd())],
     "longer": [case(supervised)],
