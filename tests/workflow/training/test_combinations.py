@@ -72,14 +72,20 @@ def variant(draw: random.Random, kind: Kind, objective: str) -> Variant:
     return Variant(**changes)
 
 
+def composed(one: str, other: str) -> bool:
+    """Whether a configuration may name both together: the teacher of both is the same."""
+    return one != other and all(asks(one) == asks(other) for asks in (methods.exchanged, methods.own_size))
+
+
 def combination(seed: int) -> dict[str, Any]:
     """Everything that a teacher and a student of it are made of; the same for ever at a seed."""
     draw = random.Random(seed)
     chosen = ALL[draw.choice(["node"] * 6 + sorted(ALL))]
     kind, widths = chosen.facts.kind, {"layers": 2, "width": draw.choice([3, 6])}
     method = draw.choice(methods.available())
-    if draw.random() < 0.2:
-        method += "+" + draw.choice([other for other in methods.available() if other != method])
+    others = [other for other in methods.available() if composed(method, other)]
+    if draw.random() < 0.2 and others:
+        method += "+" + draw.choice(others)
     return {
         "chosen": chosen,
         "variant": variant(draw, kind, chosen.facts.objective),
