@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from reports.rows import FIDELITY, SCORES, Measurement, Row, Status
 from workflow import catalog, prepared
 from workflow.config import parse_seeds
-from workflow.files import code_digest, read_json
 from workflow.run import Run
 from workflow.specs import CellSpec, Strict, TeacherSpec
 from workflow.training.records import DamagedError, Record, Records
@@ -96,20 +95,17 @@ class Ledger:
         self.run = run
         self.fingerprints = {dataset: self._fingerprint(dataset) for dataset in run.datasets}
         self._teacher = cache(self._teacher_record)
-        self._noted = cache(_noted)
 
     def __iter__(self) -> Iterator[Training]:
         for key in (*self.run.plan.teachers, *self.run.plan.cells):
             spec, records = self.run.plan.spec(key), Records(Path(self.run.folder(key)))
             for block in self.run.blocks(key):
+                left = records.left(block)
                 for seed in parse_seeds(block):
                     record, trouble = self._find(spec, records, seed)
-                    noted = self._noted(records.marker(block)).get(seed)
-                    if record and noted not in (None, code_digest([records.file(seed)])):
-                        record, trouble = (
-                            None,
-                            f"damaged: {records.file(seed)}: is not the record that its job has left",
-                        )
+                    if record and left.get(seed) not in (None, records.digest(seed)):
+                        record = None
+                        trouble = f"damaged: {records.file(seed)}: is not the record that its job has left"
                     yield Training(spec, block, seed, records, self.run.log(key, block), record, trouble)
 
     def measured(self, dataset: str) -> tuple[list[Measurement], str]:
@@ -162,11 +158,3 @@ class Ledger:
 
     def _teacher_record(self, key: str, seed: int) -> Record | None:
         return self._find(self.run.plan.teachers[key], Records(Path(self.run.folder(key))), seed)[0]
-
-
-def _noted(marker: Path) -> dict[int, str]:
-    """Seed -> digest of the record that its job has left; {} where none is said to be done."""
-    try:
-        return {int(seed): done["record"] for seed, done in read_json(marker).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}

@@ -80,6 +80,7 @@ RESTS_ON = {
     ),
     "training": Sources(("workflow.training.block", "workflow.models.architectures.{}"), COMPUTED),
     "measuring": Sources(("workflow.training.measuring", "workflow.models.architectures.{}"), COMPUTED),
+    "positions": Sources(("workflow.models.positions",), ("workflow.models.positions",)),
     "method": Sources(
         ("{}", "methods.contract", "methods.registry", "methods.composition"), ("methods", "abkd", "baselines")
     ),

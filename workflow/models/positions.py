@@ -25,10 +25,10 @@ from scipy.sparse import csr_array, diags_array
 from threadpoolctl import threadpool_limits
 
 from methods.vocabulary import Kind
-from workflow import scratch
+from workflow import scratch, sources
 from workflow.catalog import Facts
 from workflow.errors import UserError
-from workflow.files import code_digest, digest, replacing
+from workflow.files import digest, replacing
 from workflow.specs import POSITIONS, Network
 from workflow.task import Task
 from workflow.variants import INDUCTIVE
@@ -80,7 +80,7 @@ def added(task: Task, network: Network, folder: Path) -> Task:
 
 def kept(task: Task, columns: int, folder: Path) -> np.ndarray:
     """`encodings` from the file that is named by all that they rest on; made where there is none."""
-    rests_on = [task.fingerprint, columns, code_digest([__file__]), np.__version__, scipy.__version__]
+    rests_on = [task.fingerprint, columns, sources.digest("positions"), np.__version__, scipy.__version__]
     if task.info.get(INDUCTIVE):  # of a task that is drawn per seed, each has other nodes that are not seen
         rests_on.append(hashlib.sha256(np.sort(task.split("test")).tobytes()).hexdigest())
     file = folder / POSITIONS / f"{columns}-{digest(rests_on)}.npy"

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from reports.rows import Row, Status
-from workflow.files import code_digest, replacing, write_json, write_text
+from workflow.files import code_digest, read_json, replacing, write_json, write_text
 from workflow.identity import Basis
 from workflow.specs import Strict
 
@@ -188,10 +188,19 @@ class Records:
 
     def finish(self, block: str, records: list[Record]) -> None:
         """Says that a block is done, and how: Snakemake takes a newer file of the same content for unchanged."""
-        done = {
-            str(r.row.seed): {"status": r.row.status, "record": code_digest([self.file(r.row.seed)])} for r in records
-        }
+        done = {str(r.row.seed): {"status": r.row.status, "record": self.digest(r.row.seed)} for r in records}
         write_json(self.marker(block), done)
+
+    def left(self, block: str) -> dict[int, str]:
+        """Seed -> digest of the record that its job has left; {} where none is said to be done."""
+        try:
+            return {int(seed): done["record"] for seed, done in read_json(self.marker(block)).items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def digest(self, seed: int) -> str:
+        """Of a record's file, as `finish` notes it."""
+        return code_digest([self.file(seed)])
 
     def begin(self, seed: int, killed: bool) -> int:
         """Notes that a training begins.
