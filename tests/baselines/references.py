@@ -237,6 +237,21 @@ def tempered(tau: float) -> Reference:
     return loss
 
 
+def hard_targets(alpha: float, tau: float) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        values = []
+        for s, t in zip(v.z_student, v.z_teacher, strict=True):
+            if v.objective == "binary":
+                values += [
+                    -log_sigmoid(z / tau if of_teacher > 0 else -z / tau) for z, of_teacher in zip(s, t, strict=True)
+                ]
+            else:
+                values.append(-math.log(softmax(s / tau)[max(range(len(t)), key=lambda c: t[c])]))
+        return {"hard": alpha * tau**2 * float(np.mean(values))}
+
+    return loss
+
+
 def shuffled(method: nn.Module, v: View) -> dict[str, float]:
     """KD: whose targets the rows get is not the loss's affair."""
     return {"shuffled": kd()(method, v)["kd"]}
@@ -266,6 +281,7 @@ CASES: dict[str, list[Case]] = {
     "cka": [case(cka)],
     "label-smoothing": [case(label_smoothing(0.1)), case(label_smoothing(0.4), epsilon=0.4)],
     "tempered": [case(tempered(0.33)), case(tempered(2.0), temperature=2.0)],
+    "hard-targets": [case(hard_targets(0.9, 1.0)), case(hard_targets(0.5, 0.4), alpha=0.5, temperature=0.4)],
     "shuffled": [case(shuffled)],
     "self": [case(kd())],
     "longer": [case(supervised)],

@@ -181,7 +181,7 @@ def test_composition_refuses_bare_hyperparameters() -> None:
     ("group", "members"),
     [
         ("Supervised", {"supervised"}),
-        ("Controls", {"label-smoothing", "longer", "self", "shuffled", "tempered", "virtual-teacher"}),
+        ("Controls", {"hard-targets", "label-smoothing", "longer", "self", "shuffled", "tempered", "virtual-teacher"}),
         ("KD + distillation", {"kd+gcrd", "glnn+abkd"}),
         ("Distillation", {"kd", "abkd", "glnn", "kd+label-smoothing", "fitnet+gcrd"}),
     ],
