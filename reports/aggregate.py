@@ -60,6 +60,17 @@ class Joined:
         """The bootstrap's draws of a method's seeds: the same for methods with the same numbers of seeds."""
         return _draws(tuple(len(task) for task in self.gains[label]))
 
+    def drawn(self, label: str) -> list[Scores]:
+        """[resamples, n] gains of each task at the bootstrap's draws, over the mean of the base at the same ones.
+
+        The mean of the base is an estimate, too: an interval around it as it was seen would be too narrow.
+        """
+        own, base = (
+            [task[draw] for task, draw in zip(self.gains[each], self.draws(each), strict=True)]
+            for each in (label, self.base)
+        )
+        return [part - level.mean(-1, keepdims=True) for part, level in zip(own, base, strict=True)]
+
 
 @cache
 def _draws(sizes: tuple[int, ...]) -> list[np.ndarray]:
@@ -121,21 +132,14 @@ def standings(tasks: Joined, reference: str, alpha: float) -> list[Standing]:
 
 def _mean(tasks: Joined, label: str, alpha: float) -> tuple[float, float, float]:
     """Every task counts alike."""
-    own = tasks.gains[label]
-
-    def drawn(parts: list[Scores]) -> Scores:
-        return np.asarray(np.mean([part.mean(-1) for part in parts], axis=0))
-
-    low, high = resampling.stratified_interval(drawn, own, tasks.draws(label), alpha)
-    return float(np.mean([task.mean() for task in own])), low, high
+    low, high = resampling.percentiles(np.mean([part.mean(-1) for part in tasks.drawn(label)], axis=0), alpha)
+    return float(np.mean([task.mean() for task in tasks.gains[label]])), float(low), float(high)
 
 
 def _iqm(tasks: Joined, label: str, alpha: float) -> tuple[float, float, float]:
-    def drawn(parts: list[Scores]) -> Scores:
-        return np.asarray(resampling.interquartile_mean(np.concatenate(parts, axis=-1)))
-
-    low, high = resampling.stratified_interval(drawn, tasks.gains[label], tasks.draws(label), alpha)
-    return float(resampling.interquartile_mean(tasks.values(label))), low, high
+    drawn = resampling.interquartile_mean(np.concatenate(tasks.drawn(label), axis=-1))
+    low, high = resampling.percentiles(drawn, alpha)
+    return float(resampling.interquartile_mean(tasks.values(label))), float(low), float(high)
 
 
 def _beats(tasks: Joined, label: str, reference: str, alpha: float) -> tuple[float, float, float]:
@@ -186,7 +190,7 @@ def legend(findings: Findings) -> str:
         f"Gains over the mean of {base} on the same student, positive is better. IQM: mean of the middle half of all "
         f"trainings. P(improvement): of a fresh training over one of {settings.method_title(settings.reference)}, mean "
         f"over students. In brackets {settings.level} % intervals of a bootstrap that draws seeds anew within every "
-        f"student, the same for all methods.{left}"
+        f"student, the same for all methods and for what the gains are over.{left}"
     )
 
 
@@ -225,8 +229,8 @@ def frame(findings: Findings) -> pd.DataFrame:
 def _bracketed(value: float, low: float, high: float, decimals: int) -> str:
     if np.isnan(value):
         return ABSENT
-    minus = printing.MINUS
-    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]".replace("-", minus)
+    own, bottom, top = (printing.signed(each, decimals, plus="") for each in (value, low, high))
+    return f"{own} [{bottom}, {top}]"
 
 
 def matrix_grids(findings: Findings, few: bool = False) -> list[Grid]:

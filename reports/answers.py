@@ -37,7 +37,9 @@ def answers(findings: Findings) -> list[Answer]:
         answer = _beaten(findings, findings.comparisons, settings.reference)
         found.append(Answer(f"Does anything beat {reference}?", answer))
     for label in settings.spotlight:
-        if label != settings.reference and any(label in own for own in findings.attempts.values()):
+        if label not in (settings.reference, settings.ceiling) and any(
+            label in own for own in findings.attempts.values()
+        ):
             found.append(Answer(f"Where does {settings.method_title(label)} stand?", _standing(findings, label)))
     return found
 
@@ -67,6 +69,8 @@ def _beaten(findings: Findings, compared: Compared, base: str) -> str:
 def _won(won: list[list[str]], methods: int, settings: Settings) -> str:
     """The sentence on the methods that win; `won` holds those of each student."""
     wins = Counter(label for own in won for label in own)
+    if not methods:
+        return "Not known: none but controls were tested."
     if not wins:
         return f"No: none of {methods} tested methods, for {_all(len(won))}."
     if len(won) == 1:

@@ -100,7 +100,7 @@ def summary(folder: Path, findings: Findings | None = None) -> str:
     chosen = findings.settings
     lines = [sentences.counts(findings.results)]
     for family, rows in findings.comparisons.items():
-        leader = sentences.best(rows, findings.metric(family), chosen) or "no complete method"
+        leader = sentences.best(findings, family) or "no complete method"
         spotlit = [row for row in rows if row.method in chosen.spotlight]
         verdicts = ", ".join(f"{chosen.method_title(row.method)}: {printing.one_line(row.words)}" for row in spotlit)
         against = f"; against {chosen.method_title(chosen.reference)}: {verdicts}" if verdicts else ""

@@ -28,6 +28,7 @@ class Arrow(StrEnum):
 
 
 ARROWS = {Verdict.BETTER: Arrow.UP, Verdict.WORSE: Arrow.DOWN}
+NOT_WORSE = (Verdict.NOT_SIGNIFICANT, Verdict.BETTER)
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,37 @@ def bold(found: Mapping[str, Attempts], sign: int, settings: Settings, compared:
     score can be bold, and at least `minimum_seeds` of them: without a test nothing can be said to share the first
     place. The teacher never is.
     """
-    members = [label for label, own in found.items() if label != settings.ceiling and not own.skipped]
-    whole = [label for label in members if found[label].complete and len(found[label].scores) >= settings.minimum_seeds]
-    if not whole:
+    whole, best = contest(found, settings), leader(found, sign, settings)
+    if best is None:
         return set()
-    best = max(whole, key=lambda label: sign * float(np.mean(found[label].values())))
     if best == settings.reference and (rows := list(compared)):
-        return {best} | {row.method for row in rows if row.verdict == Verdict.NOT_SIGNIFICANT and row.method in whole}
+        # Over the seeds that both have even the one with the lower mean can be better.
+        return {best} | {row.method for row in rows if row.verdict in NOT_WORSE and row.method in whole}
     tests = {(a, b): tested(found[a], found[b], sign, settings.alpha) for a, b in combinations(whole, 2)}
-    known = {pair: test.p for pair, test in tests.items() if test.n >= settings.minimum_seeds}
-    untested = math.comb(len(members), 2) - len(known)
-    adjusted = statistics.holm([*known.values(), *[math.nan] * untested])
-    equal = {pair for pair, p in zip(known, adjusted, strict=False) if p > settings.alpha}
-    return {best} | {label for pair in equal if best in pair for label in pair}
+    known = {pair: test for pair, test in tests.items() if test.n >= settings.minimum_seeds}
+    members = sum(label != settings.ceiling and not own.skipped for label, own in found.items())
+    untested = math.comb(members, 2) - len(known)
+    adjusted = statistics.holm([*(test.p for test in known.values()), *[math.nan] * untested])
+    winners = {best}
+    for (one, other), p in zip(known, adjusted, strict=False):
+        lead = known[one, other].difference * (1 if one == best else -1)
+        if best in (one, other) and (p > settings.alpha or lead < 0):
+            winners |= {one, other}
+    return winners
+
+
+def contest(found: Mapping[str, Attempts], settings: Settings, least: int | None = None) -> list[str]:
+    """The students all of whose trainings, and at least so many (`minimum_seeds`), gave a score."""
+    least = settings.minimum_seeds if least is None else least
+    return [
+        label for label, own in found.items() if label != settings.ceiling and own.complete and len(own.scores) >= least
+    ]
+
+
+def leader(found: Mapping[str, Attempts], sign: int, settings: Settings, least: int | None = None) -> str | None:
+    """The one with the best mean of a contest; None where nobody takes part."""
+    whole = contest(found, settings, least)
+    return max(whole, key=lambda label: sign * float(np.mean(found[label].values())), default=None)
 
 
 def column(

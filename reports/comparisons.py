@@ -14,6 +14,8 @@ from reports.results import Family
 from reports.rows import FAMILY
 from reports.settings import Settings
 
+UNPAIRED = "unpaired, Welch's test"
+"""The reason of a verdict on methods whose seeds are not the same."""
 UNTESTED = statistics.Paired(0, np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
@@ -164,7 +166,7 @@ def _verdict(
         return Verdict.NO_VERDICT, _without_reference(reference, settings)
     if paired.n < settings.minimum_seeds:
         return Verdict.TOO_FEW_SEEDS, ""
-    how = "" if reference is None or (own.paired and reference.paired) else "unpaired, Welch's test"
+    how = "" if reference is None or (own.paired and reference.paired) else UNPAIRED
     if p_holm > settings.alpha:
         return Verdict.NOT_SIGNIFICANT, how
     return Verdict.BETTER if paired.difference > 0 else Verdict.WORSE, how
@@ -172,10 +174,11 @@ def _verdict(
 
 def _without_reference(reference: Attempts | None, settings: Settings) -> str:
     """Why nothing can be compared with the reference."""
+    named = f"the reference {settings.method_title(settings.reference)}"
     if reference is None or not reference.trouble:
-        return f"the reference {settings.method_title(settings.reference)} was not run"
+        return f"{named} was not run"
     verdict, reason = reference.trouble
-    return f"the reference {verdict.clause}: {reason}"
+    return f"{named} {verdict.clause}: {reason}"
 
 
 def _gap_closed(own: Attempts, found: Mapping[str, Attempts], sign: int, settings: Settings) -> statistics.Share:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,8 @@ def models(results: Results, settings: Settings) -> list[dict[str, str]]:
     rows = []
     for row in order:
         own = ratios[(ratios["dataset"] == row["dataset"]) & (ratios["student"] == row["model"])]
+        # One order of teachers for all that is told of them.
+        own = own.sort_values(["ratio", "teacher"], ascending=[False, True])
         rows.append(
             {
                 "Dataset": settings.dataset_title(row["dataset"]),
@@ -111,13 +114,14 @@ def _speed_ups(frame: pd.DataFrame, row: Mapping[Hashable, Any], pairs: pd.DataF
     if row["role"] == Role.TEACHER:
         return ABSENT
     teachers = [measured(frame, row["dataset"], teacher, 1.0) for teacher in pairs["teacher"]]
-    times = pd.Series([each["latency_ms_median"] for each in teachers if each is not None], dtype=float)
-    return _ratios((times / row["latency_ms_median"]).dropna())
+    times = [math.nan if each is None else float(each["latency_ms_median"]) for each in teachers]
+    return _ratios(time / row["latency_ms_median"] for time in times)
 
 
-def _ratios(values: pd.Series) -> str:
-    """One per teacher, the largest first."""
-    return " / ".join(dict.fromkeys(map(printing.ratio, sorted(values, reverse=True)))) or ABSENT
+def _ratios(values: Iterable[float]) -> str:
+    """One per teacher, in their order; a dash where none is known."""
+    texts = list(map(printing.ratio, values))
+    return " / ".join(texts) if set(texts) - {ABSENT} else ABSENT
 
 
 UNSURE = 0.25

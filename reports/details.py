@@ -163,7 +163,8 @@ def _against(
             for seed in seeds
         ],
         "tests": [
-            [each.test, printing.p_value(each.p), printing.p_value(each.p_holm)] for each in tests.get(label, ())
+            [each.test, *(printing.p_value(p, settings.alpha) for p in (each.p, each.p_holm))]
+            for each in tests.get(label, ())
         ],
     }
 

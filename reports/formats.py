@@ -50,7 +50,7 @@ def markdown(grids: Sequence[Grid], legend: str) -> str:
         parts.append(f"### {markdown_escape(grid.title)}")
         parts.append(tabulate(rows, list(map(markdown_escape, headings)), tablefmt="pipe", disable_numparse=True))
         parts += map(markdown_escape, grid.notes)
-    return "\n\n".join([*parts, legend]) + "\n"
+    return "\n\n".join([*parts, markdown_escape(legend)]) + "\n"
 
 
 def _html(entry: Entry, tag: str, numeric: bool) -> str:

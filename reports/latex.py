@@ -5,13 +5,17 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import groupby
+from typing import TypeVar
 
 from tabulate import LATEX_ESCAPE_RULES
 
-from reports.cells import Arrow, Column
-from reports.grid import Entry, Grid, Group
+from reports.cells import Arrow
+from reports.grid import Entry, Grid, Group, grouped
+
+Item = TypeVar("Item")
 
 SPECIAL = {
     **LATEX_ESCAPE_RULES,
@@ -111,7 +115,29 @@ def cited(keys: Sequence[str]) -> str:
 
 def document(grids: Sequence[Grid], legend: str) -> str:
     """A file of tables, each with the legend in its caption."""
-    return "\n".join([PREAMBLE, *(table(grid, legend) for grid in grids)])
+    return "\n".join([PREAMBLE, *(table(piece, legend) for grid in grids for piece in pieces(grid))])
+
+
+MOST_ROWS = 45
+"""Of a page, below a caption."""
+
+
+def pieces(grid: Grid) -> list[Grid]:
+    """The grid, or parts of it that each fit a page; notes stand below the last."""
+    rows = [(group.title, row) for group in grid.groups for row in group.rows]
+    if len(rows) <= MOST_ROWS:
+        return [grid]
+    parts = chunks(rows, MOST_ROWS)
+    return [
+        replace(
+            grid,
+            slug=grid.slug if number == 1 else f"{grid.slug}-rows-{number}",
+            title=f"{grid.title}, rows {number} of {len(parts)}",
+            groups=grouped(part),
+            notes=grid.notes if number == len(parts) else [],
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
 
 
 def table(grid: Grid, legend: str) -> str:
@@ -151,7 +177,7 @@ def _widths(grid: Grid) -> list[int]:
     """Characters of every column: of its longest cell, or of the longest word above it."""
     lines = [[cell if isinstance(cell, str) else cell.text for cell in row] for row in grid.rows]
     words = [max(map(len, text.split() or [""])) for text in grid.headings[-1]]
-    return [max(*map(len, column), word) for *column, word in zip(*lines, words, strict=True)]
+    return [max([*map(len, column), word]) for *column, word in zip(*lines, words, strict=True)]
 
 
 def _heading(level: list[str], last: bool, widths: list[int]) -> str:
@@ -185,7 +211,7 @@ def _group(group: Group, grid: Grid) -> list[str]:
     return lines
 
 
-def chunks(columns: list[Column], size: int) -> list[list[Column]]:
-    """Columns in pieces of at most `size`, as equal as possible."""
-    pieces = -(-len(columns) // size)
-    return [columns[len(columns) * i // pieces : len(columns) * (i + 1) // pieces] for i in range(pieces)]
+def chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """Columns, or rows, in pieces of at most `size`, as equal as possible."""
+    count = -(-len(items) // size)
+    return [items[len(items) * i // count : len(items) * (i + 1) // count] for i in range(count)]

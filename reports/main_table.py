@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -23,11 +23,13 @@ MAIN_FAMILIES = 3
 def legend(settings: Settings) -> str:
     """How to read the main table, in one place for every format."""
     reference = settings.method_title(settings.reference)
+    among = ", of all that were run, shown or not," if settings.report.select.methods else ""
     return (
-        "Mean and sample standard deviation over seeds. Bold: the best student and every one not significantly worse "
-        "(paired t, Holm over all pairs of the column, since the best is chosen by the same scores; where it is "
+        f"Mean and sample standard deviation over seeds. Bold: the best student{among} and every one not significantly "
+        "worse (paired t, Holm over all pairs of the column, since the best is chosen by the same scores; where it is "
         f"{reference}, by the tests of the arrows). Arrows: significantly better or worse than {reference} (paired t, "
-        f"Holm over the methods of the column, level {settings.alpha:g})."
+        f"Holm over the methods of the column, level {settings.alpha:g}). Pairs are more than methods: a cell can be "
+        "both bold and marked as worse."
     )
 
 
@@ -192,15 +194,20 @@ def _notes(columns: Sequence[Column], labels: Sequence[str], settings: Settings)
 def families_of_tests(findings: Findings) -> str:
     """How many hypotheses Holm's correction counts in a column of a paper's tables, whatever these show."""
     settings, columns = findings.settings, selected(findings)
-    counts = sorted({findings.hypotheses(each.family) for each in columns})
-    if not counts:
+    if not columns:
         return ""
-    several = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-    rows = [label for label in shown(columns, settings) if label not in (settings.ceiling, settings.reference)]
+    rows, families = set(shown(columns, settings)), [findings.hypotheses(each.family) for each in columns]
     return (
         f"Holm's family is every method that was run on a column's students against "
-        f"{settings.method_title(settings.reference)} ({several}), of which the tables show {len(rows)}."
+        f"{settings.method_title(settings.reference)} ({_span(map(len, families))}), of which the tables show "
+        f"{_span(len(own & rows) for own in families)}."
     )
+
+
+def _span(counts: Iterable[int]) -> str:
+    """`6 to 17`, or the one number that all are."""
+    low, *others = sorted(counts)
+    return f"{low} to {others[-1]}" if others and low < others[-1] else f"{low}"
 
 
 def _sources(columns: Sequence[Column], settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from reports import printing
-from reports.printing import ABSENT, MINUS
+from reports.printing import ABSENT
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,7 @@ class Metric:
 
     def signed(self, value: float) -> str:
         """A difference with its sign, `+0.12`; a value that rounds to zero carries none."""
-        if not math.isfinite(value):
-            return ABSENT
-        text = f"{abs(value) * self.scale:.{self.decimals}f}"
-        if float(text) == 0:
-            return text
-        return ("+" if value > 0 else MINUS) + text
+        return printing.signed(value * self.scale, self.decimals)
 
     def interval(self, low: float, high: float) -> str:
         """`[+0.12, +0.34]`, or a dash where there is none."""

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from reports import (
     answers,
+    cells,
     copies,
     costs,
     details,
@@ -31,7 +32,7 @@ from reports.figures import Section
 from reports.findings import Findings
 from reports.latex import chunks
 from reports.printing import ABSENT
-from reports.ranking import MAXIMUM_SHARE, MINIMUM_DATASETS, Ranking
+from reports.ranking import Ranking, told
 from reports.results import Family, Results
 from reports.rows import Status
 from reports.settings import Settings
@@ -70,7 +71,10 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
         data=Markup(details.embedded({**details.data(findings), "latex": dict(latex)})),
         answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
-        compared=any(settings.reference in found for found in findings.attempts.values()),
+        compared=any(settings.reference in cells.contest(found, settings, 1) for found in findings.attempts.values()),
+        without="was skipped or failed"
+        if any(settings.reference in found for found in findings.attempts.values())
+        else "was not run",
         unpaired=_unpaired(findings),
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
@@ -207,8 +211,7 @@ def _ranking(ranking: Ranking, settings: Settings) -> dict[str, Any]:
             for label, value in ranking.ranks.sort_values(kind="stable").items()
         ],
         "dropped": [settings.method_title(label) for label in ranking.dropped],
-        "minimum_datasets": MINIMUM_DATASETS,
-        "maximum_share": MAXIMUM_SHARE,
+        "across": told(ranking, settings),
     }
 
 

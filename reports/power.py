@@ -47,10 +47,12 @@ def _spreads(freedom: int) -> NDArray[np.float64]:
 def minimum_detectable(spread: float, pairs: int, alpha: float = 0.05, wanted: float = POWER) -> float:
     """The smallest mean difference that is found with this chance, in the unit of `spread`; NaN below two pairs.
 
+    NaN without any spread, too, from which nothing can be foretold.
+
     Args:
         spread: standard deviation of the paired differences.
     """
-    if pairs < 2 or not np.isfinite(spread):
+    if pairs < 2 or not np.isfinite(spread) or spread == 0:
         return np.nan
     return _effect(pairs, alpha, wanted) * spread
 
@@ -79,4 +81,4 @@ def seeds_needed(difference: float, spread: float, alpha: float = 0.05, wanted: 
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(effect, middle, alpha) >= wanted else (middle, high)
-    return high
+    return high if high <= MOST_SEEDS else None

@@ -10,16 +10,20 @@ ABSENT = "—"
 MINUS = "−"  # the typographic minus: a hyphen breaks lines between sign and number
 
 
-def p_value(p: float) -> str:
-    """`0.012`, `< 0.001`, or a dash where there is none."""
+def p_value(p: float, alpha: float) -> str:
+    """`0.012`, `< 0.001`, or a dash where there is none; more digits where three would hide its side of alpha."""
     if not math.isfinite(p):
         return ABSENT
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    if p < min(0.001, alpha):
+        return f"< {min(0.001, alpha):g}"
+    texts = [f"{p:.{digits}f}" for digits in range(3, 10)]
+    return next((text for text in texts if (float(text) > alpha) == (p > alpha) and float(text) != alpha), texts[0])
 
 
-def p_statement(p: float) -> str:
+def p_statement(p: float, alpha: float) -> str:
     """The same behind the letter p: `= 0.012` or `< 0.001`."""
-    return p_value(p) if p < 0.001 else f"= {p_value(p)}"
+    text = p_value(p, alpha)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -48,6 +52,14 @@ def short(value: float) -> str:
 def fraction(value: float, decimals: int) -> str:
     """A number with its decimals, or a dash where there is none."""
     return ABSENT if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def signed(value: float, decimals: int, plus: str = "+") -> str:
+    """A number with its sign, `+0.12`; what rounds to zero carries none. A dash where there is none."""
+    if not math.isfinite(value):
+        return ABSENT
+    text = f"{abs(value):.{decimals}f}"
+    return text if float(text) == 0 else (plus if value > 0 else MINUS) + text
 
 
 def spread(mean: float, std: float, decimals: int) -> str:

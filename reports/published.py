@@ -13,7 +13,7 @@ import yaml
 from reports import printing, statistics
 from reports.findings import Findings
 from reports.grid import Grid, Group, grouped
-from reports.printing import ABSENT, MINUS
+from reports.printing import ABSENT
 from reports.results import Family, Results
 
 FACTS = Path(__file__).parent / "published.yaml"
@@ -192,7 +192,7 @@ def printed(findings: Findings) -> list[list[str]]:
             _spread(row.published_mean, row.published_std),
             _spread(row.reproduced_mean, row.reproduced_std),
             str(row.seeds),
-            ABSENT if row.protocol else f"{row.difference:+.2f}".replace("-", MINUS),
+            ABSENT if row.protocol else printing.signed(row.difference, 2),
             _agreement(row),
             f"{_params(row.published_params)} / {_params(row.reproduced_params)}",
             f"[{1 + numbered.index(_source(row))}]",

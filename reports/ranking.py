@@ -23,6 +23,9 @@ from reports.variants import graph_of
 MINIMUM_DATASETS = 5
 """Below five blocks Friedman's chi-square approximation is not trustworthy whatever the number of methods."""
 
+LEAST_METHODS = 3
+"""Of Friedman's test."""
+
 MAXIMUM_SHARE = 0.5
 """Largest critical difference, as a share of the possible rank range k - 1, that can still separate two groups."""
 
@@ -44,6 +47,7 @@ class Ranking:
             are `wilcoxon_needed` datasets with the seeds for a test and of one unit.
         wilcoxon_needed: datasets that this takes for so many methods.
         one_unit: whether the differences of all datasets can be ranked together.
+        seeded: whether every mean rests on the seeds that a test takes.
     """
 
     ranks: pd.Series
@@ -57,6 +61,7 @@ class Ranking:
     wilcoxon: pd.DataFrame
     wilcoxon_needed: int
     one_unit: bool
+    seeded: bool
 
 
 MOST_DATASETS = 1000
@@ -113,7 +118,7 @@ def carries(methods: int, datasets: int, alpha: float = 0.05) -> bool:
     ranks, k - 1: otherwise even a method that is near the top everywhere is not separable from one near the bottom.
     With 8 methods on 5 datasets the critical difference is 4.7 of 7 possible ranks: not enough.
     """
-    if datasets < MINIMUM_DATASETS or methods < 3:
+    if datasets < MINIMUM_DATASETS or methods < LEAST_METHODS:
         return False
     return critical_difference(methods, datasets, alpha) < MAXIMUM_SHARE * (methods - 1)
 
@@ -163,4 +168,50 @@ def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
         wilcoxon=wilcoxon,
         wilcoxon_needed=needed,
         one_unit=one_unit,
+        seeded=seeded,
+    )
+
+
+def told(ranking: Ranking, settings: Settings) -> list[str]:
+    """What the tests across datasets say, or why there is none: seeds, methods or datasets that are missing."""
+    count = len(ranking.ranks)
+    if not ranking.seeded:
+        return [f"No test across datasets: some mean rests on fewer than {settings.minimum_seeds} seeds."]
+    return [_friedman_told(ranking, count), _wilcoxon_told(ranking, count, settings)]
+
+
+def _friedman_told(ranking: Ranking, count: int) -> str:
+    if ranking.enough:
+        return (
+            f"Friedman's test over {ranking.datasets} datasets and {count} methods: p = {ranking.friedman_p:.3g}. "
+            f"Nemenyi's critical difference: {ranking.critical_difference:.2f} ranks."
+        )
+    if count < LEAST_METHODS:
+        return f"No Friedman test across datasets: it takes {LEAST_METHODS} methods, and {count} can be ranked."
+    limit = ""
+    if ranking.datasets > 1 and math.isfinite(ranking.critical_difference):
+        limit = (
+            f", where Nemenyi's critical difference would be {ranking.critical_difference:.1f} of {count - 1} possible "
+            "ranks"
+        )
+    needed = f": {ranking.needed} datasets for so many methods" if ranking.needed else ""
+    return (
+        f"Not enough datasets for a test across datasets: {ranking.datasets} with {count} methods{limit}. It takes at "
+        f"least {MINIMUM_DATASETS}, and a critical difference below {100 * MAXIMUM_SHARE:.0f} % of the range{needed}."
+    )
+
+
+def _wilcoxon_told(ranking: Ranking, count: int, settings: Settings) -> str:
+    if not ranking.wilcoxon.empty:
+        return (
+            "Wilcoxon's signed-rank test of every pair on the datasets' means, Holm over all pairs: the diagram joins "
+            "what it does not separate."
+        )
+    if not ranking.one_unit:
+        return "No Wilcoxon test across datasets: their scores have no common unit."
+    if count < 2:
+        return "No Wilcoxon test across datasets: it takes two methods."
+    return (
+        f"Not enough datasets for Wilcoxon's test with Holm over all pairs of so many methods: it takes "
+        f"{ranking.wilcoxon_needed} before any p-value can fall below {settings.alpha:g}."
     )

@@ -5,7 +5,7 @@ Scores are turned so that larger is better. Every function that draws takes a se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -88,23 +88,6 @@ def shares(draw: NDArray[np.int64]) -> Scores:
     counted = np.zeros(draw.shape)
     np.add.at(counted, (np.arange(len(draw))[:, None], draw), 1.0)
     return np.asarray(counted / size)
-
-
-def stratified_interval(
-    statistic: Callable[[list[Scores]], Scores],
-    tasks: Sequence[Scores],
-    draws: Sequence[NDArray[np.int64]],
-    alpha: float = 0.05,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a statistic of all tasks, seeds drawn within each task.
-
-    Args:
-        statistic: of every resample at once: [resamples, n] drawn scores per task -> [resamples].
-        draws: of `stratified_draws`; the same for every method that is compared.
-    """
-    found = statistic([np.asarray(task, float)[draw] for task, draw in zip(tasks, draws, strict=True)])
-    low, high = percentiles(found, alpha)
-    return float(low), float(high)
 
 
 def percentiles(resampled: Scores, alpha: float) -> tuple[Any, Any]:

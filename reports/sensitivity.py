@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from reports import power, resampling, statistics
@@ -91,38 +92,36 @@ P = Callable[[statistics.Scores, statistics.Scores], float]
 def of_family(found: Mapping[str, Attempts], compared: list[Comparison], sign: int, settings: Settings) -> list[Row]:
     """One row for every method with a verdict, in display order.
 
-    The correction counts every member of the family as the main test does: methods whose trainings failed too.
+    The correction counts every member of the family as the main test does: with p = 1 methods whose trainings failed,
+    with that of Welch's test those whose seeds are their own.
 
     Args:
         found: label -> attempts, see `reports.attempts.of_family`.
         compared: the family's comparisons with the reference.
         sign: of the dataset's metric.
     """
-    judged = {row.method: row for row in compared if row.verdict in TESTED and found[row.method].paired}
+    told = {row.method: row for row in compared if row.verdict in TESTED}
+    judged = {label: row for label, row in told.items() if found[label].paired}
     if not judged or not found[settings.reference].paired:
         return []
     reference = found[settings.reference]
-    members = [
-        label for label, own in found.items() if label not in (settings.reference, settings.ceiling) and not own.skipped
-    ]
+    members = {
+        label: told[label].p if label in told else 1.0
+        for label, own in found.items()
+        if label not in (settings.reference, settings.ceiling) and not own.skipped
+    }
     data: Tests = {label: pairs(found[label], reference, sign) for label in judged}
+    seeds = {label: np.array(sorted(set(found[label].scores) & set(reference.scores))) for label in judged}
     ways = {
         "raw": _verdicts(data, members, statistics.paired_t_p, "none", settings.alpha),
         "hochberg": _verdicts(data, members, statistics.paired_t_p, "bh", settings.alpha),
         "wilcoxon": _verdicts(data, members, statistics.wilcoxon, "holm", settings.alpha),
         "flips": _verdicts(data, members, resampling.sign_flip, "holm", settings.alpha),
     }
-    seeds = min(len(own) for own, _ in data.values())
-    without = [
-        _verdicts(
-            _without(data, seed),
-            members,
-            statistics.paired_t_p,
-            "holm",
-            settings.alpha,
-        )
-        for seed in range(seeds)
-    ]
+    without = {
+        seed: _verdicts(_without(data, seeds, seed), members, statistics.paired_t_p, "holm", settings.alpha)
+        for seed in sorted(set().union(*(own.tolist() for own in seeds.values())))
+    }
     for way in ("wilcoxon", "flips"):
         for label, (own, _) in data.items():
             if 2 / 2 ** len(own) * len(members) > settings.alpha:  # both tests count signs
@@ -139,8 +138,8 @@ def of_family(found: Mapping[str, Attempts], compared: list[Comparison], sign: i
                 main=main,
                 **{way: said[label] for way, said in ways.items()},
                 median="0+−"[int(np.sign(np.median(differences)))],
-                left_out=sum(said[label] == main for said in without),
-                n=seeds,
+                left_out=sum(without[seed][label] == main for seed in seeds[label].tolist()),
+                n=len(differences),
                 detectable=power.minimum_detectable(spread, len(differences), settings.alpha),
                 needed=power.seeds_needed(float(differences.mean()), spread, settings.alpha),
             )
@@ -148,14 +147,15 @@ def of_family(found: Mapping[str, Attempts], compared: list[Comparison], sign: i
     return made
 
 
-def _without(data: Tests, place: int) -> Tests:
-    """All pairs but those at one place."""
-    return {label: (np.delete(own, place), np.delete(other, place)) for label, (own, other) in data.items()}
+def _without(data: Tests, seeds: Mapping[str, NDArray[np.int64]], seed: int) -> Tests:
+    """All pairs but those of one seed."""
+    kept = {label: own != seed for label, own in seeds.items()}
+    return {label: (own[kept[label]], other[kept[label]]) for label, (own, other) in data.items()}
 
 
-def _verdicts(data: Tests, members: list[str], test: P, correction: str, alpha: float) -> dict[str, str]:
-    """Label -> sign; a member without a test counts in the correction with p = 1."""
-    raw = np.array([test(*data[label]) if label in data else 1.0 for label in members])
+def _verdicts(data: Tests, members: Mapping[str, float], test: P, correction: str, alpha: float) -> dict[str, str]:
+    """Label -> sign; a member without pairs counts in the correction with its own p."""
+    raw = np.array([test(*data[label]) if label in data else p for label, p in members.items()])
     adjusted = CORRECTIONS[correction](raw)
     said = {}
     for label, p in zip(members, adjusted, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports import power, printing
+from reports import cells, power, printing, statistics
 from reports.attempts import TESTED, Verdict, pairs
 from reports.comparisons import Comparison
 from reports.findings import Findings
@@ -42,7 +42,7 @@ def family_statement(findings: Findings, family: Family) -> Statement:
     for label in (*settings.spotlight, settings.floor):
         own = (row for row in rows if row.method == label and row.verdict not in INCOMPLETE)
         sentences += [_spotlight(row, metric, settings) for row in own]
-    if leader := best(rows, metric, settings):
+    if leader := best(findings, family):
         shared, whole = _shared(findings, family)
         tail = f"; not separable from it: {shared - 1} of {whole - 1}" if shared > 1 else ""
         sentences.append(f"Best mean: {leader}{tail}.")
@@ -106,6 +106,8 @@ def _beaten(rows: list[Comparison], reference: str, title: str, settings: Settin
         f"{len(better) or 'None'} of {len(methods)} tested methods {'beats' if len(better) == 1 else 'beat'} "
         f"{title} significantly{': ' + listed(better) if better else ''}."
     )
+    if not methods:
+        said = f"None but controls were tested against {title}."
     if controls:
         said += f" {of_controls(controls)}"
     return [said]
@@ -116,37 +118,43 @@ def of_controls(names: list[str]) -> str:
     return f"Of the controls, {listed(names)} {'does' if len(names) == 1 else 'do'}."
 
 
-def best(rows: list[Comparison], metric: Metric, settings: Settings) -> str:
-    """`ABKD 82.31 ± 0.45`, of the methods all of whose trainings gave a score; nothing if there is none."""
-    whole = [row for row in rows if np.isfinite(row.mean)]
-    # As for bold: what has too few seeds leads nothing, where others have enough.
-    whole = [row for row in whole if row.n >= settings.minimum_seeds] or whole
-    if not whole:
+def best(findings: Findings, family: Family) -> str:
+    """`ABKD 82.31 ± 0.45`, of the methods all of whose trainings gave a score; nothing if there is none.
+
+    As for bold: what has too few seeds leads nothing, where others have enough.
+    """
+    settings, metric, found = findings.settings, findings.metric(family), findings.attempts[family]
+    label = cells.leader(found, metric.sign, settings) or cells.leader(found, metric.sign, settings, least=1)
+    if label is None:
         return ""
-    row = max(whole, key=lambda row: metric.sign * row.mean)
-    return f"{settings.method_title(row.method)} {metric.spread(row.mean, row.std)}"
+    return f"{settings.method_title(label)} {metric.spread(*statistics.mean_and_std(found[label].values()))}"
 
 
 def _separating(findings: Findings, family: Family) -> list[str]:
     """What the seeds can tell apart, and how many it takes to tell the two best students apart."""
     settings, metric, found = findings.settings, findings.metric(family), findings.attempts[family]
-    whole = [label for label, own in found.items() if own.complete and own.paired and label != settings.ceiling]
+    whole = [label for label in cells.contest(found, settings) if found[label].paired]
     ordered = sorted(whole, key=lambda label: -metric.sign * float(np.mean(found[label].values())))
     if len(ordered) < 2:
         return []
     first, second = ordered[:2]
-    one, other = pairs(found[first], found[second], metric.sign)
-    if len(one) < settings.minimum_seeds:
+    differences = np.subtract(*pairs(found[first], found[second], metric.sign))
+    if len(differences) < settings.minimum_seeds:
         return []
-    difference, spread = float(np.mean(one - other)), float(np.std(one - other, ddof=1))
-    smallest = power.minimum_detectable(spread, len(one), settings.alpha)
+    difference, spread = float(np.mean(differences)), float(np.std(differences, ddof=1))
+    smallest = power.minimum_detectable(spread, len(differences), settings.alpha)
+    if not np.isfinite(smallest):  # the same scores, as of a tuned method that keeps its defaults
+        return []
+    if difference < 0:  # over the seeds that both have
+        first, second = second, first
     needed = power.seeds_needed(difference, spread, settings.alpha)
     seeds = f"about {needed}" if needed else f"more than {power.MOST_SEEDS}"
     names = f"{settings.method_title(first)} and {settings.method_title(second)}"
+    best_two = "two best" if cells.leader(found, metric.sign, settings) in (first, second) else "two best paired ones"
     return [
-        f"{len(one)} seeds show a difference of {metric.score(smallest)} {metric.unit} four times in five (one paired "
-        f"t-test, at the spread of the two best); to separate these, {names}, which are {metric.score(difference)} "
-        f"apart, takes {seeds} seeds."
+        f"{len(differences)} seeds show a difference of {metric.score(smallest)} {metric.unit} four times in five (one "
+        f"paired t-test, at the spread of the {best_two}); to separate these, {names}, which are "
+        f"{metric.score(abs(difference))} apart, takes {seeds} seeds."
     ]
 
 
@@ -164,7 +172,7 @@ def _untested(rows: list[Comparison], settings: Settings) -> str:
     if all(row.verdict in WITHOUT_SCORE for row in others):
         found = {row.verdict for row in others}
         return f"No test: every method {' or '.join(each.clause for each in WITHOUT_SCORE if each in found)}."
-    seeds = max(row.n for row in others)
+    seeds = max(row.n for row in others if row.verdict not in WITHOUT_SCORE)
     return f"No test: a p-value needs {settings.minimum_seeds} seeds that both methods have, and there are {seeds}."
 
 
@@ -174,7 +182,7 @@ def _spotlight(row: Comparison, metric: Metric, settings: Settings) -> str:
     if np.isfinite(row.ci_low):
         measured += f", {settings.level} % interval {metric.interval(row.ci_low, row.ci_high)}"
     if np.isfinite(row.p_holm):
-        measured += f", Holm p {printing.p_statement(row.p_holm)}"
+        measured += f", Holm p {printing.p_statement(row.p_holm, settings.alpha)}"
     if row.verdict in TESTED and row.reason:
         measured += f", {row.reason}"
     words = {

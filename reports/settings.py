@@ -203,7 +203,7 @@ class Settings(BaseModel):
         added = {label: Facts(title=label, group=group) for label in further}
         changes: dict[str, Any] = {"methods": {**self.methods, **added}}
         if select.methods:  # no configuration can name them, and who adds results wants them seen
-            more = select.model_copy(update={"methods": [*select.methods, *further]})
+            more = select.model_copy(update={"methods": list(dict.fromkeys([*select.methods, *further]))})
             changes["report"] = self.report.model_copy(update={"select": more})
         return self.model_copy(update=changes)
 

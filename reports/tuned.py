@@ -60,6 +60,7 @@ class Row:
     Attributes:
         comparison: of the tuned method with itself at its defaults; `p_holm` is over the tuned methods of the family.
         default_mean, default_std: test scores at the defaults, NaN where a training failed.
+        default_failed: what became of them then, in words.
         chosen, default, second, spread, gain: validation scores as stored, NaN where there is none; spread and gain
             are turned so that more is better.
     """
@@ -68,6 +69,7 @@ class Row:
     comparison: Comparison
     default_mean: float
     default_std: float
+    default_failed: str
     chosen: float
     default: float
     second: float
@@ -88,7 +90,8 @@ def rows(findings: Findings, family: Family) -> list[Row]:
         pair = {name: found[name] for name in (tuning.method, label)}
         against = settings.model_copy(update={"reference": tuning.method})
         default, own = comparisons.compare(pair, sign, against)
-        made.append(Row(tuning, own, default.mean, default.std, *_validation(tuning, family.sized, sign)))
+        failed = found[tuning.method].words
+        made.append(Row(tuning, own, default.mean, default.std, failed, *_validation(tuning, family.sized, sign)))
     adjusted = statistics.holm([row.comparison.p for row in made])
     return [
         replace(row, comparison=_judged(row.comparison, float(p), settings))
@@ -172,11 +175,11 @@ def _printed(row: Row, metric: Metric, settings: Settings) -> list[str]:
     return [
         settings.method_title(tuning.method),
         str(own.n),
-        metric.spread(row.default_mean, row.default_std),
+        row.default_failed or metric.spread(row.default_mean, row.default_std),
         metric.spread(own.mean, own.std),
         metric.signed(own.difference),
         metric.interval(own.ci_low, own.ci_high),
-        f"needs {settings.minimum_seeds} seeds" if few else printing.p_value(own.p_holm),
+        f"needs {settings.minimum_seeds} seeds" if few else printing.p_value(own.p_holm, settings.alpha),
         own.words,
         f"{values} ({len(tuning.ranks)} trials)",
         metric.score(row.chosen),

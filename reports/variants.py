@@ -12,6 +12,8 @@ DISTILLED = ("train", "all")
 
 CPF = "-cpf"
 """Ends the id of a dataset that is another preparation of the same graph, as in CPF."""
+MINI = "-mini"
+"""Ends the id of a dataset that is a part of another, the whole."""
 DRAWN = "drawn"
 """The change that gives each seed a draw of its own."""
 MOST = "max"
@@ -24,8 +26,8 @@ def dataset_of(name: str) -> str:
 
 
 def graph_of(name: str) -> str:
-    """`cora` of `cora@20` and of `cora-cpf@20`: what counts once across datasets."""
-    return dataset_of(name).removesuffix(CPF)
+    """`cora` of `cora@20` and `cora-cpf@20`, `ace-sim` of `ace-sim-mini`: what counts once across datasets."""
+    return dataset_of(name).removesuffix(CPF).removesuffix(MINI)
 
 
 def prepared(name: str) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.attempts import Verdict
-from reports.comparisons import Comparison
+from reports.comparisons import UNPAIRED, Comparison
 from reports.figures.parts.limits import limits, near
 from reports.figures.parts.style import BLUE, DARK, GREY, GRID, SOFT, VERMILLION, Drawing, canvas, finish, lines, width
 from reports.findings import Findings
@@ -66,8 +66,11 @@ def _figure(findings: Findings, family: Family, rows: list[Comparison], folder: 
         axes.set_xlabel(f"Difference to {reference}, {metric.unit} (right is better; intervals not corrected)")
         # Placed from the figure's left edge: over the narrow axes alone a long pair of names would not fit.
         figure.text(0.0, 1 - 0.12 / height, title, weight="bold", va="center")
+        how = "Mean paired difference"
+        if any(row.reason == UNPAIRED for row in rows):
+            how = "Mean difference, paired where seeds are the same,"
         caption = (
-            f"Mean paired difference to {reference} with its {settings.level} % t-interval. Triangles: significant "
+            f"{how} to {reference} with its {settings.level} % t-interval. Triangles: significant "
             "after Holm's correction over the family; intervals are not corrected, so one may miss zero without being "
             "significant."
         )

@@ -65,8 +65,8 @@ def _figure(findings: Findings, tasks: Joined, folder: Path) -> Drawing:
         axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), frameon=False)
         caption = (
             "Share of a method's trainings whose gain exceeds each value, every student counted alike; higher is "
-            f"better. Narrow bands: pointwise {settings.level} % bootstrap intervals over seeds within students. Grey: "
-            "the range of all other methods."
+            f"better. Narrow bands: pointwise {settings.level} % bootstrap intervals over seeds within students, the "
+            f"mean of {settings.method_title(tasks.base)} as it was seen. Grey: the range of all other methods."
         )
         order = ", ".join(settings.method_title(label) for label in tasks.gains)
         alt = f"Performance profiles of {len(strong)} methods. By interquartile mean of all, best first: {order}."

@@ -21,9 +21,10 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
     ranking, settings = findings.ranking, findings.settings
     drawings = []
     if ranking.enough:
+        p = p_statement(ranking.friedman_p, settings.alpha)
         caption = (
             "A bar joins methods that Nemenyi's test does not separate; its critical difference is "
-            f"{ranking.critical_difference:.2f} ranks. Friedman's test: p {p_statement(ranking.friedman_p)}."
+            f"{ranking.critical_difference:.2f} ranks. Friedman's test: p {p}."
         )
         drawings.append(_figure(findings, KIND, ranking.nemenyi, caption, folder))
     if not ranking.wilcoxon.empty:

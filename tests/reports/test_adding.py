@@ -91,8 +91,7 @@ def test_one_seed_from_elsewhere_takes_no_bold_from_the_others(folder):
     (column,) = after.columns.values()
     assert {label for label, cell in column.cells.items() if cell.bold} == kept != set()
     assert "lucky: 1 seed, too few for a test and for bold (40×)" in after.panels[0].notes
-    ((_, compared_rows),) = after.comparisons.items()
-    assert sentences.best(compared_rows, after.metric(column.family), after.settings).startswith("many ")
+    assert sentences.best(after, column.family).startswith("many ")
 
 
 def test_a_paper_table_with_a_selection_shows_what_was_added(folder):

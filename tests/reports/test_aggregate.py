@@ -140,3 +140,36 @@ def test_equivalence_in_words():
     )
     assert [own.words for own in equivalence.of_family(wide, family)] == ["equivalent"]
     assert "0.1 as stored" in equivalence.legend(wide)
+
+
+def test_intervals_cover_the_chance_of_the_floor():
+    """A floor that spreads by eight points, and a method that does not: what is gained is uncertain, too."""
+    floor = BASE.mean() + 8 * (BASE - BASE.mean()) / BASE.std(ddof=1) / 100
+    found = samples.findings(
+        samples.cell(floor, method="supervised"), samples.cell(floor.mean() + 0.04 + OTHER / 100, method="kd")
+    )
+    (tasks,) = aggregate.joined(found)
+    kd, none = aggregate.standings(tasks, "kd", 0.05)
+    (row,) = (row for rows in found.gains.values() for row in rows if row.method == "kd")
+    assert kd.mean[0] == pytest.approx(100 * row.difference)
+    assert kd.mean[2] - kd.mean[1] == pytest.approx(100 * (row.ci_high - row.ci_low), rel=0.25)
+    assert none.mean == (pytest.approx(0), pytest.approx(0), pytest.approx(0))
+
+
+def test_the_interval_of_a_gain_is_that_of_a_slow_bootstrap():
+    found = samples.findings(
+        samples.cell(BASE, method="supervised"),
+        samples.cell(BASE + 0.02 + 20 * OTHER, method="kd"),
+        samples.cell(BASE - 0.2 + 5 * OTHER, method="supervised", **SMALL),
+        samples.cell(BASE - 0.16, method="kd", **SMALL),
+    )
+    (tasks,) = aggregate.joined(found)
+    kd = next(own for own in aggregate.standings(tasks, "kd", 0.05) if own.method == "kd")
+    draws, slow = tasks.draws("kd"), []
+    for number in range(len(draws[0])):
+        paired = [
+            own[draw[number]].mean() - floor[draw[number]].mean()
+            for own, floor, draw in zip(tasks.gains["kd"], tasks.gains["supervised"], draws, strict=True)
+        ]
+        slow.append(np.mean(paired))
+    assert kd.mean[1:] == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))

@@ -70,6 +70,14 @@ def test_controls_that_win_are_no_methods():
     )
     first = sentences.family_statement(found, found.results.families[0]).sentences
     assert first[1] == "None of 1 tested methods beat KD significantly. Of the controls, Supervised, longer does."
+    alone = samples.of_runs(
+        samples.frame(*students(40.0, kd=0.0, longer=0.01, supervised=-0.015)), Settings.parse(stated)
+    )
+    assert dict(answers.answers(alone))["Does anything beat KD?"] == (
+        "Not known: none but controls were tested. Of the controls, Supervised, longer does."
+    )
+    _, second, *_ = sentences.family_statement(alone, alone.results.families[0]).sentences
+    assert second == "None but controls were tested against KD. Of the controls, Supervised, longer does."
     parts += students(80.0, kd=0.0, longer=0.01, supervised=-0.015)
     found = samples.of_runs(samples.frame(*parts), Settings.parse(stated))
     assert dict(answers.answers(found))["Does anything beat KD?"] == (
@@ -117,6 +125,10 @@ def test_a_reference_that_was_not_run_is_said_so_and_compared_with_nothing():
     assert {row.words for row in found.comparisons[family]} == {"no verdict: the reference KD was not run"}
     text = page.render(found, [])
     assert "The reference KD was not run, and nothing is compared with it" in text
+    failed = samples.cell(BASE)
+    failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
+    text = page.render(samples.findings(failed, samples.cell(BASE + OTHER, method="abkd")), [])
+    assert "The reference KD was skipped or failed, and nothing is compared with it" in text
     assert "needs 10 seeds" not in text
 
 
@@ -132,3 +144,8 @@ def test_a_bold_that_most_share_is_told_in_words():
     assert told in page.render(found, []).replace("&#39;", "'")
     clear = samples.findings(samples.cell(BASE), samples.cell(BASE + 0.1 + OTHER, method="abkd"))
     assert sentences.crowded(clear, clear.results.families[0]) == ""
+
+
+def test_a_spotlit_teacher_has_no_place_among_students():
+    told = of(samples.teacher_rows(BASE + 0.1), *students(40.0, kd=0.0, abkd=0.01), spotlight=["teacher", "abkd"])
+    assert [question for question in told if question.startswith("Where")] == ["Where does ABKD stand?"]

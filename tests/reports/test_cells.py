@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from reports import cells
 from reports.attempts import Attempts
@@ -132,3 +133,15 @@ def test_arrows_compare_with_the_reference():
 
 def test_printed_cells_are_percent_with_two_decimals():
     assert column(samples.cell([0.8, 0.82])).cells["kd"].text == "81.00 ± 1.41"
+
+
+@pytest.mark.parametrize("reference", ["kd", "at"])
+def test_what_is_better_on_the_shared_seeds_is_bold_too(reference):
+    """By twenty seeds KD has the best mean; on the ten that both have ABKD beats it at each."""
+    shown = column(
+        samples.cell([*BASE, *(BASE + 0.06)]),
+        samples.cell(BASE + 0.01 + OTHER / 10, method="abkd"),
+        samples.cell(BASE - 0.1 + OTHER, method="at"),
+        reference=reference,
+    )
+    assert {label for label, cell in shown.cells.items() if cell.bold} == {"kd", "abkd"}

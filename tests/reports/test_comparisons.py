@@ -84,7 +84,7 @@ def test_nothing_is_compared_with_a_reference_that_failed():
     reference, better = samples.cell(BASE), samples.cell(BASE + 0.05, method="abkd")
     reference[0] |= {"status": "diverged", "reason": "loss is not finite", "test": np.nan}
     table = compared(reference, better)
-    assert table.loc["abkd", "verdict"] == "no verdict: the reference failed: 1 of 10 diverged"
+    assert table.loc["abkd", "verdict"] == "no verdict: the reference KD failed: 1 of 10 diverged"
     assert table.loc["abkd", ["difference", "p", "p_holm"]].isna().all()
     assert table.loc["abkd", "mean"] == pytest.approx((BASE + 0.05).mean())
     assert column(reference, better).cells["abkd"].arrow == ""

@@ -48,7 +48,7 @@ def test_the_smallest_difference_is_found_with_the_wanted_power():
     smallest = power.minimum_detectable(0.02, 10)
     assert power.power(smallest / 0.02, 10) == pytest.approx(0.8, abs=1e-6)
     assert smallest == pytest.approx(0.02 * 0.9997, rel=0.01)
-    assert power.minimum_detectable(0.0, 10) == 0
+    assert np.isnan(power.minimum_detectable(0.0, 10)), "no spread, as of equal scores, foretells nothing"
     assert np.isnan(power.minimum_detectable(np.nan, 10))
     assert np.isnan(power.minimum_detectable(0.1, 1))
 
@@ -56,5 +56,7 @@ def test_the_smallest_difference_is_found_with_the_wanted_power():
 def test_no_number_of_seeds_finds_nothing():
     assert power.seeds_needed(0.0, 1.0) is None
     assert power.seeds_needed(0.001, 1.0) is None
+    assert power.seeds_needed(0.0219, 1.0) is None, "16,368, above the most that is told"
+    assert power.seeds_needed(0.0281, 1.0) == pytest.approx(9943, abs=20)
     assert power.seeds_needed(np.nan, 1.0) is None
     assert power.seeds_needed(0.1, 0.0) == 2

@@ -133,3 +133,23 @@ def test_variants_are_no_further_datasets():
     found = ranking.rank(prepare(runs), Settings.parse(samples.settings()))
     assert (found.datasets, found.enough) == (1, False)
     assert found.ranks.to_dict() == {"kd": 1, "abkd": 2, "at": 3}
+
+
+def test_a_dataset_and_a_part_of_it_count_once():
+    runs = pd.concat(
+        [many_datasets(4), *(many_datasets(1).assign(dataset=name) for name in ("ace-sim", "ace-sim-mini"))]
+    )
+    assert ranking.rank(prepare(runs), Settings.parse(samples.settings())).datasets == 5
+
+
+def test_why_there_is_no_test_is_what_is_missing():
+    settings = Settings.parse(samples.settings())
+
+    def told(runs: pd.DataFrame) -> str:
+        return " ".join(ranking.told(ranking.rank(prepare(runs), settings), settings))
+
+    runs = many_datasets(12)
+    assert "Friedman's test over 12 datasets and 3 methods: p = 6.14e-06." in told(runs)
+    assert told(runs[runs["seed"] < 5]) == "No test across datasets: some mean rests on fewer than 10 seeds."
+    assert "it takes 3 methods, and 2 can be ranked" in told(runs[runs["method"] != "at"])
+    assert "Not enough datasets for a test across datasets: 4 with 3 methods" in told(many_datasets(4))

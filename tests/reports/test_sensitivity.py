@@ -109,3 +109,28 @@ def test_family_wise_error_and_power(methods):
     # One test finds it with power .80; Holm's first step is a test at level .05 / methods.
     expected = {3: 0.60, 12: 0.32}[methods]
     assert finds / trials == pytest.approx(expected, abs=0.07)
+
+
+def test_other_numbers_of_seeds_are_counted_for_each_method():
+    """Ten seeds of one method are no bound for another, which has twenty."""
+    twice, noise = np.concatenate([BASE, BASE + 0.001]), np.concatenate([OTHER, OTHER[::-1]])
+    found = rows(
+        samples.cell(twice),
+        samples.cell(twice + 0.05 + noise, method="abkd"),
+        samples.cell(BASE + 0.05 + OTHER, method="at"),
+    )
+    assert [(found[label].left_out, found[label].n) for label in ("abkd", "at")] == [(20, 20), (10, 10)]
+
+
+def test_seeds_of_ones_own_count_with_their_own_p():
+    """Not with p = 1, under which Benjamini and Hochberg's correction said something else than the main test."""
+    random = np.random.default_rng(4)
+    spread = random.normal(0, 1, 10)
+    spread = 0.01 * (spread - spread.mean()) / spread.std(ddof=1)
+    own = samples.cell(BASE + 0.15, method="added")
+    for row in own:
+        row["paired"] = False
+    row = rows(samples.cell(BASE), samples.cell(BASE + 0.0084 + spread, method="abkd"), own)["abkd"]
+    p = statistics.paired_t(BASE + 0.0084 + spread, BASE).p
+    assert 0.025 < p < 0.05
+    assert (row.main, row.hochberg) == ("+", "+")

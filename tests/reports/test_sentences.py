@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from reports import sentences
 from tests.reports import samples
@@ -51,8 +52,7 @@ def test_the_best_of_few_seeds_is_the_best_and_not_the_reference():
     few = [samples.cell(BASE[:3] + shift, method=label) for label, shift in (("kd", 0), ("abkd", 0.05), ("at", 0.02))]
     for parts, told in ((few, "ABKD"), ([samples.cell(BASE), *few[1:]], "KD")):
         found = samples.findings(*parts)
-        ((family, rows),) = found.comparisons.items()
-        assert sentences.best(rows, found.metric(family), found.settings).startswith(f"{told} "), told
+        assert sentences.best(found, *found.results.families).startswith(f"{told} "), told
 
 
 def test_an_unfinished_floor_is_named_once():
@@ -110,3 +110,37 @@ def test_a_seed_on_another_device_than_the_next_is_still_paired():
         )
     )
     assert "devices" not in " ".join(sentences.family_statement(found, found.results.families[0]).sentences)
+
+
+def told(*parts, **changes) -> str:
+    found = samples.findings(*parts, **changes)
+    return " ".join(sentences.family_statement(found, found.results.families[0]).sentences)
+
+
+@pytest.mark.parametrize("reference", ["absent", "diverged"])
+def test_the_best_is_that_of_the_bold_whatever_became_of_the_reference(reference):
+    parts = [samples.cell(BASE + OTHER, method="at"), samples.cell([0.99], method="gcrd")]
+    if reference == "diverged":
+        parts.append(samples.cell(BASE))
+        parts[-1][0] |= {"status": "diverged", "reason": "a loss", "test": None}
+    assert "Best mean: AT " in told(*parts)
+
+
+def test_equal_scores_make_no_sentence_on_what_seeds_can_show():
+    """As of a tuned method that keeps its defaults."""
+    assert "four times in five" not in told(samples.cell(BASE), samples.cell(BASE, method="abkd"))
+    assert "four times in five" not in told(samples.cell(BASE), samples.cell(BASE + 0.1, method="abkd"))
+
+
+def test_of_other_seeds_the_distance_is_that_of_the_shared_ones():
+    """By all of its twenty seeds KD leads, on the ten that both have it does not."""
+    said = told(samples.cell([*BASE, *(BASE + 0.06)]), samples.cell(BASE + 0.02 + OTHER, method="abkd"))
+    assert "to separate these, ABKD and KD, which are 2.0" in said
+    assert "−" not in said.partition("four times in five")[2]
+
+
+def test_a_failed_method_is_no_number_of_shared_seeds():
+    failed = samples.cell(BASE, method="at")
+    failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
+    said = told(samples.cell(BASE), failed, samples.cell(BASE[:5] + OTHER[:5], method="abkd"))
+    assert "a p-value needs 10 seeds that both methods have, and there are 5" in said

@@ -14,6 +14,7 @@ from reports.grid import Grid, Group
 from reports.results import Results, families, prepare
 from reports.settings import Settings
 from tests.reports import samples
+from tests.reports.samples import BASE
 
 METHODS = ("supervised", "kd", "gcrd", "kd+gcrd", "abkd")
 GROUPS = {"supervised": "Supervised", "kd+gcrd": "KD + distillation"}
@@ -197,3 +198,46 @@ def test_latencies_beside_other_work_are_told_where_speed_ups_are(tmp_path):
         assert len(grid.notes) == told
         assert page.render(found, []).count("other work ran beside gcn-2x8") == told
     assert grid.notes[0].startswith("The latency is unsure, and speed-ups with it: other work ran beside gcn-2x8 (")
+
+
+def test_what_a_page_does_not_hold_is_printed_in_parts():
+    """More methods than a page has lines fell off it."""
+    groups = [Group(title, [[f"{title}{place}", "1"] for place in range(40)]) for title in ("A", "B")]
+    grid = Grid("t", "T", [["Method", "x"]], groups, notes=["n"])
+    first, second = latex.pieces(grid)
+    assert [*first.rows, *second.rows] == grid.rows
+    assert [group.title for group in (*first.groups, *second.groups)] == ["A", "B"]
+    assert (first.slug, second.slug, first.notes, second.notes) == ("t", "t-rows-2", [], ["n"])
+    assert latex.pieces(Grid("t", "T", [["Method", "x"]], groups[:1])) == [
+        Grid("t", "T", [["Method", "x"]], groups[:1])
+    ]
+
+
+def test_a_table_without_rows_is_one():
+    assert r"\toprule" in latex.table(Grid("t", "T", [["Method", "x"]], []), "")
+
+
+def test_a_legend_is_spelt_out_too():
+    assert r"KD\*, \_a\_" in formats.markdown([], "KD*, _a_")
+
+
+def test_the_family_of_tests_is_counted_column_by_column():
+    """Two data sets with other methods each: a column shows two of two, not all four."""
+    parts = [samples.cell(BASE, method=label) for label in ("kd", "at", "abkd")]
+    parts += [samples.cell(BASE, method=label, dataset="cora") for label in ("kd", "gcrd", "stride", "fitnet")]
+    said = main_table.families_of_tests(samples.findings(*parts))
+    assert said == (
+        "Holm's family is every method that was run on a column's students against KD (2 to 3), of which the tables "
+        "show 2 to 3."
+    )
+
+
+def test_a_selection_says_that_the_best_may_not_be_shown():
+    assert "the best student, of all that were run, shown or not, and" in main_table.legend(
+        study(select={"methods": ["abkd"]}).settings
+    )
+
+
+def test_what_was_selected_and_added_stands_once():
+    settings = study(select={"methods": ["kd", "mine"]}).settings.with_labels(["kd", "mine"])
+    assert settings.report.select.methods == ["kd", "mine"]

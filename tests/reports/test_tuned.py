@@ -153,3 +153,14 @@ def test_a_tuned_method_without_rows_has_no_table():
     bare = findings(ROWS[0], ROWS[1], tuning=CHOICES)
     assert tuned.tables(bare) == []
     assert "tuned" not in {table.name for table in tables.every(bare)}
+
+
+def test_defaults_that_failed_are_named_in_their_column():
+    failed = cell(BASE + 0.01, method="at")
+    failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
+    shown = findings(
+        *ROWS[:3], failed, ROWS[4], methods=("supervised", "kd", "kd-tuned", "at", "at-tuned"), tuning=CHOICES
+    )
+    at = next(row for row in tuned.tables(shown)[0].rows if row[0] == "AT")
+    assert at[2] == "diverged 1/10"
+    assert "no verdict: the reference AT failed: 1 of 10 diverged" in at

@@ -34,6 +34,7 @@ TITLES = {"cora": "Cora", "cora@all": "Cora, distilled on all", "cora@20": "Cora
 def test_what_a_variant_is_joined_on(name, dataset, data):
     assert (dataset_of(name), prepared(name)) == (dataset, data)
     assert graph_of(name) == "cora"
+    assert graph_of("ace-sim-mini@20") == graph_of("ace-sim") == "ace-sim"
 
 
 @pytest.mark.parametrize(
