@@ -230,7 +230,9 @@ def few(task: Task, per_class: int, draw: str = DRAW, at_most: bool = False) -> 
         UserError: a class has fewer, without `at_most`.
     """
     rows = task.split("train")
-    classes, counts = np.unique(task.labels[rows], return_counts=True)
+    # Of all that have a label: a class without any training label is one that has too few.
+    classes = np.unique(task.labels[~absent(task.labels)])
+    counts = (task.labels[rows][:, None] == classes).sum(0)
     if (least := int(counts.min())) < per_class and not at_most:
         fewer = int((counts < per_class).sum())
         raise UserError(

@@ -71,6 +71,11 @@ def test_labels_are_kept_by_a_hash_of_the_node_alone():
         assert set(variants.few(task, more - 1)) < set(variants.few(task, more))
     assert variants.few(task, 33).tolist() == task.split("train").tolist()
     assert np.bincount(labels[variants.few(task, 7)]).tolist() == [7, 7, 7]
+    with pytest.raises(UserError, match="class 2 has 0 training labels, and 1 of 3 classes have too few"):
+        variants.few(trained_on(np.flatnonzero(labels < 2), labels), 3)
+    assert np.bincount(
+        labels[variants.few(trained_on(np.flatnonzero(labels < 2), labels), 3, at_most=True)]
+    ).tolist() == [3, 3]
     turned = trained_on(np.random.default_rng(0).permutation(task.split("train")), labels)
     assert variants.few(turned, 3).tolist() == variants.few(task, 3).tolist()
 

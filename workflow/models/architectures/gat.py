@@ -32,7 +32,8 @@ class GAT(Layerwise):
     """Attention over in-neighbours and the node itself (Velickovic et al., ICLR 2018), heads concatenated.
 
     e_ij = leaky_relu(a_source . W x_j + a_target . W x_i); alpha_i = softmax_j(e_ij); X'_i = sum_j alpha_ij W x_j.
-    The last layer has one head.
+    The last layer has one head. Activation (ReLU) and default norm (batch) are those of the other networks here and of
+    Joshi et al.'s teacher, not those of Velickovic et al. (ELU, none).
 
     Further options make the teacher of Joshi et al. (TNNLS 2022) on ogbn-arxiv out of it, the network of Wang et al.
     ("Bag of Tricks for Node Classification with Graph Neural Networks", 2021): 3 layers of 3 heads x 250 columns,
@@ -113,7 +114,9 @@ class GAT(Layerwise):
 
     def _attention(self, layer: int) -> nn.Parameter:
         heads = self.heads[layer]
-        return nn.Parameter(nn.init.xavier_normal_(torch.empty(heads, self.widths[layer + 1] // heads), GAIN))
+        # One map of all heads, as it starts where it was published: of [heads, width] alone the fans would be smaller.
+        vectors = nn.init.xavier_normal_(torch.empty(1, heads, self.widths[layer + 1] // heads), GAIN)
+        return nn.Parameter(vectors[0])
 
     def forward(self, graph: Graph, dropout: Dropout) -> Signals:
         """Signals of the wanted nodes: hidden states after the activation and before dropout.
