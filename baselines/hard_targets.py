@@ -1,6 +1,7 @@
 """The teacher's classes as labels: Lee, "Pseudo-Label", ICML 2013 workshop; soft targets whose temperature goes to 0.
 
-A control of KD: the same term, without what soft targets say beyond the teacher's class.
+What soft targets say beyond the teacher's class is the difference to KD. Touvron et al. (ICML 2021, arXiv 2012.12877,
+equation 3) distil so from another network with alpha 1/2, "hard-label distillation".
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ class HardTargets(Method):
     title = "Hard targets"
     year = 2013
     citation = "lee2013pseudo"
-    control = True
     objectives = frozenset({Objective.MULTICLASS, Objective.BINARY})
     search_space = {"alpha": (0.3, 0.5, 0.8, 0.9, 1.0), "temperature": LogRange(0.2, 5)}
 
