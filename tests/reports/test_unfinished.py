@@ -73,7 +73,7 @@ def test_an_unfinished_reference_forbids_every_verdict():
     (rows,) = samples.findings(reference, samples.cell(BASE + 0.05, method="abkd")).comparisons.values()
     assert [row.words for row in rows] == [
         "unfinished: 6 of 10 missing",
-        "no verdict: the reference is unfinished: 6 of 10 missing",
+        "no verdict: the reference KD is unfinished: 6 of 10 missing",
     ]
 
 
