@@ -71,10 +71,7 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
         data=Markup(details.embedded({**details.data(findings), "latex": dict(latex)})),
         answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
-        compared=any(settings.reference in cells.contest(found, settings, 1) for found in findings.attempts.values()),
-        without="was skipped or failed"
-        if any(settings.reference in found for found in findings.attempts.values())
-        else "was not run",
+        without=_without_reference(findings),
         unpaired=_unpaired(findings),
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
@@ -201,6 +198,15 @@ def _comparisons(findings: Findings) -> list[dict[str, Any]]:
         ]
         shown.append({"family": family, "title": findings.title(family), "metric": metric.title, "rows": printed})
     return shown
+
+
+def _without_reference(findings: Findings) -> str:
+    """What became of a reference that no student has whole; "" where there is one."""
+    settings = findings.settings
+    if any(settings.reference in cells.contest(found, settings, 1) for found in findings.attempts.values()):
+        return ""
+    ran = any(settings.reference in found for found in findings.attempts.values())
+    return "was skipped or failed" if ran else "was not run"
 
 
 def _ranking(ranking: Ranking, settings: Settings) -> dict[str, Any]:
