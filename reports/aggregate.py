@@ -8,7 +8,7 @@ Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical Preci
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -65,11 +65,14 @@ class Joined:
 
         The mean of the base is an estimate, too: an interval around it as it was seen would be too narrow.
         """
-        own, base = (
-            [task[draw] for task, draw in zip(self.gains[each], self.draws(each), strict=True)]
-            for each in (label, self.base)
-        )
-        return [part - level.mean(-1, keepdims=True) for part, level in zip(own, base, strict=True)]
+        parts = zip(self.gains[label], self.draws(label), self._levels, strict=True)
+        return [task[draw] - level for task, draw, level in parts]
+
+    @cached_property
+    def _levels(self) -> list[Scores]:
+        """[resamples, 1] means of the base at the draws of each task."""
+        parts = zip(self.gains[self.base], self.draws(self.base), strict=True)
+        return [task[draw].mean(-1, keepdims=True) for task, draw in parts]
 
 
 @cache
@@ -124,22 +127,22 @@ def joined(findings: Findings) -> list[Joined]:
 @cache
 def standings(tasks: Joined, reference: str, alpha: float) -> list[Standing]:
     """Every method of some tasks; P(improvement) over the reference is NaN without one."""
-    return [
-        Standing(label, _mean(tasks, label, alpha), _iqm(tasks, label, alpha), _beats(tasks, label, reference, alpha))
-        for label in tasks.gains
-    ]
+    return [_standing(tasks, label, reference, alpha) for label in tasks.gains]
 
 
-def _mean(tasks: Joined, label: str, alpha: float) -> tuple[float, float, float]:
-    """Every task counts alike."""
-    low, high = resampling.percentiles(np.mean([part.mean(-1) for part in tasks.drawn(label)], axis=0), alpha)
-    return float(np.mean([task.mean() for task in tasks.gains[label]])), float(low), float(high)
-
-
-def _iqm(tasks: Joined, label: str, alpha: float) -> tuple[float, float, float]:
-    drawn = resampling.interquartile_mean(np.concatenate(tasks.drawn(label), axis=-1))
-    low, high = resampling.percentiles(drawn, alpha)
-    return float(resampling.interquartile_mean(tasks.values(label))), float(low), float(high)
+def _standing(tasks: Joined, label: str, reference: str, alpha: float) -> Standing:
+    own, drawn = tasks.gains[label], tasks.drawn(label)
+    # Every task counts alike.
+    mean = float(np.mean([task.mean() for task in own]))
+    means = np.mean([part.mean(-1) for part in drawn], axis=0)
+    iqm = float(resampling.interquartile_mean(tasks.values(label)))
+    iqms = resampling.interquartile_mean(np.concatenate(drawn, axis=-1))
+    return Standing(
+        label,
+        (mean, *resampling.percentiles(means, alpha)),
+        (iqm, *resampling.percentiles(iqms, alpha)),
+        _beats(tasks, label, reference, alpha),
+    )
 
 
 def _beats(tasks: Joined, label: str, reference: str, alpha: float) -> tuple[float, float, float]:

@@ -134,9 +134,23 @@ def tested(left: Attempts, right: Attempts, sign: int, alpha: float) -> statisti
     return statistics.welch(sign * left.values(), sign * right.values(), alpha)
 
 
+def hypotheses(found: Mapping[str, Attempts], settings: Settings) -> list[str]:
+    """Members of the family of tests that Holm's correction counts: every method that applies, the failed too.
+
+    Skipped ones were never a hypothesis.
+    """
+    aside = (settings.reference, settings.ceiling)
+    return [label for label, own in found.items() if label not in aside and not own.skipped]
+
+
+def shared(left: Attempts, right: Attempts) -> list[int]:
+    """The seeds that gave both a score, in growing order."""
+    return sorted(set(left.scores) & set(right.scores))
+
+
 def pairs(left: Attempts, right: Attempts, sign: int) -> tuple[statistics.Scores, statistics.Scores]:
     """Scores of the seeds that both have, turned by `sign` so that larger is better."""
-    seeds = sorted(set(left.scores) & set(right.scores))
+    seeds = shared(left, right)
     return (
         sign * np.array([left.scores[seed] for seed in seeds], dtype=float),
         sign * np.array([right.scores[seed] for seed in seeds], dtype=float),

@@ -98,9 +98,10 @@ def bold(found: Mapping[str, Attempts], sign: int, settings: Settings, compared:
     score can be bold, and at least `minimum_seeds` of them: without a test nothing can be said to share the first
     place. The teacher never is.
     """
-    whole, best = contest(found, settings), leader(found, sign, settings)
-    if best is None:
+    whole = ranked(found, sign, settings)
+    if not whole:
         return set()
+    best = whole[0]
     if best == settings.reference and (rows := list(compared)):
         # Over the seeds that both have even the one with the lower mean can be better.
         return {best} | {row.method for row in rows if row.verdict in NOT_WORSE and row.method in whole}
@@ -109,26 +110,20 @@ def bold(found: Mapping[str, Attempts], sign: int, settings: Settings, compared:
     members = sum(label != settings.ceiling and not own.skipped for label, own in found.items())
     untested = math.comb(members, 2) - len(known)
     adjusted = statistics.holm([*(test.p for test in known.values()), *[math.nan] * untested])
-    winners = {best}
-    for (one, other), p in zip(known, adjusted, strict=False):
-        lead = known[one, other].difference * (1 if one == best else -1)
-        if best in (one, other) and (p > settings.alpha or lead < 0):
-            winners |= {one, other}
-    return winners
+    return {best} | {
+        other
+        for ((one, other), test), p in zip(known.items(), adjusted, strict=False)
+        if one == best and (p > settings.alpha or test.difference < 0)
+    }
 
 
-def contest(found: Mapping[str, Attempts], settings: Settings, least: int | None = None) -> list[str]:
-    """The students all of whose trainings, and at least so many (`minimum_seeds`), gave a score."""
+def ranked(found: Mapping[str, Attempts], sign: int, settings: Settings, least: int | None = None) -> list[str]:
+    """The students of whom all trainings, and at least so many (`minimum_seeds`), gave a score, the best first."""
     least = settings.minimum_seeds if least is None else least
-    return [
+    whole = (
         label for label, own in found.items() if label != settings.ceiling and own.complete and len(own.scores) >= least
-    ]
-
-
-def leader(found: Mapping[str, Attempts], sign: int, settings: Settings, least: int | None = None) -> str | None:
-    """The one with the best mean of a contest; None where nobody takes part."""
-    whole = contest(found, settings, least)
-    return max(whole, key=lambda label: sign * float(np.mean(found[label].values())), default=None)
+    )
+    return sorted(whole, key=lambda label: -sign * float(np.mean(found[label].values())))
 
 
 def column(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports import statistics
-from reports.attempts import Attempts, Verdict, pairs, tested
+from reports.attempts import Attempts, Verdict, hypotheses, pairs, tested
 from reports.results import Family
 from reports.rows import FAMILY
 from reports.settings import Settings
@@ -95,11 +95,7 @@ def _tests(found: Mapping[str, Attempts], sign: int, settings: Settings) -> dict
     if settings.reference not in found:
         return {}
     reference = found[settings.reference]
-    tests = {
-        label: tested(own, reference, sign, settings.alpha)
-        for label, own in found.items()
-        if label not in (settings.reference, settings.ceiling) and not own.skipped
-    }
+    tests = {label: tested(found[label], reference, sign, settings.alpha) for label in hypotheses(found, settings)}
     raw = [
         test.p if test.n >= settings.minimum_seeds and found[label].complete else np.nan
         for label, test in tests.items()

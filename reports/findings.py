@@ -80,15 +80,6 @@ class Findings:
         """The metric of a family's test scores."""
         return self.results.metric(family.dataset)
 
-    def hypotheses(self, family: Family) -> set[str]:
-        """Members of the family of tests that Holm's correction counts: every method that applies, the failed too."""
-        settings = self.settings
-        return {
-            label
-            for label, own in self.attempts[family].items()
-            if label not in (settings.reference, settings.ceiling) and not own.skipped
-        }
-
     def title(self, family: Family) -> str:
         """`ogbn-arxiv: gat-3x250x3h → gcn-2x256, 33×`."""
         dataset = self.settings.dataset_title(family.dataset)

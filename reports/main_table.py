@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from reports import printing
+from reports.attempts import hypotheses
 from reports.cells import Column, Panel
 from reports.findings import Findings
 from reports.grid import Entry, Grid, Group, grouped, plain
@@ -196,7 +197,8 @@ def families_of_tests(findings: Findings) -> str:
     settings, columns = findings.settings, selected(findings)
     if not columns:
         return ""
-    rows, families = set(shown(columns, settings)), [findings.hypotheses(each.family) for each in columns]
+    rows = set(shown(columns, settings))
+    families = [set(hypotheses(findings.attempts[each.family], settings)) for each in columns]
     return (
         f"Holm's family is every method that was run on a column's students against "
         f"{settings.method_title(settings.reference)} ({_span(map(len, families))}), of which the tables show "

@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from reports import (
     answers,
-    cells,
     copies,
     costs,
     details,
@@ -202,11 +201,11 @@ def _comparisons(findings: Findings) -> list[dict[str, Any]]:
 
 def _without_reference(findings: Findings) -> str:
     """What became of a reference that no student has whole; "" where there is one."""
-    settings = findings.settings
-    if any(settings.reference in cells.contest(found, settings, 1) for found in findings.attempts.values()):
+    reference = findings.settings.reference
+    own = [found[reference] for found in findings.attempts.values() if reference in found]
+    if any(each.complete for each in own):
         return ""
-    ran = any(settings.reference in found for found in findings.attempts.values())
-    return "was skipped or failed" if ran else "was not run"
+    return "was skipped or failed" if own else "was not run"
 
 
 def _ranking(ranking: Ranking, settings: Settings) -> dict[str, Any]:

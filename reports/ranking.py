@@ -175,6 +175,8 @@ def rank(runs: pd.DataFrame, settings: Settings) -> Ranking:
 def told(ranking: Ranking, settings: Settings) -> list[str]:
     """What the tests across datasets say, or why there is none: seeds, methods or datasets that are missing."""
     count = len(ranking.ranks)
+    if not count:
+        return ["No test across datasets: no method can be ranked."]
     if not ranking.seeded:
         return [f"No test across datasets: some mean rests on fewer than {settings.minimum_seeds} seeds."]
     return [_friedman_told(ranking, count), _wilcoxon_told(ranking, count, settings)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reports import power, resampling, statistics
-from reports.attempts import TESTED, Attempts, Verdict, pairs
+from reports.attempts import TESTED, Attempts, Verdict, hypotheses, pairs, shared
 from reports.comparisons import Comparison
 from reports.findings import FamilyTable, Findings
 from reports.printing import ABSENT
@@ -105,13 +105,9 @@ def of_family(found: Mapping[str, Attempts], compared: list[Comparison], sign: i
     if not judged or not found[settings.reference].paired:
         return []
     reference = found[settings.reference]
-    members = {
-        label: told[label].p if label in told else 1.0
-        for label, own in found.items()
-        if label not in (settings.reference, settings.ceiling) and not own.skipped
-    }
+    members = {label: told[label].p if label in told else 1.0 for label in hypotheses(found, settings)}
     data: Tests = {label: pairs(found[label], reference, sign) for label in judged}
-    seeds = {label: np.array(sorted(set(found[label].scores) & set(reference.scores))) for label in judged}
+    seeds = {label: np.array(shared(found[label], reference)) for label in judged}
     ways = {
         "raw": _verdicts(data, members, statistics.paired_t_p, "none", settings.alpha),
         "hochberg": _verdicts(data, members, statistics.paired_t_p, "bh", settings.alpha),

@@ -124,20 +124,20 @@ def best(findings: Findings, family: Family) -> str:
     As for bold: what has too few seeds leads nothing, where others have enough.
     """
     settings, metric, found = findings.settings, findings.metric(family), findings.attempts[family]
-    label = cells.leader(found, metric.sign, settings) or cells.leader(found, metric.sign, settings, least=1)
-    if label is None:
+    order = cells.ranked(found, metric.sign, settings) or cells.ranked(found, metric.sign, settings, least=1)
+    if not order:
         return ""
-    return f"{settings.method_title(label)} {metric.spread(*statistics.mean_and_std(found[label].values()))}"
+    return f"{settings.method_title(order[0])} {metric.spread(*statistics.mean_and_std(found[order[0]].values()))}"
 
 
 def _separating(findings: Findings, family: Family) -> list[str]:
     """What the seeds can tell apart, and how many it takes to tell the two best students apart."""
     settings, metric, found = findings.settings, findings.metric(family), findings.attempts[family]
-    whole = [label for label in cells.contest(found, settings) if found[label].paired]
-    ordered = sorted(whole, key=lambda label: -metric.sign * float(np.mean(found[label].values())))
-    if len(ordered) < 2:
+    order = cells.ranked(found, metric.sign, settings)
+    paired = [label for label in order if found[label].paired]
+    if len(paired) < 2:
         return []
-    first, second = ordered[:2]
+    first, second = paired[:2]
     differences = np.subtract(*pairs(found[first], found[second], metric.sign))
     if len(differences) < settings.minimum_seeds:
         return []
@@ -150,7 +150,7 @@ def _separating(findings: Findings, family: Family) -> list[str]:
     needed = power.seeds_needed(difference, spread, settings.alpha)
     seeds = f"about {needed}" if needed else f"more than {power.MOST_SEEDS}"
     names = f"{settings.method_title(first)} and {settings.method_title(second)}"
-    best_two = "two best" if cells.leader(found, metric.sign, settings) in (first, second) else "two best paired ones"
+    best_two = "two best" if order[0] in (first, second) else "two best paired ones"
     return [
         f"{len(differences)} seeds show a difference of {metric.score(smallest)} {metric.unit} four times in five (one "
         f"paired t-test, at the spread of the {best_two}); to separate these, {names}, which are "

@@ -11,6 +11,7 @@ from reports import comparisons, printing, statistics
 from reports.attempts import TESTED, Verdict
 from reports.comparisons import Comparison
 from reports.findings import FamilyTable, Findings
+from reports.main_table import needs_seeds
 from reports.metrics import Metric
 from reports.printing import ABSENT
 from reports.results import Family, architecture
@@ -179,7 +180,7 @@ def _printed(row: Row, metric: Metric, settings: Settings) -> list[str]:
         metric.spread(own.mean, own.std),
         metric.signed(own.difference),
         metric.interval(own.ci_low, own.ci_high),
-        f"needs {settings.minimum_seeds} seeds" if few else printing.p_value(own.p_holm, settings.alpha),
+        needs_seeds(settings) if few else printing.p_value(own.p_holm, settings.alpha),
         own.words,
         f"{values} ({len(tuning.ranks)} trials)",
         metric.score(row.chosen),

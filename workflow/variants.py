@@ -232,7 +232,7 @@ def few(task: Task, per_class: int, draw: str = DRAW, at_most: bool = False) -> 
     rows = task.split("train")
     # Of all that have a label: a class without any training label is one that has too few.
     classes = np.unique(task.labels[~absent(task.labels)])
-    counts = (task.labels[rows][:, None] == classes).sum(0)
+    counts = np.array([np.count_nonzero(task.labels[rows] == each) for each in classes])
     if (least := int(counts.min())) < per_class and not at_most:
         fewer = int((counts < per_class).sum())
         raise UserError(

@@ -151,5 +151,6 @@ def test_why_there_is_no_test_is_what_is_missing():
     runs = many_datasets(12)
     assert "Friedman's test over 12 datasets and 3 methods: p = 6.14e-06." in told(runs)
     assert told(runs[runs["seed"] < 5]) == "No test across datasets: some mean rests on fewer than 10 seeds."
+    assert told(runs.assign(status="diverged", test=np.nan)) == "No test across datasets: no method can be ranked."
     assert "it takes 3 methods, and 2 can be ranked" in told(runs[runs["method"] != "at"])
     assert "Not enough datasets for a test across datasets: 4 with 3 methods" in told(many_datasets(4))
