@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from baselines.gcrd import Projections
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import TINY, unit_rows
 from methods.pairing import at_least, last_of, one_of, whole
@@ -16,7 +17,7 @@ class FitNet(Method):
 
     The regressor r: d_S -> d_T is linear and stands on the student's side only: a trainable teacher side could lower
     the loss by collapsing. `heads: both` is the variant of the published graph benchmark, where each side is projected
-    to `projection` columns.
+    to `projection` columns by the head of G-CRD (linear, batch norm, ReLU).
 
     Args:
         beta: weight. The published 1000 (Joshi et al. 2022) multiplies an error averaged over nodes AND the 256
@@ -45,17 +46,21 @@ class FitNet(Method):
         whole(self, projection=projection)
         one_of(self, "heads", heads, ("student", "both"))
         self.beta = beta
-        width = projection if heads == "both" else teacher.hidden[-1]
-        self.student_head = nn.Linear(student.hidden[-1], width)
-        self.teacher_head = nn.Linear(teacher.hidden[-1], width) if heads == "both" else None
+        own, wide = student.hidden[-1], teacher.hidden[-1]
+        self.regressor = nn.Linear(own, wide) if heads == "student" else None
+        self.heads = Projections(own, wide, projection) if heads == "both" else None
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
-        if self.teacher_head is None:
+        if self.regressor is not None:
             unit_teacher = batch.memo(self, "teacher", lambda: unit_rows(h_teacher))
-        else:
-            unit_teacher = unit_rows(self.teacher_head(h_teacher))
-        return {"fitnet": self.beta * _distances(self.student_head, h_student, unit_teacher).mean()}
+            return {"fitnet": self.beta * _distances(self.regressor, h_student, unit_teacher).mean()}
+        assert self.heads is not None
+        if len(h_student) < 2:  # no variance for the batch norm
+            return {"fitnet": h_student.sum() * 0}
+        projected = self.heads(h_student, h_teacher)
+        error = (unit_rows(projected[0]) - unit_rows(projected[1])).square().sum(1)
+        return {"fitnet": self.beta * error.mean()}
 
 
 def _distances(head: nn.Linear, h_student: Tensor, unit_teacher: Tensor) -> Tensor:

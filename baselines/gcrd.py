@@ -21,6 +21,17 @@ class ProjectionHead(nn.Sequential):
         super().__init__(nn.Linear(columns, width, bias=False), nn.BatchNorm1d(width), nn.ReLU())
 
 
+class Projections(nn.Module):
+    """A head for each side, both trained: ([n, d_S], [n, d_T]) -> two of [n, width]."""
+
+    def __init__(self, student: int, teacher: int, width: int) -> None:
+        super().__init__()
+        self.student, self.teacher = ProjectionHead(student, width), ProjectionHead(teacher, width)
+
+    def forward(self, h_student: Tensor, h_teacher: Tensor) -> tuple[Tensor, Tensor]:
+        return self.student(h_student), self.teacher(h_teacher)
+
+
 class ContrastiveRepresentation(Method):
     """beta * mean_n of -log( exp(s_n . t_n / tau2) / sum_m exp(s_n . t_m / tau2) ).
 
@@ -62,8 +73,7 @@ class ContrastiveRepresentation(Method):
         self.tau2 = tau2
         self.max_samples = max_samples
         self.block = block
-        self.student_head = ProjectionHead(student.hidden[-1], projection)
-        self.teacher_head = ProjectionHead(teacher.hidden[-1], projection)
+        self.heads = Projections(student.hidden[-1], teacher.hidden[-1], projection)
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
@@ -72,8 +82,8 @@ class ContrastiveRepresentation(Method):
         chosen = sample(batch, len(h_student), self.max_samples)
         if chosen is not None:
             h_student, h_teacher = h_student.index_select(0, chosen), h_teacher.index_select(0, chosen)
-        unit_student = unit_rows(self.student_head(h_student)) / self.tau2
-        unit_teacher = unit_rows(self.teacher_head(h_teacher))
+        of_student, of_teacher = self.heads(h_student, h_teacher)
+        unit_student, unit_teacher = unit_rows(of_student) / self.tau2, unit_rows(of_teacher)
         rows = len(h_student)
         own = torch.arange(rows, device=h_student.device)
         slices = blocks(rows, rows, h_student.device, self.block)

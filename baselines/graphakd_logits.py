@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from methods.contract import UNLABELED, Batch, Method, Shape, Signals
+from baselines.parts.labelled import mean_over_known
+from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of
 from methods.reversal import reversed_gradient
 from methods.spaces import LogRange
@@ -51,16 +52,15 @@ class AdversarialLogits(Method):
         of_teacher, reversed_student = self._judged(z_teacher), reversed_gradient(z_student)
         doubt = functional.softplus(-of_teacher[:, 0]) + functional.softplus(self._judged(reversed_student)[:, 0])
 
-        known = (batch.labels != UNLABELED).to(z_student.dtype)
         labels = batch.labels.clamp(min=0)
-        errors = sum(
+        of_both = [
             functional.cross_entropy(found[:, 1:], labels, reduction="none")
             for found in (of_teacher, self._judged(z_student))
-        )
+        ]
         return {
             "l1": self.l1 * torch.mean((z_student - z_teacher).abs().sum(1)),
             "adversarial": self.beta / 2 * doubt.mean(),
-            "class": self.beta / 2 * (errors * known).sum() / known.sum().clamp(min=1),
+            "class": mean_over_known(of_both[0] + of_both[1], batch, self.beta / 2),
         }
 
     def _judged(self, z: Tensor) -> Tensor:

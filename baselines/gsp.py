@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
+from baselines.gcrd import Projections
 from methods.contract import Batch, Method, Shape, Signals
 from methods.kernels import KERNELS, pairwise, prepare
 from methods.pairing import at_least, last_of, one_of, sample, whole
@@ -18,11 +19,15 @@ class GlobalStructure(Method):
     """beta * mean over all pairs (n, m) of sampled nodes of (k(h_S[n], h_S[m]) - k(h_T[n], h_T[m]))^2.
 
     The similarity matrices are walked by blocks of rows; for the cosine kernel the sum has a closed form in
-    d x d matrices (`_cosine`), which is taken where they are the smaller ones. No heads, so the two widths may differ.
+    d x d matrices (`_cosine`), which is taken where they are the smaller ones. There need be no heads: the two widths
+    may differ.
 
     Args:
         beta: weight; None takes the published weight of the kernel: cosine and poly 100, l2 1, rbf 1e5.
         kernel: cosine | poly | l2 | rbf (see methods/kernels.py).
+        heads: none | both, G-CRD's heads on either side before the kernel, as the published scripts for ogbn-arxiv have
+            them and those for ogbn-mag do not.
+        projection: columns of both with `heads: both` (published: 128).
         max_samples: nodes drawn at each step where the batch has more. Published: 4096 for cosine and poly, 2048 for
             l2 and rbf; default 4096.
         block: rows of a block; None fits the block to what methods/streaming.py allows the device.
@@ -41,26 +46,36 @@ class GlobalStructure(Method):
         *,
         beta: float | None = None,
         kernel: str = "cosine",
+        heads: str = "none",
+        projection: int = 128,
         max_samples: int = 4096,
         block: int | None = None,
     ) -> None:
         super().__init__(teacher, student)
         one_of(self, "kernel", kernel, KERNELS)
-        whole(self, max_samples=max_samples, block=block)
+        one_of(self, "heads", heads, ("none", "both"))
+        whole(self, projection=projection, max_samples=max_samples, block=block)
         self.beta = PUBLISHED_WEIGHT[kernel] if beta is None else beta
         at_least(self, 0, beta=self.beta)
         self.kernel = kernel
         self.max_samples = max_samples
         self.block = block
+        widths = student.hidden[-1], teacher.hidden[-1]
+        self.heads = Projections(*widths, projection) if heads == "both" else None
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         h_student, h_teacher = last_of(self, student, teacher, batch)
         chosen = sample(batch, len(h_student), self.max_samples)
-        if chosen is None:
+        if self.heads is not None:
+            if len(h_student) < 2:  # no variance for the batch norm
+                return {"gsp": h_student.sum() * 0}
+            h_student, h_teacher = self.heads(h_student, h_teacher)
+        if chosen is None and self.heads is None:
             prepared_teacher = batch.memo(self, "teacher", lambda: prepare(h_teacher, self.kernel))
         else:
-            h_student = h_student.index_select(0, chosen)
-            prepared_teacher = prepare(h_teacher.index_select(0, chosen), self.kernel)
+            if chosen is not None:
+                h_student, h_teacher = h_student.index_select(0, chosen), h_teacher.index_select(0, chosen)
+            prepared_teacher = prepare(h_teacher, self.kernel)
 
         prepared_student = prepare(h_student, self.kernel)
         rows, widest = len(h_student), max(prepared_student.shape[1], prepared_teacher.shape[1])

@@ -8,7 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from methods.contract import UNLABELED, Batch, Method, Shape, Signals
+from baselines.parts.labelled import mean_over_known
+from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import logits_of, share
 from methods.vocabulary import Objective
 
@@ -42,10 +43,7 @@ class LabelSmoothing(Method):
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z, _ = logits_of(self, student, teacher)
         if batch.objective == Objective.BINARY:
-            known = ~batch.labels.isnan()
             entropy = -(functional.logsigmoid(z) + functional.logsigmoid(-z)) / 2
         else:
-            known = (batch.labels != UNLABELED)[:, None].expand_as(z)
             entropy = -functional.log_softmax(z, 1)
-        # A product, not a selection, which a GPU would have to wait for.
-        return {"smoothing": self.epsilon * (entropy * known).sum() / known.sum().clamp(min=1)}
+        return {"smoothing": mean_over_known(entropy, batch, self.epsilon)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.parts.neighbours import centres
 from methods.contract import Batch, Method, Shape, Signals
 from methods.edges import Edges, edgewise, neighbour_log_softmax
 from methods.kernels import KERNELS
@@ -52,8 +53,7 @@ class LocalStructure(Method):
         divergence = functional.kl_div(
             self._structure(h_student, edges), teacher_structure, reduction="sum", log_target=True
         )
-        nodes = len(h_student) if batch.own is None else batch.own
-        count = nodes if self.reduction == "nodes" else len(edges)
+        count = centres(batch) if self.reduction == "nodes" else len(edges)
         return {"lsp": divergence * (self.beta / max(count, 1))}
 
     def _structure(self, h: Tensor, edges: Edges) -> Tensor:

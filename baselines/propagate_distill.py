@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.parts.labelled import known
 from baselines.parts.neighbours import neighbourhood
-from methods.contract import UNLABELED, Batch, Method, NotApplicableError, Shape, Signals
+from methods.contract import Batch, Method, NotApplicableError, Shape, Signals
 from methods.pairing import logits_of, one_of, share, whole
 from methods.sparse import Entries, Pattern
 from methods.vocabulary import Kind, Objective
@@ -69,7 +70,7 @@ class PropagateDistill(Method):
         degrees = edges.counts.to(start.dtype)
         inverse = torch.where(degrees > 0, degrees, torch.inf).rsqrt()
         weights = inverse.index_select(0, edges.wide(of_rows=True)) * inverse.index_select(0, edges.wide(of_rows=False))
-        adjacency, kept = Entries(edges, weights), (batch.labels != UNLABELED)[:, None]
+        adjacency, kept = Entries(edges, weights), known(batch)[:, None]
         targets = start
         for _ in range(self.steps):
             targets = self.gamma * (adjacency @ targets) + (1 - self.gamma) * start

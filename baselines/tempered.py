@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.parts.labelled import mean_over_known
 from methods.contract import UNLABELED, Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of
 from methods.spaces import LogRange
@@ -42,12 +43,9 @@ class TemperedLabels(Method):
         z, _ = logits_of(self, student, teacher)
         z = z / self.temperature
         if batch.objective == Objective.BINARY:
-            known = ~batch.labels.isnan()
             # NaN times zero is NaN.
             labels = batch.labels.nan_to_num().to(z.dtype)
             entropy = functional.binary_cross_entropy_with_logits(z, labels, reduction="none")
         else:
-            known = batch.labels != UNLABELED
             entropy = functional.cross_entropy(z, batch.labels, ignore_index=UNLABELED, reduction="none")
-        # A product, not a selection, which a GPU would have to wait for.
-        return {"tempered": (entropy * known).sum() / known.sum().clamp(min=1)}
+        return {"tempered": mean_over_known(entropy, batch)}

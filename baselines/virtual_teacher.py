@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.contract import UNLABELED, Batch, Method, Shape, Signals
+from baselines.parts.labelled import mean_over_known
+from methods.contract import Batch, Method, Shape, Signals
 from methods.pairing import at_least, logits_of, share
 from methods.vocabulary import Objective
 
@@ -57,15 +58,13 @@ class VirtualTeacher(Method):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z, _ = logits_of(self, student, teacher)
-        known = (batch.labels != UNLABELED).to(z.dtype)
         log_probabilities = functional.log_softmax(z, 1)
         right = log_probabilities.gather(1, batch.labels.clamp(min=0)[:, None]).squeeze(1)
         q_right, q_other = math.exp(self.log_right), math.exp(self.log_others)
         apart = q_right * (self.log_right - right) + q_other * (
             (z.shape[1] - 1) * self.log_others - (log_probabilities.sum(1) - right)
         )
-        # A product, not a selection, which a GPU would have to wait for.
-        return {"virtual": self.alpha * (apart * known).sum() / known.sum().clamp(min=1)}
+        return {"virtual": mean_over_known(apart, batch, self.alpha)}
 
     @classmethod
     def skip(cls, task: object, teacher: Shape, student: Shape) -> str | None:

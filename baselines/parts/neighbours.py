@@ -16,6 +16,11 @@ from methods.sparse import Entries, Pattern, compressed
 from methods.streaming import blocks, streamed_sum
 
 
+def centres(batch: Batch) -> int:
+    """How many leading rows a step is about: all, or those that others were drawn as neighbours of."""
+    return batch.rows if batch.own is None else batch.own
+
+
 def neighbourhood(batch: Batch, *, loops: bool = False) -> Pattern:
     """The edges of a batch by target, once per Batch object: row i holds the sources j of the edges j -> i.
 
@@ -31,7 +36,7 @@ def neighbourhood(batch: Batch, *, loops: bool = False) -> Pattern:
     def build() -> Pattern:
         source, target = batch.edge_index
         if loops:
-            every = torch.arange(batch.rows if batch.own is None else batch.own, device=source.device)
+            every = torch.arange(centres(batch), device=source.device)
             source, target = torch.cat([source, every]), torch.cat([target, every])
         return compressed(target, source, batch.rows, batch.rows)[0]
 

@@ -22,6 +22,7 @@ from tests.methods.reference import (
     divergence,
     global_structure,
     kernel,
+    linear,
     local_structure,
     log_sigmoid,
     softmax,
@@ -56,12 +57,10 @@ def kd(alpha: float = 0.9, tau: float = 4.0, elementwise: bool = False) -> Refer
 
 def fitnet(beta: float, both: bool = False) -> Reference:
     def loss(method: nn.Module, v: View) -> dict[str, float]:
-        total = 0.0
-        for s, t in zip(v.h_student[-1], v.h_teacher[-1], strict=True):
-            r = weight(method, "student_head.weight") @ s + weight(method, "student_head.bias")
-            wanted = weight(method, "teacher_head.weight") @ t + weight(method, "teacher_head.bias") if both else t
-            total += sum((unit(r) - unit(wanted)) ** 2)
-        return {"fitnet": beta * total / len(v.h_student[-1])}
+        regressed = [] if both else [linear(method, "regressor", v.h_student[-1]), v.h_teacher[-1]]
+        student, teacher = regressed or projections(method, v)
+        total = sum(sum((unit(s) - unit(t)) ** 2) for s, t in zip(student, teacher, strict=True))
+        return {"fitnet": beta * total / len(student)}
 
     return loss
 
@@ -82,23 +81,28 @@ def lsp(beta: float, name: str, over_edges: bool = False) -> Reference:
     return loss
 
 
-def gsp(beta: float, name: str) -> Reference:
-    return lambda method, v: {"gsp": beta * global_structure(v.h_student[-1], v.h_teacher[-1], name)}
+def gsp(beta: float, name: str, heads: bool = False) -> Reference:
+    def loss(method: nn.Module, v: View) -> dict[str, float]:
+        sides = projections(method, v) if heads else [v.h_student[-1], v.h_teacher[-1]]
+        return {"gsp": beta * global_structure(*sides, name)}
+
+    return loss
+
+
+def projections(method: nn.Module, v: View) -> list[Array]:
+    """G-CRD's heads on either side."""
+    return [
+        np.maximum(
+            batch_norm(h[-1] @ weight(method, f"heads.{side}.0.weight").T) * weight(method, f"heads.{side}.1.weight")
+            + weight(method, f"heads.{side}.1.bias"),
+            0,
+        )
+        for side, h in (("student", v.h_student), ("teacher", v.h_teacher))
+    ]
 
 
 def gcrd(beta: float = 0.1, tau2: float = 0.075) -> Reference:
-    def loss(method: nn.Module, v: View) -> dict[str, float]:
-        student, teacher = (
-            np.maximum(
-                batch_norm(h[-1] @ weight(method, f"{side}_head.0.weight").T) * weight(method, f"{side}_head.1.weight")
-                + weight(method, f"{side}_head.1.bias"),
-                0,
-            )
-            for side, h in (("student", v.h_student), ("teacher", v.h_teacher))
-        )
-        return {"gcrd": beta * contrast(student, teacher, tau2)}
-
-    return loss
+    return lambda method, v: {"gcrd": beta * contrast(*projections(method, v), tau2)}
 
 
 def pair_rows(h: Array) -> list[tuple[int, int]]:
@@ -268,7 +272,8 @@ CASES: dict[str, list[Case]] = {
         case(gsp(beta, k), kernel=k, block=block)
         for k, beta in zip(KERNELS, (100.0, 100.0, 1.0, 1e5), strict=True)
         for block in (None, 1, 7)
-    ],
+    ]
+    + [case(gsp(b, k, True), kernel=k, heads="both", projection=6) for k, b in (("cosine", 100.0), ("rbf", 1e5))],
     "gcrd": [case(gcrd(), projection=16), case(gcrd(2.0, 0.5), beta=2.0, tau2=0.5, projection=9, block=7)],
     "rkd": [case(rkd)],
     "sp": [case(sp)],

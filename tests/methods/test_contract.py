@@ -24,6 +24,7 @@ def test_contract(method: str) -> None:
 VARIANTS = [
     ("kd", {"reduction": "elementwise"}),
     ("fitnet", {"heads": "both"}),
+    ("gsp", {"heads": "both"}),
     ("at", {"reduction": "sum"}),
     *(("lsp", {"kernel": k}) for k in ("poly", "l2", "rbf")),
     *(("gsp", {"kernel": k}) for k in ("poly", "l2", "rbf")),

@@ -36,8 +36,8 @@ def gsp(method: GlobalStructure, student: Signals, teacher: Signals) -> Tensor:
 
 
 def gcrd(method: ContrastiveRepresentation, student: Signals, teacher: Signals) -> Tensor:
-    f = functional.normalize(method.student_head(student.last))
-    g = functional.normalize(method.teacher_head(teacher.last))
+    f = functional.normalize(method.heads.student(student.last))
+    g = functional.normalize(method.heads.teacher(teacher.last))
     return method.beta * functional.cross_entropy(f @ g.T / method.tau2, torch.arange(len(f)))
 
 
