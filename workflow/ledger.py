@@ -100,12 +100,8 @@ class Ledger:
         for key in (*self.run.plan.teachers, *self.run.plan.cells):
             spec, records = self.run.plan.spec(key), Records(Path(self.run.folder(key)))
             for block in self.run.blocks(key):
-                left = records.left(block)
                 for seed in parse_seeds(block):
                     record, trouble = self._find(spec, records, seed)
-                    if record and left.get(seed) not in (None, records.digest(seed)):
-                        record = None
-                        trouble = f"damaged: {records.file(seed)}: is not the record that its job has left"
                     yield Training(spec, block, seed, records, self.run.log(key, block), record, trouble)
 
     def measured(self, dataset: str) -> tuple[list[Measurement], str]:

@@ -36,7 +36,7 @@ from workflow.training.limits import TimeLimitError, time_limit
 from workflow.training.loop import fit
 from workflow.training.outcome import Outcome
 from workflow.training.progress import Progress
-from workflow.training.records import Record, Records
+from workflow.training.records import DamagedError, Record, Records
 from workflow.training.seeds import Streams
 from workflow.training.teaching import kept, knowledge_of
 
@@ -153,10 +153,13 @@ class Block:
         return found
 
     def _teacher_record(self, seed: int) -> Record | None:
-        """What became of the teacher of a seed; None for a teacher. Raises UserError where it has no record."""
+        """What became of the teacher of a seed; None for a teacher. Raises UserError where it has no good record."""
         if self.place.teacher is None or isinstance(self.spec, TeacherSpec):
             return None
-        record = Records(self.place.teacher).read(seed)
+        try:
+            record = Records(self.place.teacher).read(seed)
+        except DamagedError as damage:
+            raise UserError(f"{damage}; train it anew: abkd-bench retry") from damage
         if record is None:
             raise UserError(f"{self.place.teacher}: the teacher of seed {seed} has no record; run again")
         return record
@@ -185,8 +188,7 @@ class Block:
         outcome.peak_memory_mb = outcome.peak_memory_mb or devices.peak_memory_mb(self.device)
         row = outcome.row(self.spec, self.task, seed, devices.describe(self.device), self.place.threads)
         record = Record(basis=basis, row=row, history=outcome.history, knowledge=knowledge, weights=weights)
-        self.records.write(record)
-        return record
+        return self.records.write(record)
 
     def _guarded(self, seed: int, taught_by: Record | None, checkpoint: Checkpoint) -> tuple[Outcome, Model | None]:
         """One training; whatever goes wrong inside it becomes an outcome with a status, never a lost row."""

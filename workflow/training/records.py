@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from reports.rows import Row, Status
-from workflow.files import code_digest, read_json, replacing, write_json, write_text
+from workflow.errors import UserError
+from workflow.files import digest, replacing, write_json, write_text
 from workflow.identity import Basis
 from workflow.specs import Strict
 
@@ -62,6 +63,7 @@ class Record(Strict):
         basis: all that its numbers rest on.
         knowledge: digest of what the network knows, as it was kept; "" where it was not.
         weights: digest of the network's weights, likewise.
+        digest: of all else, as `Records.write` has found it.
     """
 
     basis: Basis
@@ -69,10 +71,15 @@ class Record(Strict):
     history: History = History()
     knowledge: str = ""
     weights: str = ""
+    digest: str = ""
+
+    def sealed(self) -> Record:
+        """The same with its digest."""
+        return self.model_copy(update={"digest": digest(self.model_dump(mode="json", exclude={"digest"}))})
 
 
-class DamagedError(Exception):
-    """A record that is there and cannot be read."""
+class DamagedError(UserError):
+    """A record that is there and cannot be read, or is not as it was written."""
 
 
 class Records:
@@ -117,7 +124,7 @@ class Records:
         """The record of a seed; None where there is none.
 
         Raises:
-            DamagedError: its file is not a record of this seed.
+            DamagedError: its file is not a record of this seed, or was edited.
         """
         try:
             record = Record.model_validate_json(self.file(seed).read_bytes())
@@ -127,6 +134,8 @@ class Records:
             raise DamagedError(f"{self.file(seed)}: {str(error).splitlines()[0]}") from error
         if record.row.seed != seed:
             raise DamagedError(f"{self.file(seed)}: is the record of seed {record.row.seed}")
+        if record != record.sealed():
+            raise DamagedError(f"{self.file(seed)}: is not as its training has left it")
         return record
 
     def of_basis(self, seed: int, basis: Basis) -> Record | None:
@@ -162,8 +171,7 @@ class Records:
             for file in ("weights", "knowledge"):
                 _link(getattr(other, file)(seed), getattr(self, file)(seed))
             print(f"seed {seed}: trained already, {other.file(seed)}", file=sys.stderr)
-            self.write(record)
-            return record
+            return self.write(record)
         return None
 
     def _siblings(self) -> Iterator[Records]:
@@ -174,12 +182,13 @@ class Records:
             found = (results / below for results in sorted(root.glob("*")) if results.name != parts[depth - 1])
             yield from (Records(folder) for folder in found if folder.is_dir())
 
-    def write(self, record: Record) -> None:
-        """Keeps a record, and drops what only an unfinished training needs."""
-        seed = record.row.seed
+    def write(self, record: Record) -> Record:
+        """Keeps a record with its digest, and drops what only an unfinished training needs."""
+        record, seed = record.sealed(), record.row.seed
         write_text(self.file(seed), record.model_dump_json(indent=1) + "\n")
         self.checkpoint(seed).unlink(missing_ok=True)
         self._begun(seed).unlink(missing_ok=True)
+        return record
 
     def forget(self, seed: int) -> None:
         """Drops a record, so that the seed is trained anew."""
@@ -188,19 +197,8 @@ class Records:
 
     def finish(self, block: str, records: list[Record]) -> None:
         """Says that a block is done, and how: Snakemake takes a newer file of the same content for unchanged."""
-        done = {str(r.row.seed): {"status": r.row.status, "record": self.digest(r.row.seed)} for r in records}
+        done = {str(r.row.seed): {"status": r.row.status, "record": r.digest} for r in records}
         write_json(self.marker(block), done)
-
-    def left(self, block: str) -> dict[int, str]:
-        """Seed -> digest of the record that its job has left; {} where none is said to be done."""
-        try:
-            return {int(seed): done["record"] for seed, done in read_json(self.marker(block)).items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
-
-    def digest(self, seed: int) -> str:
-        """Of a record's file, as `finish` notes it."""
-        return code_digest([self.file(seed)])
 
     def begin(self, seed: int, killed: bool) -> int:
         """Notes that a training begins.

@@ -111,12 +111,11 @@ def test_damaged_records_are_named(trained, harm):
 
 @pytest.mark.parametrize("unfinished", [False, True])
 def test_an_edited_record_is_not_believed(trained, unfinished):
-    """What its job has left is noted in the file that Snakemake waits for."""
     file = trained.records(KD).file(1)
     edited = json.loads(file.read_text())
     edited["row"]["test"] = 0.999
     file.write_text(json.dumps(edited))
-    told = f"damaged: {file}: is not the record that its job has left"
+    told = f"damaged: {file}: is not as its training has left it"
     if unfinished:
         (row,) = trained.collect(unfinished=True).query("status == 'missing'").to_dict("records")
         assert (row["method"], row["seed"], row["reason"]) == ("kd", 1, told)

@@ -118,9 +118,9 @@ def test_missing_and_stale_ones_are_trained_again_whatever_the_status(trained, m
 
 def test_a_record_that_was_edited_is_trained_again(trained, monkeypatch):
     """And no block of another size says of it that it is done."""
-    file = trained.records(KD).file(1)
+    file, record = trained.records(KD).file(1), trained.records(KD).read(1)
     file.write_text(file.read_text().replace('"test": 0.', '"test": 0.9'))
-    trained.records(KD).finish("0-5", [trained.records(KD).read(1)])
+    trained.records(KD).finish("0-5", [record])
     assert retry.forget(trained.run, ()) == {"missing": 1}
     assert markers(trained, KD) == {"seeds~2-2.json"}
     seen = watch(monkeypatch)

@@ -14,6 +14,7 @@ import methods
 from reports.rows import Status
 from tests.workflow.training.conftest import cell, numbers, settings, taught_otherwise
 from tests.workflow.training.jobs import block
+from workflow.errors import UserError
 from workflow.models.model import create
 from workflow.training import block as blocks
 from workflow.training.block import Block
@@ -184,6 +185,13 @@ def test_a_damaged_record_is_trained_anew(taught, monkeypatch, capsys):
     assert "seed~1.json" in capsys.readouterr().err
 
 
+def test_an_edited_record_of_a_teacher_teaches_nobody(taught):
+    file = taught.teacher.file(0)
+    file.write_text(file.read_text().replace('"test": 0.', '"test": 0.9'))
+    with pytest.raises(UserError, match=r"seed~0\.json: is not as its training has left it; .*: abkd-bench retry"):
+        taught.distill(cell("kd"), seeds=(0,))
+
+
 def test_other_data_train_anew(taught, tiny_task, monkeypatch, capsys):
     taught.distill(cell("supervised"), seeds=(0,))
     arrays = {**tiny_task.arrays, "features": tiny_task.arrays["features"] + 1}
@@ -255,7 +263,7 @@ def test_another_configuration_has_trained_it_already(taught, monkeypatch, capsy
     assert first.weights(1).read_bytes() == second.weights(1).read_bytes()
 
 
-@pytest.mark.parametrize("other", ["spec", "teacher", "failed", "damaged"])
+@pytest.mark.parametrize("other", ["spec", "teacher", "failed", "damaged", "edited"])
 def test_what_another_configuration_has_trained_otherwise_stays_there(other, taught, monkeypatch):
     taught.distill(cell("kd"), seeds=(0,), name=results("first"))
     first, now = Records(taught.folder / results("first")), cell("kd")
@@ -268,7 +276,8 @@ def test_what_another_configuration_has_trained_otherwise_stays_there(other, tau
         row = record.row.model_copy(update={"status": Status.OOM, "valid": None, "test": None, "train": None})
         first.write(record.model_copy(update={"row": row}))
     else:
-        first.file(0).write_text("{")
+        file = first.file(0)
+        file.write_text("{" if other == "damaged" else file.read_text().replace('"test": 0.', '"test": 0.9'))
     trained = count_trainings(monkeypatch)
     taught.distill(now, seeds=(0,), name=results("second"))
     assert trained == [0]
