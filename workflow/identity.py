@@ -6,6 +6,7 @@ Its digest names the training's folder, so that no old number can stand for a ne
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +17,13 @@ from workflow import catalog, sources
 from workflow.files import digest
 from workflow.specs import CellSpec, Strict, TeacherSpec
 
-COMPUTING = ("torch", "numpy", "scipy")
 COMPUTES = {Extra.CLUSTERS: "networkx"}
-"""Extra of a teacher -> the package that computes it beside these."""
+"""Extra of a teacher -> the package that computes it."""
+ASIDE = {"psutil", "pydantic", "safetensors", "threadpoolctl", "tqdm", *COMPUTES.values()}
+"""What the code of networks and of training imports and no number of theirs comes from, or an extra's alone."""
+DISTRIBUTIONS = {name: name for name in ("networkx", "numpy", "scipy", "torch")}
+DISTRIBUTIONS |= {"sklearn": "scikit-learn", "triton": "torch"}
+"""Package, as it is imported -> what it is installed with; of others it is looked up."""
 LENGTH = 12
 """Hexadecimal digits of a folder's name."""
 
@@ -40,20 +45,35 @@ class Basis(Strict):
 
 
 def of(spec: TeacherSpec | CellSpec, threads: int) -> str:
-    """Digest of a training's spec, of the code behind it, of what it computes with, and of its threads."""
+    """Digest of a training's spec, of the code behind it, of the packages that these import, and of its threads."""
     more = [version for name in getattr(spec, "extras", ()) for version in computed_by(name).values()]
-    return digest([spec.model_dump(mode="json"), code(spec), _versions() + more, threads])[:LENGTH]
+    return digest([spec.model_dump(mode="json"), code(spec), versions(spec), more, threads])[:LENGTH]
 
 
 def computed_by(extra: str) -> dict[str, str]:
-    """Package -> version, of what computes a teacher's extra beside COMPUTING."""
-    return {name: importlib.metadata.version(name) for known, name in COMPUTES.items() if known == extra}
+    """Package -> version, of what computes a teacher's extra."""
+    return {name: _version(name) for known, name in COMPUTES.items() if known == extra}
+
+
+def versions(spec: TeacherSpec | CellSpec) -> dict[str, str]:
+    """Package -> version, of all that a training's code imports from elsewhere and computes with."""
+    found = sources.imported("training", str(spec.model["model"])) - ASIDE
+    if isinstance(spec, CellSpec):
+        found |= sources.imported("method", *methods.modules(spec.method_id))
+    return {name: _version(name) for name in sorted(found)}
 
 
 @cache
-def _versions() -> list[str]:
-    """Of the packages that compute, without what they were built for: `Basis.device` tells a GPU from a CPU."""
-    return [importlib.metadata.version(name).split("+")[0] for name in COMPUTING]
+def _version(package: str) -> str:
+    """Without what it was built for: `Basis.device` tells a GPU from a CPU. "" where it is not installed."""
+    names = [DISTRIBUTIONS[package]] if package in DISTRIBUTIONS else _distributions().get(package, [])
+    return " ".join(importlib.metadata.version(name).split("+")[0] for name in sorted(set(names)))
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Takes a quarter of a second, which the packages that every training needs do not wait for."""
+    return importlib.metadata.packages_distributions()
 
 
 def code(spec: TeacherSpec | CellSpec) -> str:

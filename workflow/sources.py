@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -134,6 +135,18 @@ def followed(work: str, *names: str) -> list[Path]:
     sources = RESTS_ON[work]
     begin = [root.format(name) for root in sources.modules for name in (names if "{}" in root else ("",))]
     return files(begin, sources.within)
+
+
+def imported(work: str, *names: str) -> set[str]:
+    """What those files import from elsewhere, but for Python's own: packages by their names."""
+    return set(_imported(work, names, plugins.active()))
+
+
+@cache
+def _imported(work: str, names: tuple[str, ...], active: tuple[Path, ...]) -> frozenset[str]:
+    roots = {name.partition(".")[0] for path in followed(work, *names) for name in named(path)}
+    here = {*PACKAGES, *(folder.name for folder in active), ""}
+    return frozenset(roots - here - sys.stdlib_module_names)
 
 
 def of_method(identity: str) -> str:

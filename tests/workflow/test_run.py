@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from methods import plugins
 from reports.settings import Settings
 from tests.workflow.samples import GOOD, ROOT, change
 from workflow import catalog, identity, references, reporting, sources
@@ -19,6 +20,7 @@ from workflow.errors import UserError
 from workflow.files import from_here
 from workflow.models.listing import available as available_models
 from workflow.run import Run
+from workflow.steps import new
 
 
 def test_a_folder_of_raw_files_concerns_its_own_loader():
@@ -135,15 +137,49 @@ def test_other_code_is_another_folder(here, monkeypatch, work, moved):
             assert (old[key] != after.folder(key)) == (method in moved)
 
 
-def test_another_version_of_torch_is_another_folder(here, monkeypatch):
+@pytest.fixture
+def upgrade(monkeypatch):
+    """Gives installed packages another version."""
+    real = importlib.metadata.version
+
+    def another(*packages):
+        monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9" if name in packages else real(name))
+        identity._version.cache_clear()
+
+    yield another
+    identity._version.cache_clear()
+
+
+@pytest.mark.parametrize("package", ["torch", "numpy", "scipy", "scikit-learn"])
+def test_another_version_of_what_computes_is_another_folder(here, upgrade, package):
     before = run_of()
     old = {key: before.folder(key) for key in before.plan.cells}
-    monkeypatch.setattr(identity, "_versions", lambda: ["3.0", "2.0", "1.0"])
+    upgrade(package)
     after = run_of()
     assert not {after.folder(key) for key in old} & set(old.values())
 
 
-def test_another_version_of_networkx_is_another_folder_only_where_it_finds_clusters(here, monkeypatch):
+def test_another_version_of_what_a_method_imports_is_another_folder_of_it_alone(here, upgrade, monkeypatch):
+    monkeypatch.setenv(plugins.VARIABLE, "[]")
+    file = new.write("method", "mine", here / "lab")
+    begin, future, rest = file.read_text().partition("from __future__ import annotations\n")
+    assert future
+    file.write_text(f"{begin}{future}import jinja2\n{rest}")
+
+    def folders():
+        run = Run(
+            complete({**GOOD, "plugins": [str(here / "lab")], "methods": {"kd": None, "mine": None}}, "x.yaml"),
+            "x.yaml",
+        )
+        return [run.folder(keys(run, method)[0]) for method in ("kd", "mine")]
+
+    before = folders()
+    upgrade("jinja2", "Jinja2", "tqdm", "pydantic")
+    kd, mine = folders()
+    assert kd == before[0] and mine != before[1]
+
+
+def test_another_version_of_networkx_is_another_folder_only_where_it_finds_clusters(here, upgrade):
     models = {"big": {"model": "gine", "layers": 3, "width": 32}, "small": {"model": "gine", "layers": 2}}
     students = [{"model": "small", "widths": [8]}]
     changes = {
@@ -156,9 +192,9 @@ def test_another_version_of_networkx_is_another_folder_only_where_it_finds_clust
         run = Run(complete({**GOOD, **changes}, "x.yaml"), "x.yaml")
         return [run.folder(keys(run, method)[0]) for method in ("kd", "mugsi")]
 
-    before, real = folders(), importlib.metadata.version
+    before = folders()
     assert folders() == before
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9" if name == "networkx" else real(name))
+    upgrade("networkx")
     kd, mugsi = folders()
     assert kd == before[0] and mugsi != before[1]
 
