@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from methods.contract import Batch, Signals
 from methods.spelling import article
 
+LABELS = "labels"
+"""The supervised loss among a training's terms."""
+
 
 def misshapen(terms: Any, source: str = "forward") -> Iterator[str]:
-    """A sentence for everything that is no scalar by name.
+    """A sentence for everything that is no scalar by a name of its own.
 
     Args:
         source: the function that gave them.
@@ -21,6 +24,8 @@ def misshapen(terms: Any, source: str = "forward") -> Iterator[str]:
         yield f"{source} must return a dict of terms by name, not {type(terms).__name__}"
         return
     for name, term in terms.items():
+        if name == LABELS:
+            yield f"term '{name}' has the name of the supervised loss; give it another"
         if not isinstance(term, Tensor):
             yield f"term '{name}' is not a finite scalar: {article(type(term).__name__)}, where a tensor is needed"
         elif term.dim() > 0:

@@ -133,6 +133,11 @@ def settings(name: str) -> tuple[str, ...]:
     return found
 
 
+def all_settings() -> set[str]:
+    """Keys of `data` that any loader reads."""
+    return {key for name in _owners() for key in settings(name)}
+
+
 def state(name: str) -> str:
     """What a dataset rests on beside its loader's code and settings, as a digest; "" for nothing."""
     module = _module(loader(name))

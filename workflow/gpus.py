@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -56,21 +57,33 @@ def claimed() -> Iterator[None]:
         return
     folder = Path(tempfile.gettempdir()) / f"abkd-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    places = [(name, slot) for slot in range(int(os.environ.get(GPU_SLOTS) or 1)) for name in visible(number)]
-    name, lock = _free(places, folder)
+    slots = range(int(os.environ.get(GPU_SLOTS) or 1))
+    places = {name: [folder / f"{name.replace('/', '_')}.{slot}" for slot in slots] for name in visible(number)}
+    name, lock = _free(places)
     with lock:
         os.environ["CUDA_VISIBLE_DEVICES"] = name
         yield
 
 
-def _free(places: list[tuple[str, int]], folder: Path) -> tuple[str, IO[str]]:
-    """The GPU of the first place whose lock can be had, and the lock, which is held until it is closed."""
+def _free(places: Mapping[str, list[Path]]) -> tuple[str, IO[str]]:
+    """The GPU with most places that can be had, the first of such ones, and a place's lock, held until it is closed."""
     while True:
-        for name, slot in places:
-            lock = (folder / f"{name.replace('/', '_')}.{slot}").open("a")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return name, lock
-            except BlockingIOError:
-                lock.close()
+        free = {name: [lock for file in files if (lock := _locked(file))] for name, files in places.items()}
+        chosen = max(free, key=lambda name: len(free[name]))
+        kept = free[chosen].pop() if free[chosen] else None
+        for lock in chain.from_iterable(free.values()):
+            lock.close()
+        if kept:
+            return chosen, kept
         time.sleep(POLL_SECONDS)
+
+
+def _locked(file: Path) -> IO[str] | None:
+    """The file, locked; None where another process has it."""
+    lock = file.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock

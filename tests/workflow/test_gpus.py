@@ -73,3 +73,15 @@ def test_jobs_share_gpus_that_have_several_places(job):
     assert [taken(job(2)) for _ in range(4)] == ["5", "3", "5", "3"]
     fifth = job(2)
     assert not select.select([fifth.stdout], [], [], 2)[0]
+
+
+def test_a_job_takes_the_gpu_with_most_free_places(job):
+    """Not the first that has one."""
+    jobs = []
+    for name in ("5", "3", "5", "3"):
+        jobs.append(job(2))
+        assert taken(jobs[-1]) == name
+    for ended in (jobs[0], jobs[1], jobs[3]):
+        ended.kill()
+        ended.wait()
+    assert taken(job(2)) == "3"

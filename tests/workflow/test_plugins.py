@@ -13,6 +13,7 @@ from workflow import catalog, identity, prepared, sources
 from workflow.config import complete
 from workflow.errors import UserError
 from workflow.plan import build
+from workflow.run import Run
 from workflow.schemas.configuration import Configuration
 from workflow.specs import CellSpec
 from workflow.steps import new
@@ -183,3 +184,15 @@ def test_a_family_of_datasets_of_a_name_that_is_taken_is_left_out(lab: Path, tmp
         read(lab, plugins=["lab", "theirs"])
     assert "mutag" in catalog.available() and "other" in catalog.available()
     assert f"two files have the name 'tu': workflow/datasets/tu.py and {lab}/datasets/tu.py" in catalog.broken()
+
+
+def test_a_loader_of_ones_own_may_name_its_keys_of_data(lab: Path) -> None:
+    file = lab / "datasets" / "mine.py"
+    file.write_text(file.read_text().replace("SETTINGS = ()", 'SETTINGS = ("my_root",)'))
+    config = read(lab, data={"my_root": "/raw/mine", "tu_root": "/raw/tu"})
+    run = Run(config, str(lab.parent / "mine.yaml"))
+    assert run.data_settings("mine") == '{"my_root": "/raw/mine"}'
+    with pytest.raises(UserError, match=r"mine.yaml: data.my_rot: unknown key \(did you mean 'my_root'\?\); .*tu_root"):
+        read(lab, data={"my_rot": "/raw/mine"})
+    with pytest.raises(UserError, match=r"mine.yaml: data.my_root: must be a string, not 3"):
+        read(lab, data={"my_root": 3})

@@ -34,7 +34,10 @@ def _root(files: str) -> Any:
 
 
 class Data(Strict):
-    """Where raw files lie."""
+    """Where raw files lie; every other key is one that a loader of your own names in its SETTINGS."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
 
     ogb_root: str | None = _root("official OGB raw files")
     planetoid_root: str | None = _root("Planetoid raw files")

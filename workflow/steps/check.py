@@ -100,7 +100,10 @@ def _named(name: str) -> Iterator[tuple[str, str, list[str]]]:
     """All that has this id. Raises UserError where nothing has."""
     known = {"method": methods.available(), "network": listing.available(), "dataset": catalog.available()}
     kinds = [kind for kind, ids in known.items() if name in ids]
-    families = [stem for stem in catalog.files() if name.replace("-", "_") == stem and "dataset" not in kinds]
+    stem = name.replace("-", "_")
+    if not kinds and stem in known["network"]:  # `abkd-bench new` takes either
+        name, kinds = stem, ["network"]
+    families = [file for file in catalog.files() if stem == file and "dataset" not in kinds]
     if not kinds and not families:
         if registry.COMPOSE in name:
             raise UserError(f"'{name}' composes methods; name one of them")
@@ -110,8 +113,8 @@ def _named(name: str) -> Iterator[tuple[str, str, list[str]]]:
         raise UserError(f"unknown '{name}'{hint}; allowed: {allowed}")
     for kind in kinds:
         yield _one(kind, name)
-    for stem in families if not kinds else []:
-        yield from _file("dataset", stem)
+    for file in families if not kinds else []:
+        yield from _file("dataset", file)
 
 
 def _one(kind: str, name: str) -> tuple[str, str, list[str]]:

@@ -39,6 +39,8 @@ OF_RELATION = {"edge_index": ("edge_index",)}
 SIZE = "num_nodes"
 SIZED = f"nodes have x, a row for each, or {SIZE}"
 NODES, EDGES = "nodes.csv", "edges.csv"
+IDS = {"id", "index", "node", "node_id", "nodeid"}
+"""What a column of nodes' numbers is likely called."""
 LABELS = "label_"
 """Begins the name of a column of one of several labels."""
 
@@ -48,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         type=Path,
-        help="FILE.py with a function load() that returns PyTorch Geometric's Data, HeteroData or a list of Data; "
+        help="FILE.py with a function load() that returns PyTorch Geometric's Data or HeteroData, "
+        "or (list of Data, split); "
         f"FILE.npz; or a folder with {NODES} and {EDGES}",
     )
     parser.add_argument("--name", required=True, help="id of the dataset")
@@ -254,6 +257,10 @@ def _from_csv(folder: Path, into: Import, objective: Objective | None) -> Task:
         raise UserError(f"{folder / NODES}: the column label is missing; needed: label, or several {LABELS}NAME")
     labels = nodes["label"] if single else nodes[several]
     features = nodes.drop(columns=["split", *(["label"] if single else several)])
+    for name in features:
+        if str(name).lower() in IDS or str(name).startswith("Unnamed:"):
+            why = "would be a feature; rows are the nodes 0, 1, ... in their order, so leave it out, or rename it"
+            raise UserError(f"{folder / NODES}: the column {name} {why}")
     for name in like:
         if name in features:
             into.tell(f"{NODES}: the column {name} is a feature")

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-LABELS = "labels"
-"""Name of the supervised term: cross-entropy, or what else the labels ask for."""
+from methods.terms import LABELS
 
 
 class Told(NamedTuple):
@@ -48,12 +47,7 @@ class Losses:
             loss: supervised + sum(terms).
             supervised: the loss on the labels, as weighted.
             terms: the method's, by name, each as weighted.
-
-        Raises:
-            ValueError: a term has the name of the supervised one.
         """
-        if LABELS in terms:
-            raise ValueError(f"a term of a method may not be named '{LABELS}': that is the supervised loss")
         self._steps.append((epoch, [LABELS, *terms]))
         # A sum takes a scalar of the host, such as a constant 0, beside those of a GPU; `stack` does not.
         self._waiting += [v.detach().reshape(()).to(loss.device) for v in (loss, supervised, *terms.values())]

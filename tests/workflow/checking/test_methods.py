@@ -20,6 +20,10 @@ FAULTS = {
         (TERM, '"hidden": h_student.sum(1)'),
         r"mine: term 'hidden' .*its shape is \[24\], so take its mean.*",
     ),
+    "the name of the supervised loss": (
+        (TERM, TERM.replace("hidden", "labels", 1)),
+        r"mine: term 'labels' has the name of the supervised loss; give it another.*",
+    ),
     "a constant": ((TERM, '"hidden": h_teacher.mean()'), r"mine: the student receives no gradient: every term is a .*"),
     "no dict": (("return {" + TERM + "}", "return h_student.mean()"), r"mine: forward must return a dict .* Tensor.*"),
     "a head that widths do not fit": (

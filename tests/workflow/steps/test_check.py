@@ -33,6 +33,12 @@ def test_what_cannot_be_checked_is_one_line(
     assert told in str(raised.value) and "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["mol-gcn", "mol_gcn"])
+def test_a_network_has_its_id_with_either_dash(name: str) -> None:
+    """As `abkd-bench new network` takes it."""
+    assert [(kind, each) for kind, each, _ in check.judged(name)] == [("network", "mol_gcn")]
+
+
 def test_a_file_that_no_import_could_state_is_a_fault_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "methods").mkdir()
     for name in ("my-idea.py", "._kd.py"):

@@ -76,6 +76,18 @@ def test_of_tables(tmp_path: Path) -> None:
     assert told(tmp_path) == ["mine: edges.csv: the column weight is not used"]
 
 
+@pytest.mark.parametrize("name", ["id", "Node_ID", ""])
+def test_a_column_of_ids_is_no_feature(name: str, tmp_path: Path) -> None:
+    """An empty name is that of the index that pandas writes where it is not told otherwise."""
+    nodes = pd.DataFrame({name or "id": range(3), "x": 0.5, "label": [0, 1, 0], "split": ["train", "valid", "test"]})
+    if name:
+        nodes.to_csv(tmp_path / "nodes.csv", index=False)
+    else:
+        nodes.set_index("id").rename_axis(None).to_csv(tmp_path / "nodes.csv")
+    pd.DataFrame({"source": [0, 1], "target": [1, 2]}).to_csv(tmp_path / "edges.csv", index=False)
+    assert f"nodes.csv: the column {name or 'Unnamed: 0'} would be a feature; " in refusal(tmp_path)
+
+
 @pytest.mark.parametrize("change", ["cut", "damaged", "one array"])
 def test_a_broken_file_of_arrays_is_one_line(change: str, tmp_path: Path) -> None:
     file = tmp_path / "g.npz"

@@ -243,7 +243,7 @@ def test_a_term_named_as_the_supervised_one_is_told(taught, monkeypatch):
     monkeypatch.setattr(methods.load("kd"), "forward", lambda self, student, *_: {"labels": student.logits.sum()})
     (row,) = taught.distill(cell("kd"), seeds=(0,))
     assert row["status"] == "failed"
-    assert "a term of a method may not be named 'labels'" in row["reason"]
+    assert "term 'labels' has the name of the supervised loss" in row["reason"]
 
 
 def test_code_from_elsewhere_that_a_training_imports_is_told_and_leaves_no_record(taught, tmp_path, monkeypatch):
