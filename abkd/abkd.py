@@ -45,8 +45,8 @@ SCHEDULES: dict[str, Callable[[int, int], float]] = {
 class AttentionBasedKD(Method):
     """beta * mean_i sum_j A_ij D_ij over all pairs of layers.
 
-    The defaults are this project's, not published ones. D lies between 0 and 4, and is 2 for unrelated layers. Its
-    variants fix some of these settings.
+    The defaults are this project's, not published ones. D lies between 0 and 4, and is 2 for unrelated layers (between
+    0 and 2 with `regression`, without an upper bound with `regressor`). Its variants fix some of these settings.
 
     Args:
         dim: columns of the compared projections, and of queries and keys; by default a quarter of the teacher's widest

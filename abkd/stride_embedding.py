@@ -6,7 +6,10 @@ from abkd.abkd import AttentionBasedKD
 
 
 class EmbeddingAlone(AttentionBasedKD, axis="teacher", dissimilarity="node"):
-    """stride without its structural term: attention weighs D_ij alone, which is abkd with the node dissimilarity."""
+    """stride without its structural term: attention weighs D_ij alone, which is abkd with the node dissimilarity.
+
+    Its default `dim` is abkd's, a quarter of the teacher's widest layer, and not the 64 of stride.
+    """
 
     title = "STRIDE embedding"
     year = 2025

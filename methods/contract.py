@@ -184,7 +184,7 @@ class Method(nn.Module):
     """A way to distil a teacher into a student.
 
     A subclass lives alone in one file of `baselines/` or `abkd/`, whose name is the method's id (`_` reads as `-`).
-    Its hyperparameters are keyword-only arguments of `__init__` with the published defaults; its trainable heads are
+    Its hyperparameters are keyword-only arguments of `__init__` with the defaults; its trainable heads are
     ordinary submodules, which the loop always hands to the optimizer. What one step leaves for later ones must be a
     parameter or a buffer (`register_buffer`), for an interrupted training goes on from these alone.
 
@@ -235,7 +235,7 @@ class Method(nn.Module):
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
 
     search_space: ClassVar[Mapping[str, Values]] = MappingProxyType({})
-    """What tuning tries: some values, or a `methods.spaces.LogRange`, by hyperparameter. The published default lies
+    """What tuning tries: some values, or a `methods.spaces.LogRange`, by hyperparameter. The default lies
     inside. A variant tries nothing of what it fixes; without a space there is nothing to tune."""
 
     fixed: ClassVar[Mapping[str, Any]] = MappingProxyType({})

@@ -1,6 +1,6 @@
 """Search spaces of methods, and the trials that tuning makes of them: known before the first one runs.
 
-A method's class states its space in `search_space`, beside its published defaults:
+A method's class states its space in `search_space`, beside its defaults:
 
     search_space = {"beta": LogRange(0.01, 10), "tau2": (0.05, 0.075, 0.1)}
 """

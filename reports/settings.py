@@ -41,9 +41,9 @@ class Tuning(BaseModel):
 
     Attributes:
         student: name of the model, without a width.
-        method, tuned: labels at published defaults, and at what was chosen.
+        method, tuned: labels at defaults, and at what was chosen.
         values: the chosen hyperparameters as text.
-        valid: student with its width (`Family.sized`) -> its mean validation score in each trial, the published default
+        valid: student with its width (`Family.sized`) -> its mean validation score in each trial, the default
             first; None where one of its trainings failed.
         ranks: mean rank of each trial over the students; None where it could not be chosen.
         chosen: number of the trial.

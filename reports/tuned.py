@@ -1,4 +1,4 @@
-"""Every tuned method beside itself at its published defaults, and how flat its choice was."""
+"""Every tuned method beside itself at its defaults, and how flat its choice was."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FOR_PAPER = ("Method", "Default", "Tuned", "Difference", "p (Holm)", "Chosen")
 def legend(settings: Settings) -> str:
     """How to read the tables."""
     return (
-        "Test scores of each method at its published defaults and at the values chosen by validation scores on other "
+        "Test scores of each method at its defaults and at the values chosen by validation scores on other "
         "seeds; the difference is tuned - default on the same seeds, positive is better. Paired t, Holm over the tuned "
         f"methods of the table (another family than that of the comparisons with "
         f"{settings.method_title(settings.reference)}), level {settings.alpha:g}. Behind it what the choice rested on, "

@@ -7,7 +7,10 @@ from reports.printing import ABSENT, ratio
 from reports.results import slug
 from reports.settings import Settings
 
-LEGEND = "Published defaults with what the configuration and the tuning change of them, as each cell was trained."
+LEGEND = (
+    "Defaults (published ones where the paper states any) with what the configuration and the tuning change of them, "
+    "as each cell was trained."
+)
 
 
 def grids(settings: Settings) -> list[Grid]:

@@ -15,6 +15,8 @@ from methods import plugins
 from methods.cases import cases
 from methods.contract import Shape
 from methods.testing import faults
+from reports.comparisons import COLUMNS
+from reports.rows import ATTENTION_COLUMNS, CURVE_COLUMNS, MEASUREMENT_COLUMNS, RUN_COLUMNS, TERM_COLUMNS
 from tests.shipped import shipped
 from workflow.config import complete, load
 from workflow.yaml_files import whole
@@ -31,6 +33,13 @@ def block(text: str, language: str) -> str:
 
 
 METHOD = block(TUTORIAL, "python")
+
+
+def test_every_column_of_a_run_is_explained() -> None:
+    page = (ROOT / "docs" / "runs.md").read_text().partition("## The files of a run")[2].partition("## Progress")[0]
+    known = set(re.findall(r"`(\w+)`", page))
+    for columns in (RUN_COLUMNS, MEASUREMENT_COLUMNS, COLUMNS, CURVE_COLUMNS, TERM_COLUMNS, ATTENTION_COLUMNS):
+        assert set(columns) <= known
 
 
 @pytest.fixture

@@ -129,13 +129,18 @@ def loader(name: str) -> str:
 
 def settings(name: str) -> tuple[str, ...]:
     """Keys of a config's `data` section that this dataset's loader reads."""
-    found: tuple[str, ...] = getattr(_module(loader(name)), "SETTINGS", ())
+    return _settings(loader(name))
+
+
+def _settings(loader: str) -> tuple[str, ...]:
+    found: tuple[str, ...] = getattr(_module(loader), "SETTINGS", ())
     return found
 
 
 def all_settings() -> set[str]:
     """Keys of `data` that any loader reads."""
-    return {key for name in _owners() for key in settings(name)}
+    loaders = {loader for loader, _ in _found(plugins.active())[0].values()}
+    return {key for loader in loaders for key in _settings(loader)}
 
 
 def state(name: str) -> str:

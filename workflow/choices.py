@@ -77,7 +77,7 @@ class Choice(Strict):
         code: digest of the loss.
         settings: student with its width -> digest of networks and trainings (`setting`).
         chosen: number of the trial; None where none can be chosen.
-        trials: the first is the published default.
+        trials: the first is the default.
     """
 
     dataset: str

@@ -1,6 +1,8 @@
 """The console script `abkd-bench`: what one does beside `snakemake`.
 
     abkd-bench methods                 lists the methods with their hyperparameters
+    abkd-bench networks                lists the networks with their options
+    abkd-bench datasets                lists the datasets with their tasks and metrics
     abkd-bench new KIND NAME           writes the file of a method, network or dataset of your own
     abkd-bench check NAME              says what is wrong with a method, network or dataset, or with a file of one
     abkd-bench import-data FILE --name ID  makes a dataset of your own data
@@ -24,7 +26,7 @@ from pathlib import Path
 
 from workflow import overrides
 from workflow.errors import UserError, command
-from workflow.steps import check, estimate, import_data, methods, new, retry, verify
+from workflow.steps import check, estimate, import_data, lists, new, retry, verify
 
 
 def _report(arguments: argparse.Namespace) -> None:
@@ -98,7 +100,8 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(call=call)
         return made
 
-    methods.add_arguments(add("methods", methods.call, "list the methods"))
+    for name, call in (("methods", lists.methods), ("networks", lists.networks), ("datasets", lists.datasets)):
+        lists.add_arguments(add(name, call, f"list the {name}"))
     new.add_arguments(add("new", new.call, "write the file of a method, network or dataset of your own"))
     check.add_arguments(add("check", check.call, "say what is wrong with methods, networks or datasets"))
     import_data.add_arguments(add("import-data", import_data.call, "make a dataset of your own data"))

@@ -61,7 +61,7 @@ def _networks(plan: Plan) -> dict[str, Network]:
 
 
 def hyperparameters(plan: Plan, targets: Callable[[str], list[str]]) -> list[dict[str, Any]]:
-    """Of every cell: the published defaults with what configuration and tuning change, and the targets that make it.
+    """Of every cell: the defaults with what configuration and tuning change, and the targets that make it.
 
     Args:
         targets: as in `settings`.

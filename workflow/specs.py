@@ -239,7 +239,7 @@ class MethodFacts(Strict):
 
     Attributes:
         group: of the main table's rows.
-        defaults: published default of every hyperparameter, of a composition under the ids of its parts.
+        defaults: default of every hyperparameter, of a composition under the ids of its parts.
     """
 
     title: str

@@ -1,4 +1,6 @@
-"""How far teacher layer i and student layer j are apart: D [L_t, L_s] for all pairs at once, between 0 and 2 or 4.
+"""How far teacher layer i and student layer j are apart: D [L_t, L_s] for all pairs at once.
+
+It lies between 0 and 2 or 4, but for `regressor`.
 
 `node`. Let the projections V_i T_i and Y_j S_j, [n, d] each, be standardised per column over the n rows (mean 0, mean
 square 1). The mean over rows of their squared distance, divided by d, is then mean_k ( 1 + 1 - 2 r_ijk ) with r_ijk the

@@ -196,6 +196,12 @@ def _class(path: Path) -> type[Model]:
     return found[0]
 
 
+def options(cls: type[Model]) -> dict[str, Any]:
+    """Name -> default of all that can be set of a network."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
 def create(spec: Network, facts: Facts) -> Model:
     """Builds a network for a dataset. Its first pass raises PromiseError where it gives no `Signals` of its shape.
 
@@ -206,26 +212,25 @@ def create(spec: Network, facts: Facts) -> Model:
         OptionError: unknown option, or a value that the model refuses.
         UserError: unknown model, or a kind of task it cannot serve.
     """
-    options = {key: value for key, value in spec.items() if key not in ("model", POSITIONS)}
+    stated = {key: value for key, value in spec.items() if key not in ("model", POSITIONS)}
     cls = load(str(spec["model"]))
     if facts.kind not in cls.kinds:
         raise UserError(f"model '{spec['model']}' serves {', '.join(sorted(cls.kinds))} tasks, not {facts.kind} tasks")
     facts = positions.widened(facts, spec)
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    whole = {p.name for p in parameters if p.annotation in (int, "int")}
-    for key, value in options.items():
-        if key not in defaults:
-            allowed = [*defaults, *([POSITIONS] if facts.kind == Kind.NODE else [])]
+    known = options(cls)
+    whole = {p.name for p in inspect.signature(cls.__init__).parameters.values() if p.annotation in (int, "int")}
+    for key, value in stated.items():
+        if key not in known:
+            allowed = [*known, *([POSITIONS] if facts.kind == Kind.NODE else [])]
             what = f"unknown option of model '{spec['model']}'{suggest(key, allowed)}"
             raise OptionError(f"{key}: {what}; allowed: {', '.join(allowed)}")
-        if isinstance(value, str) and type(defaults[key]) in (int, float):
+        if isinstance(value, str) and type(known[key]) in (int, float):
             hint = "" if number_in(value) is None else as_number(value)
             raise OptionError(f"{key}: must be a number, not {value!r}{hint}")
         if key in whole and isinstance(value, float):
             raise OptionError(f"{key}: must be a whole number, not {value!r}")
     try:
-        model = cls(facts, **options)
+        model = cls(facts, **stated)
     except (ValueError, TypeError) as error:
         raise OptionError(f"model '{spec['model']}': {error}") from error
     _look_once(model, str(spec["model"]))

@@ -83,7 +83,7 @@ class Tune(Strict):
         8,
         ge=2,
         le=1000,
-        description="trials of every method: the published default, then others of its `search_space`, if it has more",
+        description="trials of every method: the default, then others of its `search_space`, if it has more",
     )
     seeds: int = Field(5, ge=1, le=1000, description="number of paired seeds of a trial")
     first_seed: int = Field(
@@ -130,7 +130,9 @@ class Configuration(Strict):
         "all", description="whose weights are kept; on ogbn-mag a student's learned embeddings take 0.6 GB per seed"
     )
     distill_on: Literal["train", "all"] = Field(
-        "train", description="nodes (or graphs) that carry the distillation terms, the same for every method"
+        "train",
+        description="nodes (or graphs) that carry the distillation terms, the same for every method: those of the "
+        "training part, or all that training sees, test nodes (without their labels) among them unless they are unseen",
     )
     reference: str = Field("kd", description="the method that every other is tested against")
     spotlight: list[str] = Field([], description="methods that figures colour and verdicts name, whatever their rank")
@@ -144,7 +146,7 @@ class Configuration(Strict):
     models: dict[Name, ConfiguredNetwork] = Field(min_length=1, description="networks by name")
     methods: dict[Label, ConfiguredMethod | None] = Field(
         min_length=1,
-        description="methods by label, with the hyperparameters that differ from the published defaults",
+        description="methods by label, with the hyperparameters that differ from the defaults",
     )
     experiments: list[Experiment] = Field(min_length=1, description="which teachers and students meet on which dataset")
     tune: Tune | None = Field(

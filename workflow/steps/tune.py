@@ -114,7 +114,7 @@ def _choice(
 
 
 def _values(method: str, hyperparameters: Hyperparameters, space: Iterable[tuple[str, ...]]) -> Hyperparameters:
-    """What a trial takes from the space; of the first one the published defaults."""
+    """What a trial takes from the space; of the first one the defaults."""
     values = {**flat(methods.defaults(method)), **flat(hyperparameters)}
     return nested({key: values[key] for key in space})
 
@@ -162,7 +162,7 @@ def lines(found: Tuned, kept: Collection[Group] = ()) -> list[str]:
             told.append(f"{where}: none can be chosen: {choice.trials[0].note}")
             continue
         best, default = choice.trials[choice.chosen], choice.trials[0]
-        values = choices.told(best.values) if choice.chosen else "the published default"
+        values = choices.told(best.values) if choice.chosen else "the default"
         widths = list(default.valid)
         means = [trial.mean(widths) for trial in (best, default)]
         scores = " against ".join("-" if mean is None else f"{mean:.4f}" for mean in means)

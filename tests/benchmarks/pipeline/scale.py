@@ -33,7 +33,7 @@ PREPARED_ABOUT = (
 TRAINED_ABOUT = (
     "One epoch with its evaluation of config/paper.yaml's teacher (and its knowledge of all nodes), and of its first "
     "student under every method that there is, with the configuration's hyperparameters where it names the method and "
-    "the published defaults where it does not. epoch_s is the training's time in its row, job_s that of the whole "
+    "the defaults where it does not. epoch_s is the training's time in its row, job_s that of the whole "
     "process, peak_mib the process's peak memory."
 )
 

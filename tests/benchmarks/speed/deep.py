@@ -24,7 +24,7 @@ WHY = {
 }
 """Of a method that does not reach what is wanted."""
 ABOUT = (
-    "An epoch (training and evaluation) under every method with its published defaults, teacher GCNII "
+    "An epoch (training and evaluation) under every method with its defaults, teacher GCNII "
     f"{LAYERS}x{WIDTH} ({LAYERS + 1} hidden layers), student GCNII {STUDENT['layers']}x{STUDENT['width']} (5), on a "
     "generated graph of Cora's size with made-up signals of the teacher; all nodes are distilled. Seconds are medians; "
     f"ratio is over the supervised epoch; training_s is {EPOCHS} epochs. A method that draws more than {SAMPLES:,} "

@@ -25,7 +25,7 @@ WHY = {
 }
 """Of a method that does not reach what is wanted, or may miss it by what ratios vary."""
 ABOUT = (
-    "An epoch (training and evaluation) of a GCN 2x256 under every method with its published defaults, on a generated "
+    "An epoch (training and evaluation) of a GCN 2x256 under every method with its defaults, on a generated "
     "graph of ogbn-arxiv's size, distilled on the training nodes with made-up signals of a GCN 3x256. Each method has "
     "a process of its own. Seconds are medians of the epochs after the first three. ratio is over the supervised "
     "epoch, which is measured first and last. extra_mib is the peak memory beyond that of the supervised training, "

@@ -178,7 +178,7 @@ def test_choices_are_told_in_a_line_each(tiny):
     assert told[0].startswith("tiny, big to small: kd: ")
     assert "(3 trials" in told[0]
     chosen = of(found, "kd+abkd").chosen
-    assert ("kd.temperature" if chosen else ": the published default; validation ") in told[1]
+    assert ("kd.temperature" if chosen else ": the default; validation ") in told[1]
     assert lines(found, {of(found, "kd").group})[0].endswith("of an earlier tuning)")
 
 

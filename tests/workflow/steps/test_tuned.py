@@ -243,9 +243,7 @@ def test_what_a_line_says_of_a_choice():
         "(3 trials, its space holds no more; at the border: beta)"
     ]
     default = made.model_copy(update={"choices": [own.model_copy(update={"chosen": 0})]})
-    assert lines(default)[0].startswith(
-        "tiny, big to small: kd: the published default; validation 0.5000 against 0.5000 by"
-    )
+    assert lines(default)[0].startswith("tiny, big to small: kd: the default; validation 0.5000 against 0.5000 by")
 
 
 def test_what_a_report_is_told_of_a_choice():

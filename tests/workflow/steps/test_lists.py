@@ -1,4 +1,4 @@
-"""`abkd-bench methods` lists what can be set, and a broken file is one line that hides no other."""
+"""`abkd-bench methods`, `networks` and `datasets` say what there is; a broken file is one line that hides no other."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import methods
-from workflow import cli
-from workflow.steps import check
-from workflow.steps.methods import call
+from workflow import catalog, cli
+from workflow.models import listing
+from workflow.steps import check, lists
 
 
 def listed(*folders: Path) -> None:
-    call(Namespace(folders=list(map(str, folders))))
+    lists.methods(Namespace(folders=list(map(str, folders))))
 
 
 def written(lab: Path, name: str, text: str | bytes) -> Path:
@@ -36,6 +36,30 @@ def test_every_method_is_listed_with_what_can_be_set(capsys: pytest.CaptureFixtu
     assert "alpha=0.9, temperature=4.0, reduction=batchmean" in lines["kd"]
     assert "axis=teacher" in lines["abkd-pooled"]
     assert "dissimilarity" not in lines["abkd-pooled"]
+
+
+def test_every_network_and_dataset_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    lists.networks(Namespace(folders=[]))
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert list(lines) == listing.available()
+    assert re.search(r"gat +node: Attention over .* layers=2, width=64, heads=4, .*attend_target=True", lines["gat"])
+    lists.datasets(Namespace(folders=[]))
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert list(lines) == catalog.available()
+    assert lines["ogbg-molbace"].endswith("graph, binary, 1 output, rocauc; downloaded, or data.ogb_root")
+    assert lines["ace-sim"].endswith("; embedded")
+
+
+@pytest.mark.parametrize("kind", ["networks", "datasets"])
+def test_a_broken_network_or_dataset_is_told_after_the_others(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {"networks": listing.available, "datasets": catalog.available}[kind]()
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / "mine.py").write_text("import")
+    with pytest.raises(SystemExit, match=rf"^error: \S*/{kind}/mine.py:1: SyntaxError: [^\n]*$"):
+        getattr(lists, kind)(Namespace(folders=[str(tmp_path)]))
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == known
 
 
 MINE = '''"""A method of one's own."""
