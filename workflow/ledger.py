@@ -14,7 +14,8 @@ from reports.rows import FIDELITY, SCORES, Measurement, Row, Status
 from workflow import catalog, prepared
 from workflow.config import parse_seeds
 from workflow.run import Run
-from workflow.specs import CellSpec, Strict, TeacherSpec
+from workflow.sealed import Sealed
+from workflow.specs import CellSpec, TeacherSpec
 from workflow.training.records import DamagedError, Record, Records
 
 
@@ -70,7 +71,7 @@ class Training:
         )
 
 
-class Measured(Strict):
+class Measured(Sealed):
     """A file of measurements: what the step `measure` leaves behind for one dataset.
 
     Attributes:
@@ -113,6 +114,8 @@ class Ledger:
             return [], "missing"
         except (OSError, ValidationError) as error:
             return [], f"damaged: {str(error).splitlines()[0]}"
+        if not found.intact:
+            return [], "damaged: is not as its job has left it"
         if found.data != self.fingerprints[dataset]:
             return [], "stale: rests on another data than this run"
         wanted = [(dataset, each.role, each.name, each.ratio_target) for each in self.run.plan.networks(dataset)]

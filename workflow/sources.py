@@ -92,7 +92,7 @@ RESTS_ON = {
     ),
     "collect": Sources(
         ("workflow.steps.collect",),
-        ("workflow.steps.collect", "workflow.ledger", "workflow.training.records", "reports.rows"),
+        ("workflow.steps.collect", "workflow.ledger", "workflow.sealed", "workflow.training.records", "reports.rows"),
     ),
     "tune": Sources(
         ("workflow.steps.tune",),
@@ -101,6 +101,7 @@ RESTS_ON = {
             "workflow.choices",
             "workflow.tuned",
             "workflow.ledger",
+            "workflow.sealed",
             "workflow.training.records",
             "reports.rows",
         ),

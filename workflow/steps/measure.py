@@ -27,7 +27,7 @@ def main() -> None:
     networks = Plan.model_validate(read_json(arguments.plan)).networks(arguments.task.name)
     rows = measure(networks, arguments.task, arguments.device, arguments.threads)
     told = Measured(data=read_json(arguments.task / "task.json")["fingerprint"], rows=rows)
-    write_json(arguments.output, told.model_dump(mode="json"))
+    write_json(arguments.output, told.sealed().model_dump(mode="json"))
     for row in rows:
         said = f"{row.latency_ms_median:.2f} ms" if row.status == Status.OK else f"{row.status}: {row.reason}"
         print(f"{row.model}: {row.params} parameters, {said}")

@@ -27,8 +27,9 @@ from pydantic import Field, ValidationError
 
 from reports.rows import Row, Status
 from workflow.errors import UserError
-from workflow.files import digest, replacing, write_json, write_text
+from workflow.files import replacing, write_json, write_text
 from workflow.identity import Basis
+from workflow.sealed import Sealed
 from workflow.specs import Strict
 
 if TYPE_CHECKING:
@@ -56,14 +57,13 @@ class History(Strict):
     layers: dict[str, Matrix] = Field(default_factory=dict)
 
 
-class Record(Strict):
+class Record(Sealed):
     """One training that has ended, well or not.
 
     Attributes:
         basis: all that its numbers rest on.
         knowledge: digest of what the network knows, as it was kept; "" where it was not.
         weights: digest of the network's weights, likewise.
-        digest: of all else, as `Records.write` has found it.
     """
 
     basis: Basis
@@ -71,11 +71,6 @@ class Record(Strict):
     history: History = History()
     knowledge: str = ""
     weights: str = ""
-    digest: str = ""
-
-    def sealed(self) -> Record:
-        """The same with its digest."""
-        return self.model_copy(update={"digest": digest(self.model_dump(mode="json", exclude={"digest"}))})
 
 
 class DamagedError(UserError):
@@ -134,7 +129,7 @@ class Records:
             raise DamagedError(f"{self.file(seed)}: {str(error).splitlines()[0]}") from error
         if record.row.seed != seed:
             raise DamagedError(f"{self.file(seed)}: is the record of seed {record.row.seed}")
-        if record != record.sealed():
+        if not record.intact:
             raise DamagedError(f"{self.file(seed)}: is not as its training has left it")
         return record
 

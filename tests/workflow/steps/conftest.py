@@ -70,7 +70,7 @@ class Tiny:
             rows = [measurement(dataset, network) for network in self.run.plan.networks(dataset)]
             if not file.exists():
                 told = Measured(data=read_json(self.run.task(dataset))["fingerprint"], rows=rows)
-                write_text(file, told.model_dump_json())
+                write_text(file, told.sealed().model_dump_json())
 
     def collect(self, unfinished: bool = False) -> pd.DataFrame:
         """The rows of the run."""

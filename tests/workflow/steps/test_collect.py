@@ -12,6 +12,7 @@ import pytest
 from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
 from workflow import prepared, sources
 from workflow.errors import UserError
+from workflow.ledger import Measured
 from workflow.steps import collect
 
 
@@ -126,25 +127,31 @@ def test_an_edited_record_is_not_believed(trained, unfinished):
     assert str(error.value).endswith("train them with: abkd-bench retry config/tiny.yaml")
 
 
-def a_list(told: dict) -> str:
-    return json.dumps(told["rows"])
+def measured(told: dict, **changes: object) -> str:
+    """A file of measurements, changed and sealed anew, as a job of another run may have left it."""
+    return Measured.model_validate_json(json.dumps(told | changes)).sealed().model_dump_json()
+
+
+def faster(told: dict) -> str:
+    return json.dumps(told | {"rows": [row | {"latency_ms_median": 0.001} for row in told["rows"]]})
 
 
 def of_another_dataset(told: dict) -> str:
-    return json.dumps(told | {"rows": [row | {"dataset": "cora"} for row in told["rows"]]})
+    return measured(told, rows=[row | {"dataset": "cora"} for row in told["rows"]])
 
 
 HARM = {
     "nothing": (lambda told: "[]", "damaged: 1 validation error for Measured"),
-    "an earlier form": (a_list, "damaged: 1 validation error for Measured"),
+    "an earlier form": (lambda told: json.dumps(told["rows"]), "damaged: 1 validation error for Measured"),
     "half": (lambda told: json.dumps(told)[:99], "damaged: 1 validation error for Measured"),
-    "no rows": (lambda told: json.dumps(told | {"rows": []}), "stale: holds other networks than this run"),
+    "edited": (faster, "damaged: is not as its job has left it"),
+    "no rows": (lambda told: measured(told, rows=[]), "stale: holds other networks than this run"),
     "a network less": (
-        lambda told: json.dumps(told | {"rows": told["rows"][1:]}),
+        lambda told: measured(told, rows=told["rows"][1:]),
         "stale: holds other networks than this run",
     ),
     "another dataset": (of_another_dataset, "stale: holds other networks than this run"),
-    "other data": (lambda told: json.dumps(told | {"data": "0"}), "stale: rests on another data than this run"),
+    "other data": (lambda told: measured(told, data="0"), "stale: rests on another data than this run"),
 }
 
 
