@@ -19,6 +19,8 @@ from tests.methods.cases import STUDENT, TEACHER, LargestTensor, build, shaken, 
 
 torch.set_num_threads(1)
 
+STUDENT_OF_THREE = Shape((4,), 3)
+
 
 def correlated(n: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
     """Layers of a student (widths 3, 4) and of a teacher (6, 5, 4) that have something in common."""
@@ -287,3 +289,9 @@ def test_the_best_regressors_reach_the_regression() -> None:
 def test_a_choice_that_would_be_ignored_is_refused() -> None:
     with pytest.raises(ValueError, match="values='principal'; allowed: random"):
         build("abkd", dissimilarity="pooled", values="principal")
+
+
+@pytest.mark.parametrize(("widest", "dim"), [(128, 32), (64, 16), (24, 8), (5, 8)])
+def test_a_quarter_of_the_teachers_widest_layer_is_compared(widest: int, dim: int) -> None:
+    made = methods.create("abkd", teacher=Shape((widest, 4), 3), student=STUDENT_OF_THREE)
+    assert made.subspace.student.weight.shape[1] == dim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -13,6 +13,19 @@ from methods.testing import check_contract
 from methods.vocabulary import Extra
 
 torch.set_num_threads(1)
+
+
+UNSEEDED = torch.Generator().manual_seed(1)
+"""Of a method that draws from its own and not from the batch's."""
+
+FACTORS: dict[str, Callable[[Batch], torch.Tensor | int]] = {
+    "random": lambda batch: torch.rand(1),
+    "seed": lambda batch: 1 + torch.rand(1, generator=UNSEEDED),
+    "epoch": lambda batch: batch.epoch,
+    "ids": lambda batch: 1 + batch.ids[:, None] % 2,
+    "edges": lambda batch: 1 + torch.bincount(batch.edge_index[1], minlength=batch.rows)[:, None],
+}
+"""Fault -> what a method that commits it multiplies its errors [n, d] by."""
 
 
 class Broken(Method):
@@ -32,21 +45,17 @@ class Broken(Method):
             raise ValueError(f"kd: {h.shape} {target.shape}")
         r = h @ h.new_ones(h.shape[1], target.shape[1]) if self.fault == "head" else self.head(h)
         error = (r - target).square()
-        if self.fault == "random":
-            error = error * torch.rand(1, dtype=error.dtype)
+        if self.fault in FACTORS:
+            error = error * FACTORS[self.fault](batch)
         if self.fault == "state":
             self.steps += 1
             error = error / self.steps
-        if self.fault == "epoch":
-            error = error * batch.epoch
         if self.fault == "order":
             error = error[:3]
         if self.fault == "scale":
             return {"x": error.sum()}
         if self.fault == "vector":
             return {"x": error.mean(1)}
-        if self.fault == "ids":
-            error = error * (1 + batch.ids[:, None] % 2)
         if self.fault == "memo":
             kept = batch.memo(self, "head", lambda: self.head(h).mean())
             return {"x": error.mean() + kept}
@@ -130,6 +139,8 @@ FAULTS = {
     "vector": "finite scalar",
     "shapes": "not refused",
     "root": "student of zeros",
+    "edges": "declare uses_edges",
+    "seed": "same seed",
 }
 
 

@@ -173,3 +173,13 @@ def test_the_interval_of_a_gain_is_that_of_a_slow_bootstrap():
         ]
         slow.append(np.mean(paired))
     assert kd.mean[1:] == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
+
+
+def test_the_interval_of_the_iqm_is_that_of_a_slow_bootstrap():
+    """Method and floor drawn anew together, one draw after another."""
+    own = BASE + 0.02 + 20 * OTHER
+    (tasks,) = aggregate.joined(samples.findings(samples.cell(BASE, method="supervised"), samples.cell(own)))
+    kd = next(row for row in aggregate.standings(tasks, "kd", 0.05) if row.method == "kd")
+    (draws,), (gains,), (floor,) = tasks.draws("kd"), tasks.gains["kd"], tasks.gains["supervised"]
+    slow = [resampling.interquartile_mean(gains[draw] - floor[draw].mean()) for draw in draws]
+    assert kd.iqm[1:] == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))

@@ -6,6 +6,7 @@ import numpy as np
 
 import methods
 from reports import answers, page, sentences
+from reports.figures.parts import series
 from reports.settings import Settings
 from tests.reports import samples
 from tests.reports.samples import BASE, OTHER
@@ -149,3 +150,12 @@ def test_a_bold_that_most_share_is_told_in_words():
 def test_a_spotlit_teacher_has_no_place_among_students():
     told = of(samples.teacher_rows(BASE + 0.1), *students(40.0, kd=0.0, abkd=0.01), spotlight=["teacher", "abkd"])
     assert [question for question in told if question.startswith("Where")] == ["Where does ABKD stand?"]
+
+
+def test_of_errors_the_least_is_best():
+    shifts = {"kd": 0.0, "abkd": -0.05, "at": 0.05}
+    found = samples.findings(*(samples.cell(BASE + by, method=name, metric="rmse") for name, by in shifts.items()))
+    (family,) = found.results.families
+    assert answers._place(found, family, "abkd") == (1, 3)
+    points = series.points(found, {family: 1.0})
+    assert series.best(points, found.metric(family), found.settings) == "abkd"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports import cells
+from reports import cells, statistics
 from reports.attempts import Attempts
 from reports.cells import Column
 from reports.settings import Settings
@@ -145,3 +145,12 @@ def test_what_is_better_on_the_shared_seeds_is_bold_too(reference):
         reference=reference,
     )
     assert {label for label, cell in shown.cells.items() if cell.bold} == {"kd", "abkd"}
+
+
+def test_the_teacher_is_no_member_of_the_pairs_behind_bold(monkeypatch):
+    parts = samples.cell(BASE), samples.cell(BASE + OTHER, method="at"), samples.teacher_rows(BASE + 0.1)
+    found, members, holm = samples.findings(*parts, reference="at"), [], statistics.holm
+    monkeypatch.setattr(statistics, "holm", lambda p: (members.append(len(p)), holm(p))[1])
+    (family,) = found.results.families
+    cells.bold(found.attempts[family], 1, found.settings)
+    assert members == [1]

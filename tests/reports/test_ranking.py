@@ -154,3 +154,15 @@ def test_why_there_is_no_test_is_what_is_missing():
     assert told(runs.assign(status="diverged", test=np.nan)) == "No test across datasets: no method can be ranked."
     assert "it takes 3 methods, and 2 can be ranked" in told(runs[runs["method"] != "at"])
     assert "Not enough datasets for a test across datasets: 4 with 3 methods" in told(many_datasets(4))
+
+
+def test_ranks_of_a_datasets_students_are_ranked_again():
+    """Means of ranks over the ratios of one dataset are no ranks: one dataset gives each method one."""
+    order = {40.0: ("kd", "abkd", "at"), 80.0: ("kd", "at", "abkd"), 160.0: ("abkd", "kd", "at")}
+    parts = [
+        samples.cell(BASE - 0.05 * place, method=method, ratio_target=target, student=f"s-2x{target:g}")
+        for target, methods in order.items()
+        for place, method in enumerate(methods)
+    ]
+    found = ranking.rank(prepare(samples.frame(*parts)), Settings.parse(samples.settings()))
+    assert found.ranks.to_dict() == {"kd": 1, "abkd": 2, "at": 3}

@@ -210,3 +210,12 @@ def test_each_seed_has_position_encodings_without_its_own_test_nodes(tmp_path):
         found = of_seed(task, seed)
         expected = positions.encodings(found, 3)
         assert np.array_equal(positions.added(found, network, tmp_path).arrays["features"][:, 5:], expected)
+
+
+def test_unseen_nodes_of_a_seed_are_drawn_anew():
+    """By one order for all seeds, those of one seed would hold those of the other, among the nodes that both test."""
+    base, share = make_tiny_task(), replace(PARTS, inductive=True, unseen=0.5)
+    tested = [set(of_seed(PARTS.apply(base).finish(), seed).split("test").tolist()) for seed in (0, 1)]
+    unseen = [set(of_seed(share.apply(base).finish(), seed).split("test").tolist()) for seed in (0, 1)]
+    one, other = (part & tested[0] & tested[1] for part in unseen)
+    assert not one <= other and not other <= one

@@ -17,6 +17,7 @@ from workflow.datasets.parts import files
 from workflow.errors import UserError
 
 GRAPHS = 120
+TEST = [4, 7, 17, 24, 36, 46, 68, 75, 87, 105, 112, 115]
 
 
 def write(folder: Path, name: str = "mutag") -> Path:
@@ -108,3 +109,12 @@ def test_a_broken_file_is_one_line(part: str, change, told: str, tmp_path: Path)
     with pytest.raises(UserError, match=rf"^{re.escape(str(file))}: {told}") as raised:
         catalog.build("mutag", {"tu_root": str(tmp_path)})
     assert "\n" not in str(raised.value)
+
+
+def test_the_split_is_this_one(tmp_path: Path) -> None:
+    """Of 60 graphs of each class 48, 6 and 6; which ones is written down: others would be another benchmark."""
+    write(tmp_path / "mutag" / "raw")
+    task = catalog.build("mutag", {"tu_root": str(tmp_path)})
+    for part, wanted in (("train", 48), ("valid", 6), ("test", 6)):
+        assert np.bincount(task.labels[task.split(part)]).tolist() == [wanted, wanted]
+    assert task.split("test").tolist() == TEST

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from methods.contract import Signals
-from tests.workflow.training.conftest import cell
+from tests.conftest import TINY, make_tiny_task
+from tests.workflow.training.conftest import CPU, cell
 from tests.workflow.training.test_fidelity import slow_cka
 from tests.workflow.training.trainings import KINDS
 from workflow.models.model import create
@@ -38,6 +39,18 @@ def test_a_layer_is_like_itself_turned_and_unlike_nothing():
     broken[0, 0] = torch.nan
     assert layers.similarity([x @ turn * 2 + 1, constant, broken], [x, constant]) == [[1.0, None, None], [None] * 3]
     assert layers.similarity([], [x]) == layers.similarity([x], []) == []
+
+
+def test_before_is_before_the_training():
+    """A student that began as its teacher was equal to it then alone."""
+    feed = choose.create(make_tiny_task(), CPU, "all")
+    torch.manual_seed(0)
+    student, teacher = (create({"model": "gcn", "layers": 3, "width": 6}, TINY).eval() for _ in range(2))
+    with torch.no_grad():
+        known = feed.knowledge(teacher)
+    _, pairs = fidelity.measure(student, feed, known, layers.of(teacher, feed))
+    assert [pairs["before"][layer][layer] for layer in (0, 1)] == pytest.approx([1.0, 1.0])
+    assert max(pairs["after"][layer][layer] for layer in (0, 1)) < 0.999
 
 
 @pytest.mark.parametrize("name", ["node", "graph", "full"])

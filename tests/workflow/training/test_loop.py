@@ -15,7 +15,7 @@ from tests.workflow.training import trainings
 from tests.workflow.training.conftest import CPU, SETTINGS, STUDENT, cell, settings
 from tests.workflow.training.trainings import Training
 from workflow.models.model import create
-from workflow.training import loop
+from workflow.training import loop, optimizers
 from workflow.training.feeds import choose
 from workflow.training.loop import fit
 from workflow.training.records import Records
@@ -133,6 +133,18 @@ def test_learning_rate_warms_up_then_follows_the_cosine():
     cosine = settings(epochs=8, warm_up=0, schedule="cosine")
     rates = [loop._rate(cosine, epoch) for epoch in (1, 5)]
     assert rates == pytest.approx([SETTINGS.learning_rate, SETTINGS.learning_rate / 2])
+
+
+def test_the_schedule_reaches_the_optimizer(tiny_task, monkeypatch):
+    """A warm-up of three epochs beneath a cosine over six."""
+    rates, step = [], optimizers.Optimizer.step
+    monkeypatch.setattr(optimizers.Optimizer, "step", lambda self: (rates.append(self.rate), step(self))[1])
+    feed, streams = choose.create(tiny_task, CPU, "all"), Streams(0, "student", CPU)
+    with streams.globally("network"):
+        model = create(STUDENT, TINY)
+    fit(model, feed, streams, settings(epochs=6, learning_rate=0.01, warm_up=3, schedule="cosine"))
+    cosine = [(1 + math.cos(math.pi * epoch / 6)) / 2 for epoch in range(6)]
+    assert rates == pytest.approx([0.01 * min(1, (n + 1) / 3) * factor for n, factor in enumerate(cosine)])
 
 
 def test_logarithmic_cross_entropy():

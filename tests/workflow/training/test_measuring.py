@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -31,6 +32,13 @@ def test_latency_counts_the_first_layer_every_time(model, tiny_task):
             answer(feed, network)
         found.append(counter.macs)
     assert len(set(found)) == 1
+
+
+def test_milliseconds_are_told(tiny_task, monkeypatch):
+    monkeypatch.setattr(measuring, "latency", lambda call: SimpleNamespace(median=0.002, iqr=0.0005))
+    feed = choose.create(tiny_task, CPU, "all")
+    costs = measuring._cost({"model": "gcn", "width": 4}, TINY, feed, CPU)
+    assert (costs["latency_ms_median"], costs["latency_ms_iqr"]) == pytest.approx((2.0, 0.5))
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from tests.workflow.training.conftest import settings
 from workflow.training import optimizers
 
+THEIRS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+}
 
-@pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_adam_is_that_of_torch(name):
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_an_optimizer_is_that_of_torch(name):
     def train(make):
         torch.manual_seed(0)
         model = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.ReLU(), torch.nn.Linear(5, 1))
@@ -21,10 +30,9 @@ def test_adam_is_that_of_torch(name):
             optimizer.step()
         return [p.detach() for p in model.parameters()]
 
-    theirs = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
     training = settings(optimizer=name, learning_rate=0.05, weight_decay=0.1)
     ours = train(lambda p: optimizers.create(p, training))
-    torch.testing.assert_close(ours, train(lambda p: theirs(p, lr=0.05, weight_decay=0.1)), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(ours, train(lambda p: THEIRS[name](p, lr=0.05, weight_decay=0.1)), rtol=1e-5, atol=1e-7)
 
 
 def moved_once(name: str, **changes) -> tuple[torch.nn.Linear, list[int]]:

@@ -14,6 +14,7 @@ from methods.rehearsal import begun
 from methods.vocabulary import Kind
 from tests.conftest import TINY
 from tests.workflow.training.conftest import CPU, STUDENT
+from tests.workflow.training.trainings import KINDS, Training
 from workflow.models.model import Dropout, create
 from workflow.training.feeds import choose
 from workflow.training.seeds import Streams
@@ -80,6 +81,15 @@ def test_same_first_weights_and_dropout_for_every_method(tiny_task):
     for method, both in seen.items():
         for ours, plain in zip(both, seen["supervised"], strict=True):
             assert torch.equal(ours, plain), method
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_method_draws_from_a_stream_of_its_own(kind):
+    """Else one that samples would shift the student's masks, or the batches of later steps."""
+    training, streams = Training(kind), Streams(0, "student", CPU)
+    feed = training.feed()
+    (step, *_) = next(feed.steps(streams, KINDS[kind].knowledge(feed.task)))
+    assert step.batch.generator is streams.generator("sampling")
 
 
 def draw_globally():
