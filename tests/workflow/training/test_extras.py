@@ -13,6 +13,7 @@ from tests.conftest import TINY, make_tiny_task
 from tests.workflow import tiny_hetero, tiny_molecules
 from tests.workflow.training.conftest import CPU, TEACHER, cell
 from tests.workflow.training.feeds.tiny_graphs import recognisable
+from workflow import identity
 from workflow.models.model import create
 from workflow.training import extras
 from workflow.training.extras import Taught, load_or_make
@@ -119,9 +120,11 @@ def test_clusters_of_another_networkx_are_made_anew(tmp_path, monkeypatch):
     taught = Taught(make_tiny_task(), lambda: None, 0, None, None, lambda _: None)
     for told in ("3.6", "3.6", "9.9"):
         monkeypatch.setattr(importlib.metadata, "version", lambda n, t=told: t if n == "networkx" else version(n))
+        identity._version.cache_clear()
         for extra in extras.MAKERS:
             if extra != Extra.NOISE_ENTROPY:
                 load_or_make(tmp_path / extra, extra, taught)
+    identity._version.cache_clear()
     assert sorted(made) == [Extra.CLASSIFIER, Extra.CLUSTERS, Extra.CLUSTERS]
 
 
