@@ -32,6 +32,17 @@ def test_a_sample_is_the_method_on_its_rows_alone(name):
     )
 
 
+def test_a_memory_is_asked_for_the_rows_that_were_drawn():
+    """The negatives come next from the generator, so that the other one must have drawn its rows, too."""
+    batch, rows = task("node"), drawn()
+    s, t = signals(batch, STUDENT, 1), signals(batch, TEACHER, 2)
+    alone = make_batch(batch.labels[rows])
+    alone.find_ids = alone.find_row_ids = lambda: rows
+    torch.randperm(ROWS, generator=alone.generator)
+    found = build("crd-bank", max_samples=FEW)(s, t, batch)["crd"].item()
+    assert found == pytest.approx(build("crd-bank")(s.at(rows), t.at(rows), alone)["crd"].item(), rel=1e-9)
+
+
 def test_a_graph_against_itself_costs_nothing_on_a_sample():
     same, batch = Shape((4, 3), 4), task("node")
     t = signals(batch, same, 2)

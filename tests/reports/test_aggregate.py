@@ -183,3 +183,9 @@ def test_the_interval_of_the_iqm_is_that_of_a_slow_bootstrap():
     (draws,), (gains,), (floor,) = tasks.draws("kd"), tasks.gains["kd"], tasks.gains["supervised"]
     slow = [resampling.interquartile_mean(gains[draw] - floor[draw].mean()) for draw in draws]
     assert kd.iqm[1:] == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
+
+
+def test_a_word_stands_only_where_a_posterior_is_sure():
+    for better, word in ((0.96, "better"), (0.94, "undecided"), (0.8, "undecided")):
+        rest = (1 - better) / 2
+        assert equivalence.Posterior("kd", worse=rest, equivalent=rest, better=better).words == word

@@ -123,6 +123,14 @@ def test_labels_outside_the_training_split_are_not_read():
     assert (graphs[0].labels >= 0).sum() == len(task.arrays["split/train"])
 
 
+def test_guesses_have_no_gradient(graph, monkeypatch):
+    model, seen = tricky(norm="none", label_iterations=2).double(), []
+    once = model._pass
+    monkeypatch.setattr(model, "_pass", lambda *told: (seen.append(torch.is_grad_enabled()), once(*told))[1])
+    model(graph, STILL)
+    assert seen == [False, False, True]
+
+
 def test_label_iterations_fill_in_predictions(graph):
     once, twice = tricky(norm="none").double(), tricky(norm="none", label_iterations=1).double()
     labels = torch.zeros(NODES, 4, dtype=torch.float64)
