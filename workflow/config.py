@@ -202,9 +202,8 @@ def _check_labels(config: Configuration, where: str) -> None:
 
 def _check_names(config: Configuration, where: str) -> None:
     """Raises UserError for an id that nothing has."""
-    roots = sorted({*type(config.data).model_fields, *catalog.all_settings()})
     for key in config.data.model_extra or ():
-        if key not in roots:
+        if key not in (roots := sorted(catalog.all_settings())):
             raise UserError(f"{where}: data.{key}: unknown key{suggest(key, roots)}; allowed: {', '.join(roots)}")
     for name, network in config.models.items():
         here = f"{where}: models.{name}.model"

@@ -21,8 +21,11 @@ COMPUTES = {Extra.CLUSTERS: "networkx"}
 """Extra of a teacher -> the package that computes it."""
 ASIDE = {"psutil", "pydantic", "safetensors", "threadpoolctl", "tqdm", *COMPUTES.values()}
 """What the code of networks and of training imports and no number of theirs comes from, or an extra's alone."""
-DISTRIBUTIONS = {name: name for name in ("networkx", "numpy", "scipy", "torch")}
-DISTRIBUTIONS |= {"sklearn": "scikit-learn", "triton": "torch"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "triton": "torch",
+    **{name: name for name in ("networkx", "numpy", "scipy", "torch")},
+}
 """Package, as it is imported -> what it is installed with; of others it is looked up."""
 LENGTH = 12
 """Hexadecimal digits of a folder's name."""
