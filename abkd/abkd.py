@@ -68,7 +68,7 @@ class AttentionBasedKD(Method):
     citation = "ahluwalia2023abkd"
     uses_hidden = True
     uses_epoch = True
-    search_space = {"beta": LogRange(0.1, 100)}
+    search_space = {"beta": LogRange(0.01, 100)}
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ class StructureAndEmbedding(AttentionBasedKD):
     title = "STRIDE"
     year = 2025
     depends_on_rows = True
-    search_space = {"beta": LogRange(0.1, 100), "structure_weight": LogRange(0.01, 10), "tau2": (0.05, 0.075, 0.1)}
+    search_space = {"beta": LogRange(0.01, 100), "structure_weight": LogRange(0.01, 10), "tau2": (0.05, 0.075, 0.1)}
 
     def __init__(
         self,

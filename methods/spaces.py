@@ -71,7 +71,9 @@ def nested(values: Mapping[Key, Any]) -> dict[str, Any]:
     return found
 
 
-def design(space: Mapping[Key, Values], start: Mapping[Key, Any], trials: int) -> list[dict[Key, Any]]:
+def design(
+    space: Mapping[Key, Values], start: Mapping[Key, Any], trials: int, beside: Mapping[Key, Any] | None = None
+) -> list[dict[Key, Any]]:
     """The trials of one method, no two alike: `start`, then a grid where that is small, else quasi-random points.
 
     The points are those of a scrambled Halton sequence (Owen 2017, arXiv 1706.02808), which fill a space of few
@@ -82,15 +84,18 @@ def design(space: Mapping[Key, Values], start: Mapping[Key, Any], trials: int) -
         space: values by hyperparameter; may be empty.
         start: the value of each of them in the first trial.
         trials: how many at most; a space with fewer values gives fewer.
+        beside: values that all trials but the first have. What is not among them begins at `start` again.
     """
+    beside = beside or {}
+    own = {key: values for key, values in space.items() if key not in beside}
     found = [{key: start[key] for key in space}]
-    seen = {tuple(found[0].values())}
-    for values in _candidates(space, trials):
+    for values in itertools.chain([tuple(start[key] for key in own)], _candidates(own, trials)):
         if len(found) == trials:
             break
-        if values not in seen:
-            seen.add(values)
-            found.append(dict(zip(space, values, strict=True)))
+        drawn = {**beside, **dict(zip(own, values, strict=True))}
+        trial = {key: drawn[key] for key in space}
+        if trial not in found:
+            found.append(trial)
     return found
 
 

@@ -35,14 +35,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in SHIPPED:
             where = f"config/{name}"
             stated = load(Path(where))
-            plan.cached(tuned.used(stated, where)[0], where, stated)
+            plan.cached(tuned.used(stated, where)[0], where, stated, tuned.beside(stated, where))
     return folder
 
 
-def _planned(told: list[dict[str, Any]], where: str, file: Path) -> Plan:
+def _planned(told: list[Any], where: str, file: Path) -> Plan:
     """As `plan._planned`, in this process."""
-    config, stated = (Configuration.model_validate(known) for known in told)
-    made = plan.build(config, where, stated)
+    config, stated = (Configuration.model_validate(known) for known in told[:2])
+    made = plan.build(config, where, stated, dict(told[2]))
     write_text(file, made.model_dump_json())
     return made
 

@@ -73,6 +73,8 @@ class Choice(Strict):
         student: name of the model.
         label, method: of the configuration; id, or ids joined by `+`.
         stated: hyperparameters that the configuration states, which no trial changes.
+        beside: of a composition, what was chosen for all of its parts but the last, tuned alone: every trial but the
+            first has it. Empty where the composition is tuned as a whole.
         space: search space of the others, by names as of `dotted`.
         code: digest of the loss.
         settings: student with its width -> digest of networks and trainings (`setting`).
@@ -86,6 +88,7 @@ class Choice(Strict):
     label: str
     method: str
     stated: Hyperparameters
+    beside: Hyperparameters = Field(default_factory=dict)
     space: dict[str, Any]
     code: str
     settings: dict[str, str]
@@ -103,14 +106,21 @@ class Choice(Strict):
     @property
     def hyperparameters(self) -> Hyperparameters:
         """Those of the chosen trial. A trial must be chosen."""
+        return merged(self.stated, self.chosen_values if self.chosen else {})
+
+    @property
+    def chosen_values(self) -> Hyperparameters:
+        """Of the whole space, where the default was chosen, too. A trial must be chosen."""
         assert self.chosen is not None
-        return merged(self.stated, self.trials[self.chosen].values if self.chosen else {})
+        return self.trials[self.chosen].values
 
     def is_planned(self, trials: int) -> bool:
         """Whether its trials are the ones that so many, or as many as the space holds, are planned to be."""
         space = {tuple(name.split(".")): parsed(values) for name, values in self.space.items()}
         start = flat(self.trials[0].values)
-        wanted = [nested(values) for values in design(space, start, trials)] if start.keys() == space.keys() else []
+        if start.keys() != space.keys():
+            return False
+        wanted = [nested(values) for values in design(space, start, trials, flat(self.beside))]
         return [trial.values for trial in self.trials] == wanted
 
     def contradiction(self, seeds: int, higher_is_better: bool) -> str:
@@ -164,9 +174,9 @@ class Tuned(Strict):
         return {choice.label: choice for choice in self.choices if choice.place == place}
 
     @property
-    def groups(self) -> set[Group]:
-        """What is chosen for."""
-        return {choice.group for choice in self.choices}
+    def groups(self) -> dict[Group, Choice]:
+        """The choices by what they are for."""
+        return {choice.group: choice for choice in self.choices}
 
     def shown(self) -> list[dict[str, Any]]:
         """The choices as `reports.settings.Tuning`."""

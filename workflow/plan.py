@@ -27,6 +27,7 @@ from workflow.files import digest, read_json, write_text
 from workflow.schemas.configuration import Configuration
 from workflow.schemas.experiment import Experiment, Student
 from workflow.specs import CellSpec, MethodFacts, Network, Plan, TeacherSpec, TrainingSettings
+from workflow.tuning import Beside, Told
 
 if TYPE_CHECKING:
     from workflow.models.sizes import Size
@@ -35,23 +36,21 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(".snakemake/plans")
 
 
-def cached(config: Configuration, where: str, stated: Configuration) -> tuple[Plan, Path]:
+def cached(config: Configuration, where: str, stated: Configuration, beside: Beside) -> tuple[Plan, Path]:
     """The plan of a configuration and its file, computed anew only when it or the code behind it has changed.
 
-    `stated` is the configuration without what it takes from a file of tuned values.
-
-    Raises:
-        UserError: something that cannot run; see `build`.
+    `stated` is the configuration without what it takes from a file of tuned values, `beside` what compositions are
+    tuned beside. Raises UserError for what cannot run; see `build`.
     """
     states = [catalog.state(experiment.task) for experiment in config.experiments]
-    told = [known.model_dump(exclude_unset=True, mode="json") for known in (config, stated)]
+    told = [*(known.model_dump(exclude_unset=True, mode="json") for known in (config, stated)), list(beside.items())]
     file = CACHE / f"{digest([told, sources.digest('plan'), states])}.json"
     with contextlib.suppress(OSError, ValueError):  # none yet, or not whole
         return Plan.model_validate_json(file.read_text(encoding="utf-8")), file
     return _planned(told, where, file), file
 
 
-def _planned(told: list[dict[str, Any]], where: str, file: Path) -> Plan:
+def _planned(told: list[Any], where: str, file: Path) -> Plan:
     """Plans in a process of its own, and keeps the answer."""
     answer = subprocess.run(
         [sys.executable, "-m", "workflow.plan", where],
@@ -84,10 +83,10 @@ def read_spec(file: Path, key: str) -> TeacherSpec | CellSpec:
         raise UserError(f"{file}: has no plan of {key}; run snakemake again") from error
 
 
-def build(config: Configuration, where: str, stated: Configuration | None = None) -> Plan:
+def build(config: Configuration, where: str, stated: Configuration | None = None, beside: Beside | None = None) -> Plan:
     """All teachers and cells of a run, and the trials of what was stated. Raises UserError as `_build`."""
     plan, tried = _build(config, where), stated or config
-    trials = tuning.checked(_build(tuning.trials(tried), where), where) if tried.tune else None
+    trials = tuning.checked(_build(tuning.trials(tried, beside), where), where) if tried.tune else None
     return plan.model_copy(update={"tuning": trials})
 
 
@@ -288,9 +287,9 @@ def _cells(config: Configuration, experiment: Experiment, pair: _Pair, where: st
 def main() -> None:
     """Plans the configuration on standard input; the plan goes to standard output."""
     try:
-        config, stated = TypeAdapter(tuple[Configuration, Configuration]).validate_json(sys.stdin.read())
+        config, stated, beside = TypeAdapter(tuple[Configuration, Configuration, Told]).validate_json(sys.stdin.read())
         with contextlib.redirect_stdout(sys.stderr):  # whatever a method's file prints on its import
-            plan = build(config, sys.argv[1], stated)
+            plan = build(config, sys.argv[1], stated, dict(beside))
         print(plan.model_dump_json())
     except UserError as problem:
         sys.exit(f"error: {problem}")

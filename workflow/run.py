@@ -35,6 +35,7 @@ class Run:
         stated: the configuration.
         config: the same with what it takes from a file of tuned values.
         tuned: that file's content; None without one.
+        beside: what compositions are tuned beside (`tuned.beside`).
         trouble: why that file cannot be used; then `config` does without, and nothing but tuning may be run.
 
     Raises:
@@ -49,7 +50,8 @@ class Run:
         places.refuse_other(Path(self.results), where)
         self._planned_beside = self.busy()
         self.config, self.tuned, self.trouble = (config, None, "") if planned else tuned.used(config, where)
-        self.plan, self.plan_file = planned or planning.cached(self.config, where, config)
+        self.beside = {} if planned else tuned.beside(config, where)
+        self.plan, self.plan_file = planned or planning.cached(self.config, where, config, self.beside)
         if self.tuned:
             self.trouble = tuned.others(self.plan, self.tuned, TASKS, config, where)
 
@@ -72,9 +74,8 @@ class Run:
     def kept(self) -> Tuned:
         """Choices of earlier tunings that still hold, of whose trials none is here. There must be trials."""
         assert self.trials and self.stated.tune
-        whole = self.tuned_file.parent.glob("[!.]*.yaml")
-        files = sorted(whole, key=lambda file: (file != self.tuned_file, file))
-        return tuned.holding(self.trials.plan, self.stated.tune, files, TASKS, self.trials.folder)
+        files = tuned.files(self.where)
+        return tuned.holding(self.trials.plan, self.beside, self.stated.tune, files, TASKS, self.trials.folder)
 
     def _trying(self, plan: Plan) -> Run:
         return Run(tuning.on_other_seeds(self.stated), self.where, (plan, self.plan_file))

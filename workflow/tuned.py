@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from workflow.schemas.configuration import (
 from workflow.schemas.experiment import Experiment, Student
 from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.task import BLIND
+from workflow.tuning import Beside
 from workflow.variants import seeing
 
 Folder = Callable[[str], str]
@@ -41,6 +43,7 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
     if config.tune not in (None, tuned.tune):
         raise UserError("its `tune` is another one")
     labels = {choice.label for choice in tuned.choices if choice.is_choice} & set(config.methods)
+    held = tuning.beside(config.model_copy(update={"tune": tuned.tune}), tuned.groups)
     found: dict[str, ConfiguredMethod | None] = {}
     for label, method in config.methods.items():
         if label not in labels or config.beside_defaults:
@@ -48,7 +51,7 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
         if label in labels:
             found[tuned_label(label)] = ConfiguredMethod(method=config.method_id(label))
     experiments = [
-        _of_pair(config, tuned, labels, experiment, teacher, student)
+        _of_pair(config, tuned, held, labels, experiment, teacher, student)
         for experiment in config.experiments
         for teacher in experiment.teachers
         for student in experiment.students
@@ -61,7 +64,13 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
 
 
 def _of_pair(
-    config: Configuration, tuned: Tuned, labels: set[str], experiment: Experiment, teacher: str, student: Student
+    config: Configuration,
+    tuned: Tuned,
+    held: Beside,
+    labels: set[str],
+    experiment: Experiment,
+    teacher: str,
+    student: Student,
 ) -> Experiment:
     """The part of an experiment with one teacher and the students of one model."""
     place = (experiment.distilled(config.distill_on), teacher, student.model)
@@ -70,7 +79,8 @@ def _of_pair(
     for label, changes in config.chosen(experiment).items():
         if label not in labels or config.beside_defaults:
             chosen[label] = changes
-        if label not in labels:
+        waits = config.tune is not None and (*place, label) in held
+        if label not in labels and not waits:
             continue
         if label not in choices:
             raise UserError(f"it holds no choice for {label} with {' and '.join(place[1:])} on {place[0]}")
@@ -80,6 +90,10 @@ def _of_pair(
             raise UserError(f"{label} is stated otherwise in the configuration")
         if choice.code != loss(choice.method):
             raise UserError(f"the code or the search space of {label} has changed")
+        if held.get(choice.group, choice.beside) != choice.beside:
+            raise UserError(
+                f"{label} with {' and '.join(place[1:])} on {place[0]} is not tuned beside what is chosen now"
+            )
         if not choice.is_planned(tuned.tune.trials):
             raise UserError(f"the trials of {label} with {' and '.join(place[1:])} on {place[0]} are not those planned")
         if choice.is_choice:
@@ -117,6 +131,36 @@ def used(config: Configuration, where: str) -> tuple[Configuration, Tuned | None
         return applied(config, found), found, ""
     except UserError as error:
         return config, None, _told(config, where, error)
+
+
+def beside(config: Configuration, where: str) -> Beside:
+    """What the trials of compositions hold, by the choices in files of today's code; see `tuning.beside`.
+
+    Should a choice become another one, `steps.tune.choose` leaves out what was tuned beside it.
+    """
+    known: dict[tuning.Group, Choice] = {}
+    found = tuning.beside(config, known) if config.tune else {}
+    for file in files(where):
+        if None not in found.values():
+            break
+        with suppress(UserError):  # told where its choices are taken over
+            earlier = read(file)
+            if _alike(earlier.tune, config.tune):
+                own = {group: choice for group, choice in earlier.groups.items() if choice.code == loss(choice.method)}
+                known = {**own, **known}
+        found = tuning.beside(config, known)
+    return found
+
+
+def files(where: str) -> list[Path]:
+    """Those that earlier tunings have written, a configuration's own first."""
+    own = written(where)
+    return sorted(own.parent.glob("[!.]*.yaml"), key=lambda file: (file != own, file))
+
+
+def _alike(tune: Tune, other: Tune | None) -> bool:
+    """Whether two tunings differ in their methods at most."""
+    return other is not None and tune.model_copy(update={"methods": other.methods}) == other
 
 
 def others(plan: Plan, tuned: Tuned, tasks: Path, config: Configuration, where: str) -> str:
@@ -169,11 +213,11 @@ def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
             raise UserError(f"{dataset} is another dataset than the one that was tuned on")
 
 
-def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, folder: Folder) -> Tuned:
+def holding(trials: Plan, held: Beside, tune: Tune, files: Iterable[Path], tasks: Path, folder: Folder) -> Tuned:
     """The choices of earlier tunings that trials of today would only repeat, but for those that were begun here.
 
     Args:
-        trials: all of them; tune: how they are chosen from.
+        trials: all of them; held: what those of compositions are beside; tune: how they are chosen from.
         files: what earlier tunings have written; of two choices the first is taken.
         tasks: the folder of prepared tasks, as of `others`.
         folder: of the records of a cell, by its key. Where a trial has one, its choice is made from it and from the
@@ -196,11 +240,11 @@ def holding(trials: Plan, tune: Tune, files: Iterable[Path], tasks: Path, folder
             earlier = read(file)
         except UserError as error:
             raise UserError(f"{error}; without that file, what it holds is tuned anew") from error
-        if earlier.tune.model_copy(update={"methods": tune.methods}) != tune:
+        if not _alike(earlier.tune, tune):
             continue
         for choice in earlier.choices:
             cells = groups.get(choice.group)
-            if not cells or not _holds(choice, cells, trials):
+            if not cells or choice.beside != held.get(choice.group, {}) or not _holds(choice, cells, trials):
                 continue
             blind = next(iter(cells[0].values())).dataset
             told = earlier.data.get(seeing(blind))

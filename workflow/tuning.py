@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import methods
 from methods.spaces import design, flat, nested
@@ -15,11 +17,20 @@ from workflow.schemas.experiment import Experiment
 from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.variants import Variant, seeing
 
+if TYPE_CHECKING:
+    from workflow.choices import Choice
+
 FLOOR = Settings().floor
 """Label of the students without a teacher, which stand beside the trials of every method."""
 
 Group = tuple[str, str, str, str]
 """What is chosen for at once: dataset as tables name it, teacher, student of any width, label."""
+
+Beside = dict[Group, Hyperparameters | None]
+"""What the trials of a composition hold of all its parts but the last: the values chosen for these alone, or None while
+that is still to come."""
+Told = list[tuple[Group, Hyperparameters | None]]
+"""The same where a key must be a text."""
 
 
 class _Blind(Experiment):
@@ -87,37 +98,86 @@ def on_other_seeds(config: Configuration) -> Configuration:
     return config.model_copy(update={"first_seed": config.tune.first_seed, "seeds": config.tune.seeds})
 
 
-def trials(config: Configuration) -> Configuration:
+def beside(config: Configuration, chosen: Mapping[Group, Choice]) -> Beside:
+    """Of every composition whose parts but the last are tuned as a method of their own, too, what was chosen for that.
+
+    Where its trials leave nothing to choose, the composition is tuned as a whole and is not among them.
+    """
+    tried = _statements(config)
+    found: Beside = {}
+    for group, (method, stated) in tried.items():
+        first, _, _ = method.rpartition("+")
+        own = {key: value for key, value in flat(stated).items() if key[0] in first.split("+")}
+        for base, (identity, values) in tried.items() if first else ():
+            if (base[:3], identity, flat(_within(first, values))) == (group[:3], first, own):
+                choice = chosen.get(base)
+                if choice is None or (choice.method, choice.stated) != (identity, values):
+                    found[group] = None
+                elif choice.is_choice:
+                    found[group] = _within(first, choice.chosen_values)
+                break
+    return found
+
+
+def _within(method: str, values: Hyperparameters) -> Hyperparameters:
+    """A method's own hyperparameters as a composition with it names them."""
+    return values if "+" in method else {method: values}
+
+
+def _statements(config: Configuration) -> dict[Group, tuple[str, Hyperparameters]]:
+    """Method and stated hyperparameters of all that is chosen for."""
+    return {
+        group: (config.method_id(group[-1]), stated)
+        for experiment in config.experiments
+        for teacher in experiment.teachers
+        for student in experiment.students
+        for group, stated in _tried(config, experiment, teacher, student.model).items()
+    }
+
+
+def _tried(config: Configuration, experiment: Experiment, teacher: str, student: str) -> dict[Group, Hyperparameters]:
+    """The same of one teacher and the students of one model."""
+    assert config.tune
+    place = (experiment.distilled(config.distill_on), teacher, student)
+    return {
+        (*place, label): merged(config.method(label).hyperparameters, changes)
+        for label, changes in config.chosen(experiment).items()
+        if label == FLOOR or config.tune.methods is None or label in config.tune.methods
+    }
+
+
+def trials(config: Configuration, held: Beside | None = None) -> Configuration:
     """The configuration of all trials: in place of each method its trials, in place of each dataset the blind one.
 
     Every trial meets the same teachers, students and seeds, the floor too. What the configuration states of a method's
-    hyperparameters stays as it is stated, in all of its trials.
+    hyperparameters stays as it is stated, in all of its trials. A composition beside what is still to be chosen
+    has none.
+
+    Args:
+        held: what compositions are tuned beside; by default nothing is chosen yet.
     """
     assert config.tune
+    held = beside(config, {}) if held is None else held
     found: dict[str, ConfiguredMethod] = {}
     experiments = []
     for experiment in config.experiments:
-        chosen: dict[str, Hyperparameters] = {}
-        for label, changes in config.chosen(experiment).items():
-            if not _is_tried(config, label):
-                continue
-            identity = config.method_id(label)
-            stated = merged(config.method(label).hyperparameters, changes)
-            for number, hyperparameters in enumerate(_of_method(identity, stated, config.tune.trials)):
-                found[trial_label(label, number)] = ConfiguredMethod(method=identity)
-                chosen[trial_label(label, number)] = hyperparameters
-        if chosen:
-            experiments.append(_Blind.model_construct(**{**dict(experiment), "methods": chosen}))
+        for teacher, student in itertools.product(experiment.teachers, experiment.students):
+            chosen: dict[str, Hyperparameters] = {}
+            for group, stated in _tried(config, experiment, teacher, student.model).items():
+                identity, own = config.method_id(group[-1]), held.get(group, {})
+                of_group = [] if own is None else _of_method(identity, stated, config.tune.trials, own)
+                for number, hyperparameters in enumerate(of_group):
+                    label = trial_label(group[-1], number)
+                    found[label] = ConfiguredMethod(method=identity)
+                    chosen[label] = hyperparameters
+            if chosen:
+                pair = {"teachers": [teacher], "students": [student], "methods": chosen}
+                experiments.append(_Blind.model_construct(**{**dict(experiment), **pair}))
     return on_other_seeds(config).model_copy(update={"methods": found, "experiments": experiments})
 
 
-def _is_tried(config: Configuration, label: str) -> bool:
-    assert config.tune
-    return label == FLOOR or config.tune.methods is None or label in config.tune.methods
-
-
-def _of_method(identity: str, stated: Hyperparameters, number: int) -> list[Hyperparameters]:
+def _of_method(identity: str, stated: Hyperparameters, number: int, beside: Hyperparameters) -> list[Hyperparameters]:
     fixed = flat(stated)
     space = {key: values for key, values in flat(methods.search_space(identity)).items() if key not in fixed}
-    _, *others = design(space, flat(methods.defaults(identity)), number)
+    _, *others = design(space, flat(methods.defaults(identity)), number, flat(beside))
     return [stated, *(merged(stated, nested(values)) for values in others)]

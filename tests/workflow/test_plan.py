@@ -118,7 +118,7 @@ def test_what_a_file_prints_does_not_break_the_plan():
         "sys.argv = ['plan', 'x.yaml']\nplan.main()\n"
     )
     config = complete(GOOD, "x.yaml").model_dump_json(exclude_unset=True)
-    config = f"[{config}, {config}]"
+    config = f"[{config}, {config}, []]"
     answer = subprocess.run(
         [sys.executable, "-c", code], input=config, capture_output=True, text=True, cwd=ROOT, check=False
     )
@@ -218,7 +218,7 @@ def test_glnn_yaml_holds_every_published_cell_of_its_protocol():
 
 def cached() -> tuple[Plan, Path]:
     config = complete(GOOD, "x.yaml")
-    return planning.cached(config, "x.yaml", config)
+    return planning.cached(config, "x.yaml", config, {})
 
 
 def test_plan_is_cached_until_the_config_changes(tmp_path, monkeypatch):

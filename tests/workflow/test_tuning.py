@@ -12,12 +12,12 @@ import pytest
 import methods
 from tests.workflow.samples import GOOD, SHIPPED, plan_of
 from workflow import plan as planning
-from workflow import tuned
+from workflow import tuned, tuning
 from workflow.config import complete, load
 from workflow.errors import UserError
-from workflow.schemas.configuration import tuned_label
+from workflow.schemas.configuration import Configuration, tuned_label
 from workflow.specs import Plan
-from workflow.tuning import of_trial, trial_label
+from workflow.tuning import Group, of_trial, trial_label
 
 METHODS = {
     "supervised": None,
@@ -120,6 +120,35 @@ def test_what_an_experiment_states_stays_there():
 def test_some_methods_alone_keep_the_floor():
     found = trials_of(plan_of(configured(tune={"methods": ["gcrd"]})))
     assert set(found) == {"supervised", "gcrd"}
+
+
+@pytest.fixture
+def composed() -> Configuration:
+    both = {"kd": None, "kd+gcrd": {"gcrd": {"max_samples": 512}}, "gcrd": {"max_samples": 512}}
+    more = {"gcrd+kd": None, "kd+gcrd+abkd": None, "other": {"method": "kd+gcrd", "kd": {"alpha": 0.5}}}
+    return complete(configured(methods={"supervised": None, **both, **more}), "x.yaml")
+
+
+def of_group(config: Configuration, label: str) -> Group:
+    (experiment,) = config.experiments
+    return experiment.task, experiment.teachers[0], experiment.students[0].model, label
+
+
+def test_a_composition_waits_for_its_first_parts(composed):
+    found = tuning.beside(composed, {})
+    assert found == {of_group(composed, "kd+gcrd"): None}, "the others state other values than the parts alone do"
+    assert set(trials_of(planning.build(composed, "x.yaml"))) == {*composed.methods} - {"kd+gcrd"}
+
+
+def test_a_composition_is_tuned_beside_what_is_chosen(composed):
+    held = {of_group(composed, "kd+gcrd"): {"kd": {"alpha": 1.0, "temperature": 0.36}}}
+    found = trials_of(planning.build(composed, "x.yaml", None, held))
+    default, *others = found["kd+gcrd"]
+    assert default == {"gcrd": {"max_samples": 512}}
+    assert [one["kd"] for one in others] == [{"alpha": 1.0, "temperature": 0.36}] * 7
+    drawn = [one["gcrd"] for one in others]
+    assert {**methods.defaults("gcrd"), **drawn[0]} == {**methods.defaults("gcrd"), "max_samples": 512}
+    assert drawn[1:] == found["gcrd"][1:7], "at the values of the last part alone"
 
 
 def test_without_the_key_there_are_no_trials():

@@ -19,7 +19,7 @@ from workflow.ledger import Ledger
 from workflow.run import Run
 from workflow.specs import CellSpec, Hyperparameters
 from workflow.task import BLIND
-from workflow.tuning import Group, groups
+from workflow.tuning import Group, beside, groups
 from workflow.variants import seeing
 
 Ranked = Mapping[int, Mapping[str, list[Row]]]
@@ -64,23 +64,29 @@ def choose(run: Run) -> Tuned:
             f"{run.results}: {len(gaps)} of {len(trainings)} trials do not belong to {run.where}: {gaps[0].name} "
             f"({gaps[0].trouble or 'missing'}); train them with: abkd-bench retry {run.where} -- tune"
         )
-    kept = {choice.group: choice for choice in run.kept.choices}
+    kept = run.kept.groups
     rows: dict[str, list[Row]] = {}
     for training in trainings:
         rows.setdefault(training.spec.key, []).append(training.row)
     tried = {seeing(name): read_json(trials.task(name))["info"][BLIND] for name in trials.datasets}
+    made = {
+        group: kept[group] if group in kept else _choice(trials, group, run.beside.get(group) or {}, cells, rows)
+        for group, cells in groups(run.plan.tuning).items()
+    }
+    held = beside(run.stated, made)
     return Tuned(
         tune=run.stated.tune,
         data=dict(sorted({**run.kept.data, **tried}.items())),
-        choices=[
-            kept[group] if group in kept else _choice(trials, group, cells, rows)
-            for group, cells in groups(run.plan.tuning).items()
-        ],
+        choices=[choice for group, choice in made.items() if choice.beside == held.get(group, {})],
     )
 
 
 def _choice(
-    run: Run, group: Group, cells: Mapping[int, Mapping[str, CellSpec]], known: Mapping[str, list[Row]]
+    run: Run,
+    group: Group,
+    held: Hyperparameters,
+    cells: Mapping[int, Mapping[str, CellSpec]],
+    known: Mapping[str, list[Row]],
 ) -> Choice:
     """What is chosen for one group by its trials, whose rows are known by the keys of their cells."""
     dataset, teacher, student, label = group
@@ -96,6 +102,7 @@ def _choice(
         label=label,
         method=first.method_id,
         stated=first.hyperparameters,
+        beside=held,
         space={".".join(k): described(values) for k, values in space.items()},
         code=tuned.loss(first.method_id),
         settings={sized: tuned.setting(run.plan, cell) for sized, cell in cells[0].items()},
@@ -178,10 +185,16 @@ def lines(found: Tuned, kept: Collection[Group] = ()) -> list[str]:
 def remarks(run: Run, found: Tuned, file: Path) -> list[str]:
     """What stands behind the choices: what was not tuned, and what the file held until now."""
     labels = {choice.label for choice in found.choices}
+    later = [group[-1] for group in beside(run.stated, found.groups) if group not in found.groups]
     told = []
-    if missing := [label for label in run.stated.methods if label not in labels]:
+    if later:
+        told.append(
+            f"to be tuned beside what is chosen now: {', '.join(dict.fromkeys(later))}; go on with: "
+            f"snakemake tune --configfile {run.where}"
+        )
+    if missing := [label for label in run.stated.methods if label not in {*labels, *later}]:
         told.append(f"not tuned, as tune.methods does not name them: {', '.join(missing)}")
-    if gone := others(file, found):
+    if gone := [label for label in others(file, found) if label not in later]:
         told.append(f"no longer in {file}, as {run.where} does not ask for them: {', '.join(gone)}")
     return [*told, f"{file}: a run uses it by the key `tuned`"]
 

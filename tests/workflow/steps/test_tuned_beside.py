@@ -1,0 +1,107 @@
+"""A composition is tuned beside what was chosen for its first parts alone, whenever that is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.workflow.steps.test_tune import of
+from tests.workflow.steps.test_tuned_again import wanted
+from workflow import choices, tuned
+from workflow.choices import Tuned
+from workflow.errors import UserError
+from workflow.steps.tune import choose, remarks
+
+TUNED: dict[str, Any] = {
+    "methods": {"supervised": None, "kd": None, "kd+abkd": None},
+    "tune": {"trials": 3, "seeds": 2},
+    "tuned": "tuned/tiny.yaml",
+}
+LATER = "to be tuned beside what is chosen now: kd+abkd; go on with: snakemake tune --configfile config/tiny.yaml"
+
+
+@pytest.fixture
+def both(tiny):
+    """Of both steps."""
+    tiny(**TUNED).tune()
+    tiny(**TUNED).tune()
+    return tiny
+
+
+def test_two_steps(tiny):
+    made = tiny(**TUNED)
+    assert wanted(made.run) == {"supervised", "kd"}
+    first = choices.read(made.tune())
+    assert [choice.label for choice in first.choices] == ["supervised", "kd"]
+    assert remarks(made.run, first, made.run.tuned_file)[0] == LATER
+
+    made = tiny(**TUNED)
+    assert "holds no choice for kd+abkd" in made.run.trouble
+    assert "kd+abkd" in wanted(made.run)
+    found = choices.read(made.tune())
+    assert found.choices[:2] == first.choices
+    chosen = of(found, "kd").chosen_values
+    default, *others = of(found, "kd+abkd").trials
+    assert of(found, "kd+abkd").beside == {"kd": chosen}
+    assert default.values["abkd"] == others[0].values["abkd"] or chosen == default.values["kd"]
+    assert [trial.values["kd"] for trial in others] == [chosen] * 2
+    assert len(remarks(made.run, found, made.run.tuned_file)) == 1, "no step is left"
+
+    made = tiny(**TUNED)
+    assert made.run.trouble == ""
+    cell = made.run.plan.cells["tiny/big/smallx4/kd+abkd-tuned"]
+    assert cell.hyperparameters == of(found, "kd+abkd").hyperparameters
+    before = made.run.tuned_file.read_bytes()
+    made.tune()
+    assert made.run.tuned_file.read_bytes() == before
+
+
+def test_another_choice_of_the_first_part_tunes_the_composition_again(both, monkeypatch):
+    known = tuned.loss
+    monkeypatch.setattr(tuned, "loss", lambda method: "other" if method == "kd" else known(method))
+    made = both(**TUNED)
+    assert "kd+abkd" not in wanted(made.run), "whose first part is to be chosen again"
+    found = choices.read(made.tune())
+    assert [choice.label for choice in found.choices] == ["supervised", "kd"]
+    told = remarks(made.run, found, made.run.tuned_file)
+    assert told[0] == LATER
+    assert not any("no longer in" in line for line in told)
+
+
+def with_another(found: Tuned, label: str, **changes: Any) -> Tuned:
+    own = [choice.model_copy(update=changes) if choice.label == label else choice for choice in found.choices]
+    return found.model_copy(update={"choices": own})
+
+
+def test_a_choice_beside_other_values_is_not_used(both):
+    """As a hand, or a merge of two files, may leave it; and as files of earlier versions hold it."""
+    file = both(**TUNED).run.tuned_file
+    found = choices.read(file)
+    for other in ({}, {"kd": {"alpha": 0.3, "temperature": 5.0}}):
+        choices.write(file, with_another(found, "kd+abkd", beside=other))
+        made = both(**TUNED)
+        told = "kd+abkd with big and small on tiny is not tuned beside what is chosen now"
+        assert made.run.trouble.startswith(f"config/tiny.yaml: tuned: config/tuned/tiny.yaml is stale: {told}; ")
+        with pytest.raises(UserError, match="is stale"):
+            made.run.check()
+
+
+def test_what_was_tuned_beside_an_old_choice_is_left_out(both, monkeypatch):
+    """Where the trials of the first part give another choice than the file has, which the composition stands beside."""
+    made = both(**TUNED)
+    held = of(choices.read(made.run.tuned_file), "kd")
+    other = (held.chosen + 1) % 3
+    monkeypatch.setattr(choices, "best", lambda ranks: other)
+    assert [choice.label for choice in choose(made.run).choices] == ["supervised", "kd"]
+
+
+def test_a_first_part_without_a_choice_leaves_the_composition_whole(tiny):
+    """Stated whole, it has one trial, and nothing is chosen."""
+    stated = {"alpha": 0.9, "temperature": 2}
+    made = tiny(**{**TUNED, "methods": {"supervised": None, "kd": stated, "kd+abkd": {"kd": stated}}})
+    made.tune()
+    made = tiny(**{**TUNED, "methods": {"supervised": None, "kd": stated, "kd+abkd": {"kd": stated}}})
+    found = choices.read(made.tune())
+    assert of(found, "kd+abkd").beside == {}
+    assert [trial.values.keys() for trial in of(found, "kd+abkd").trials] == [{"abkd": 0}.keys()] * 3
