@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import methods
 from methods.spaces import design, flat, nested
@@ -16,9 +16,6 @@ from workflow.schemas.configuration import Configuration, ConfiguredMethod
 from workflow.schemas.experiment import Experiment
 from workflow.specs import CellSpec, Hyperparameters, Plan
 from workflow.variants import Variant, seeing
-
-if TYPE_CHECKING:
-    from workflow.choices import Choice
 
 FLOOR = Settings().floor
 """Label of the students without a teacher, which stand beside the trials of every method."""
@@ -31,6 +28,22 @@ Beside = dict[Group, Hyperparameters | None]
 that is still to come."""
 Told = list[tuple[Group, Hyperparameters | None]]
 """The same where a key must be a text."""
+
+
+class Chosen(Protocol):
+    """A `workflow.choices.Choice`, of which no more is asked here."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def stated(self) -> Hyperparameters: ...
+
+    @property
+    def is_choice(self) -> bool: ...
+
+    @property
+    def chosen_values(self) -> Hyperparameters: ...
 
 
 class _Blind(Experiment):
@@ -98,7 +111,7 @@ def on_other_seeds(config: Configuration) -> Configuration:
     return config.model_copy(update={"first_seed": config.tune.first_seed, "seeds": config.tune.seeds})
 
 
-def beside(config: Configuration, chosen: Mapping[Group, Choice]) -> Beside:
+def beside(config: Configuration, chosen: Mapping[Group, Chosen]) -> Beside:
     """Of every composition whose parts but the last are tuned as a method of their own, too, what was chosen for that.
 
     Where its trials leave nothing to choose, the composition is tuned as a whole and is not among them.
