@@ -22,7 +22,7 @@ CONFIG: dict[str, Any] = {
     "tune": {"trials": 2, "seeds": 1},
     "tuned": "tuned/small.yaml",
     "models": {"big": {"model": "gcn", "layers": 3, "width": 16}, "small": {"model": "mlp", "layers": 2}},
-    "methods": {"supervised": None, "kd": None},
+    "methods": {"supervised": None, "kd": None, "kd+fitnet": None},
     "experiments": [
         {
             "dataset": "ring-40",
@@ -43,17 +43,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_two_commands_from_the_trials_to_the_table(checkout: Path):
+def test_from_the_trials_to_the_table(checkout: Path):
     first = snakemake(checkout, "tune", *NAMED)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "small: kd: " in first.stdout
+    assert "to be tuned beside what is chosen now: kd+fitnet; go on with: snakemake tune" in first.stdout
+    assert "small: kd+fitnet: " in snakemake(checkout, "tune", *NAMED).stdout
     assert [path.name for path in (checkout / "data" / "tasks").glob("ring*")] == ["ring-40@5,blind"], "no other"
 
     run = snakemake(checkout, *NAMED)
     assert run.returncode == 0, run.stdout + run.stderr
     results = checkout / "results" / "small"
     runs = pd.read_parquet(results / "runs.parquet")
-    assert set(runs["method"]) == {"teacher", "supervised", "kd", "kd-tuned"}
+    assert set(runs["method"]) == {"teacher", "supervised", "kd", "kd-tuned", "kd+fitnet", "kd+fitnet-tuned"}
     assert set(runs["seed"]) == {0, 1}
     assert (runs["status"] == "ok").all()
     assert "| KD " in (results / "tables" / "tuned.md").read_text()
@@ -63,7 +65,7 @@ def test_two_commands_from_the_trials_to_the_table(checkout: Path):
     shutil.rmtree(results)
     planned = jobs(snakemake(checkout, "-n", *NAMED))
     assert "tune" not in planned, "a file of choices is used without its trials"
-    assert planned["distill"] == 3
+    assert planned["distill"] == 5
 
     file = checkout / "baselines" / "kd.py"
     text = file.read_text()
@@ -79,6 +81,7 @@ def test_two_commands_from_the_trials_to_the_table(checkout: Path):
     second = snakemake(checkout, "tune", *NAMED)
     assert "small: kd: " in second.stdout, second.stderr
     assert "of an earlier tuning" not in second.stdout, "the floor alone is"
+    assert "small: kd+fitnet: " in snakemake(checkout, "tune", *NAMED).stdout
     nothing = snakemake(checkout, "tune", "-n", *NAMED)
     assert "Nothing to be done" in nothing.stdout + nothing.stderr
     assert snakemake(checkout, "-n", *NAMED).returncode == 0

@@ -27,7 +27,7 @@ CAPTION = (
     "Left: entropy of the attention of each teacher layer (row) over the student's layers, divided by that of uniform "
     "attention, mean over seeds: 1 is spread evenly, 0 is all on one layer. Right: mean share of a teacher layer's "
     "attention on the student layer at its own relative depth (the diagonal); thin, each seed; dashed, uniform "
-    "attention. Epochs at which every seed was recorded. Attention that never moves is left out."
+    "attention. Epochs at which every seed was recorded. A layer without any weight is left blank, attention that never moves out."
 )
 
 
@@ -37,7 +37,8 @@ class Focus:
 
     Attributes:
         epochs: [k] at which every seed was recorded.
-        entropy: [rows, k] of each teacher layer's attention over that of uniform attention, mean over seeds.
+        entropy: [rows, k] of each teacher layer's attention over that of uniform attention, mean over seeds; of a layer
+            without any weight, as one outside a comparison has and one that rounding leaves none, there is none (nan).
         diagonal: [seeds, k] mean over rows of the share on the diagonal.
         uniform: the share that uniform attention has there.
     """
@@ -65,12 +66,19 @@ def focus(rows: pd.DataFrame) -> Focus | None:
     maps = kept.to_numpy().reshape(len(seeds), len(epochs), teacher, student)
     if not np.isfinite(maps).all() or np.ptp(maps, axis=1).max() < 1e-6:
         return None
-    maps = maps / maps.sum(-1, keepdims=True)
+    weight = maps.sum(-1, keepdims=True)
+    maps = np.divide(maps, weight, out=np.full_like(maps, np.nan), where=weight > 0)
     logarithms = np.log(np.where(maps > 0, maps, 1.0))
     entropy = -(maps * logarithms).sum(-1) / np.log(student)
     own = np.round(np.linspace(0, student - 1, teacher)).astype(int)
-    diagonal = maps[..., np.arange(teacher), own].mean(-1)
-    return Focus(epochs, entropy.mean(0).T, diagonal, 1 / student)
+    diagonal = maps[..., np.arange(teacher), own]
+    return Focus(epochs, _mean(entropy, 0).T, _mean(diagonal, -1), 1 / student)
+
+
+def _mean(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Of the numbers there are; nan of none."""
+    found: NDArray[np.float64] = np.ma.filled(np.ma.masked_invalid(values).mean(axis), np.nan)
+    return found
 
 
 def draw(findings: Findings, folder: Path) -> list[Drawing]:
@@ -130,9 +138,9 @@ def _entropy(axes: Axes, bar: Axes, own: Focus) -> None:
 
 def _diagonal(axes: Axes, own: Focus) -> None:
     axes.plot(own.epochs, own.diagonal.T, color=PALE, linewidth=0.7)
-    axes.plot(own.epochs, own.diagonal.mean(0), color=BLUE, linewidth=1.4)
+    axes.plot(own.epochs, _mean(own.diagonal, 0), color=BLUE, linewidth=1.4)
     axes.axhline(own.uniform, color=DARK, linewidth=0.8, linestyle="--")
-    axes.set_ylim(0, max(1.1 * float(own.diagonal.max()), 1.5 * own.uniform))
+    axes.set_ylim(0, max(1.1 * float(np.nanmax(own.diagonal)), 1.5 * own.uniform))
     axes.set_xlim(own.epochs[0], own.epochs[-1])
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))

@@ -201,6 +201,11 @@ def test_entropy_and_diagonal_of_attention_by_hand():
     assert found.diagonal == pytest.approx(np.array([[0.5, 2 / 3], [0.5, (0.75 + 0.75 + 0.25) / 3]]))
     assert found.uniform == 0.5
     assert focus.focus(weights({(0, 1): even, (0, 4): even})) is None, "it never moves"
+    bare = focus.focus(weights({(0, 1): [[0.0, 0.0], [0.5, 0.5]], (0, 4): [[0.0, 0.0], [1.0, 0.0]]}))
+    assert bare is not None
+    assert np.isnan(bare.entropy[0]).all(), "a layer without any weight looks nowhere"
+    assert bare.entropy[1] == pytest.approx([1.0, 0.0])
+    assert bare.diagonal[0] == pytest.approx([0.5, 0.0])
     assert focus.focus(weights({(0, 1): sharp})) is None
     assert focus.focus(weights({(0, 1): [[1.0]], (0, 2): [[0.5]]})) is None, "one layer leaves no choice"
 
