@@ -27,7 +27,8 @@ CAPTION = (
     "Left: entropy of the attention of each teacher layer (row) over the student's layers, divided by that of uniform "
     "attention, mean over seeds: 1 is spread evenly, 0 is all on one layer. Right: mean share of a teacher layer's "
     "attention on the student layer at its own relative depth (the diagonal); thin, each seed; dashed, uniform "
-    "attention. Epochs at which every seed was recorded. A layer without any weight is left blank, attention that never moves out."
+    "attention. Epochs at which every seed was recorded. A layer without any weight is left blank, and attention that "
+    "never moves out."
 )
 
 
