@@ -109,6 +109,7 @@ def summary(folder: Path, findings: Findings | None = None) -> str:
     lines += troubles.lines(findings.results, chosen)
     if unfinished := troubles.unfinished(findings.results):
         lines.append(f"unfinished: {unfinished}")
+    lines += [f"figures: {line}" for line in figures.missing(folder / "figures")]
     lines.append(f"training time of all runs: {printing.duration(costs.total_seconds(findings.results))}")
     lines.append(f"page: {folder / 'index.html'}")
     return "\n".join(lines)

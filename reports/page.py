@@ -227,6 +227,7 @@ def _figure_group(section: Section) -> dict[str, Any]:
         "kind": section.kind,
         "title": section.title,
         "drawings": section.drawings,
+        "missing": section.missing,
         "folded": section.folded and len(section.drawings) > FOLD_ABOVE,
         "caption": captions.pop() if len(captions) == 1 else "",
     }

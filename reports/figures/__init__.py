@@ -18,10 +18,11 @@ import importlib
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from multiprocessing import get_context
@@ -30,6 +31,7 @@ from types import ModuleType
 
 from reports.figures.parts import fonts
 from reports.figures.parts.style import Drawing, styled
+from reports.files import write_text
 from reports.findings import Findings
 
 __all__ = ["Drawing", "Section", "draw", "started"]
@@ -37,7 +39,11 @@ __all__ = ["Drawing", "Section", "draw", "started"]
 FEW = 12
 """Pieces of work up to which one process does them all: the next one would take longer to start."""
 MOST_PROCESSES = 8
-Work = Callable[[], list[Drawing]]
+MISSING = "not-drawn.txt"
+"""Beside the figures, where one of them could not be drawn: which and why."""
+Drawn = tuple[list[Drawing], list[str]]
+"""Drawings, and what could not be drawn and why: page and tables are worth having without it."""
+Work = Callable[[], Drawn]
 _WORK: list[Work] = []
 """What forked processes find in their memory, since no findings should be sent to them."""
 
@@ -51,6 +57,7 @@ class Section:
     order: float
     folded: bool
     drawings: list[Drawing]
+    missing: list[str] = field(default_factory=list)
 
 
 def names() -> list[str]:
@@ -62,10 +69,16 @@ def draw(findings: Findings, folder: Path) -> list[Section]:
     """Draws what the findings carry and removes files of an earlier build that no longer belong.
 
     Returns:
-        The figures with any drawing, in the order of the page.
+        The figures with any drawing, or any that could not be drawn, in the order of the page.
     """
     with started(findings, folder) as sections:
         return list(sections)
+
+
+def missing(folder: Path) -> list[str]:
+    """What could not be drawn of a report, a line each."""
+    file = folder / MISSING
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
 @contextmanager
@@ -78,14 +91,20 @@ def started(findings: Findings, folder: Path) -> Iterator[Iterator[Section]]:
         yield _sections(((figure, found) for (figure, _), found in zip(work, done, strict=True)), folder)
 
 
-def _sections(done: Iterable[tuple[ModuleType, list[Drawing]]], folder: Path) -> Iterator[Section]:
-    drawings: dict[ModuleType, list[Drawing]] = {}
-    for figure, found in done:
-        drawings.setdefault(figure, []).extend(found)
-    _remove_others(folder, {drawing.slug for found in drawings.values() for drawing in found})
-    yield from sorted(
-        (_section(figure, found) for figure, found in drawings.items() if found), key=lambda section: section.order
-    )
+def _sections(done: Iterable[tuple[ModuleType, Drawn]], folder: Path) -> Iterator[Section]:
+    sections: dict[ModuleType, Section] = {}
+    for figure, (drawings, missing) in done:
+        section = sections.setdefault(figure, _section(figure))
+        section.drawings.extend(drawings)
+        section.missing.extend(missing)
+    _remove_others(folder, {drawing.slug for section in sections.values() for drawing in section.drawings})
+    lines = [f"{section.title}: {why}\n" for section in sections.values() for why in section.missing]
+    if lines:
+        write_text(folder / MISSING, "".join(lines))
+    else:
+        (folder / MISSING).unlink(missing_ok=True)
+    shown = [section for section in sections.values() if section.drawings or section.missing]
+    yield from sorted(shown, key=lambda section: section.order)
 
 
 def _parts(figure: ModuleType, findings: Findings) -> list[Findings]:
@@ -95,14 +114,23 @@ def _parts(figure: ModuleType, findings: Findings) -> list[Findings]:
     return [findings.only([family]) for family in findings.results.families]
 
 
-def _drawn(figure: ModuleType, findings: Findings, folder: Path) -> list[Drawing]:
-    with styled(findings.settings.report.figures):
-        return list(figure.draw(findings, folder))
+def _drawn(figure: ModuleType, findings: Findings, folder: Path) -> Drawn:
+    try:
+        with styled(findings.settings.report.figures):
+            return list(figure.draw(findings, folder)), []
+    except Exception as error:  # whatever a figure's file, which may be a new one, makes of data that nobody foresaw
+        families = [findings.title(family) for family in findings.results.families]
+        return [], [told(error, families[0] if len(families) == 1 else "all students")]
 
 
-def _section(figure: ModuleType, drawings: list[Drawing]) -> Section:
-    order, folded = getattr(figure, "ORDER", inf), getattr(figure, "FOLDED", False)
-    return Section(figure.KIND, figure.TITLE, order, folded, drawings)
+def told(error: Exception, where: str) -> str:
+    """Why something could not be drawn, in a line; the log has where it happened."""
+    traceback.print_exception(error)
+    return " ".join(f"{where}: could not be drawn: {type(error).__name__}: {error}".split())
+
+
+def _section(figure: ModuleType) -> Section:
+    return Section(figure.KIND, figure.TITLE, getattr(figure, "ORDER", inf), getattr(figure, "FOLDED", False), [])
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:
@@ -113,7 +141,7 @@ def _remove_others(folder: Path, names: set[str]) -> None:
 
 
 @contextmanager
-def _apart(work: list[Work]) -> Iterator[Iterator[list[Drawing]]]:
+def _apart(work: list[Work]) -> Iterator[Iterator[Drawn]]:
     """Does the work in forks of this process, one per core, or here: few pieces, one core, or no Linux.
 
     Only Linux forks a process safely whose libraries have been in use.
@@ -132,5 +160,5 @@ def _apart(work: list[Work]) -> Iterator[Iterator[list[Drawing]]]:
             _WORK.clear()
 
 
-def _piece(place: int) -> list[Drawing]:
+def _piece(place: int) -> Drawn:
     return _WORK[place]()

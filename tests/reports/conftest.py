@@ -8,6 +8,16 @@ from reports import figures
 from reports.figures.parts import style
 
 
+@pytest.fixture(autouse=True)
+def _every_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A figure that cannot be drawn fails a test, where a report says so and goes on."""
+
+    def raised(error: Exception, where: str) -> str:
+        raise error
+
+    monkeypatch.setattr(figures, "told", raised)
+
+
 @pytest.fixture
 def one_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports have one kind of figure."""
