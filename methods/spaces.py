@@ -89,7 +89,8 @@ def design(
     beside = beside or {}
     own = {key: values for key, values in space.items() if key not in beside}
     found = [{key: start[key] for key in space}]
-    for values in itertools.chain([tuple(start[key] for key in own)], _candidates(own, trials)):
+    room = trials - any(start[key] != value for key, value in beside.items() if key in space)
+    for values in itertools.chain([tuple(start[key] for key in own)], _candidates(own, room)):
         if len(found) == trials:
             break
         drawn = {**beside, **dict(zip(own, values, strict=True))}

@@ -13,6 +13,8 @@ from workflow import catalog, gpus, identity, locks, places, prepared, reporting
 from workflow import config as configuration
 from workflow import plan as planning
 from workflow.choices import Tuned
+from workflow.earlier import Planned, files, holding
+from workflow.earlier import planned as planned_by
 from workflow.errors import UserError
 from workflow.files import digest, from_here, keep
 from workflow.schemas.configuration import Configuration
@@ -29,13 +31,13 @@ class Run:
     Args:
         config: as `workflow.config.complete` gives it.
         where: the configuration's file; its stem names the results folder.
-        planned: its plan and the file of that, where they are known.
+        planned: see `earlier.planned`, where it is known.
 
     Attributes:
         stated: the configuration.
         config: the same with what it takes from a file of tuned values.
         tuned: that file's content; None without one.
-        beside: what compositions are tuned beside (`tuned.beside`).
+        beside: what compositions are tuned beside (`tuning.beside`).
         trouble: why that file cannot be used; then `config` does without, and nothing but tuning may be run.
 
     Raises:
@@ -43,15 +45,14 @@ class Run:
             (`workflow.plan.build`).
     """
 
-    def __init__(self, config: Configuration, where: str, planned: tuple[Plan, Path] | None = None) -> None:
+    def __init__(self, config: Configuration, where: str, planned: Planned | None = None) -> None:
         self.stated, self.where = config, where
         self.name = places.name_of(where)
         self.results = f"results/{self.name}"
         places.refuse_other(Path(self.results), where)
         self._planned_beside = self.busy()
         self.config, self.tuned, self.trouble = (config, None, "") if planned else tuned.used(config, where)
-        self.beside = {} if planned else tuned.beside(config, where)
-        self.plan, self.plan_file = planned or planning.cached(self.config, where, config, self.beside)
+        self.plan, self.plan_file, self.beside = planned or planned_by(self.config, where, config, TASKS)
         if self.tuned:
             self.trouble = tuned.others(self.plan, self.tuned, TASKS, config, where)
 
@@ -74,11 +75,11 @@ class Run:
     def kept(self) -> Tuned:
         """Choices of earlier tunings that still hold, of whose trials none is here. There must be trials."""
         assert self.trials and self.stated.tune
-        files = tuned.files(self.where)
-        return tuned.holding(self.trials.plan, self.beside, self.stated.tune, files, TASKS, self.trials.folder)
+        found = files(self.where)
+        return holding(self.trials.plan, self.beside, self.stated.tune, found, TASKS, self.trials.folder)
 
     def _trying(self, plan: Plan) -> Run:
-        return Run(tuning.on_other_seeds(self.stated), self.where, (plan, self.plan_file))
+        return Run(tuning.on_other_seeds(self.stated), self.where, (plan, self.plan_file, self.beside))
 
     def owner(self, key: str) -> Run:
         """The run that a teacher or a cell belongs to: this one or its trials."""

@@ -99,7 +99,9 @@ RESTS_ON = {
         (
             "workflow.steps.tune",
             "workflow.choices",
+            "workflow.earlier",
             "workflow.tuned",
+            "workflow.tuning",
             "workflow.ledger",
             "workflow.sealed",
             "workflow.training.records",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from functools import cache, partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import methods
@@ -18,14 +17,11 @@ from workflow.schemas.configuration import (
     TUNED,
     Configuration,
     ConfiguredMethod,
-    Tune,
     tuned_label,
 )
 from workflow.schemas.experiment import Experiment, Student
 from workflow.specs import CellSpec, Hyperparameters, Plan
-from workflow.task import BLIND
 from workflow.tuning import Beside
-from workflow.variants import seeing
 
 Folder = Callable[[str], str]
 
@@ -43,7 +39,13 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
     if config.tune not in (None, tuned.tune):
         raise UserError("its `tune` is another one")
     labels = {choice.label for choice in tuned.choices if choice.is_choice} & set(config.methods)
-    held = tuning.beside(config.model_copy(update={"tune": tuned.tune}), tuned.groups)
+    use = _Use(
+        config,
+        tuned,
+        labels,
+        {*labels, *(tuned.tune.methods or ()), *(label for *_, label in tuning.statements(config))},
+        tuning.beside(config.model_copy(update={"tune": tuned.tune}), tuned.groups),
+    )
     found: dict[str, ConfiguredMethod | None] = {}
     for label, method in config.methods.items():
         if label not in labels or config.beside_defaults:
@@ -51,7 +53,7 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
         if label in labels:
             found[tuned_label(label)] = ConfiguredMethod(method=config.method_id(label))
     experiments = [
-        _of_pair(config, tuned, held, labels, experiment, teacher, student)
+        use.of_pair(experiment, teacher, student)
         for experiment in config.experiments
         for teacher in experiment.teachers
         for student in experiment.students
@@ -63,42 +65,53 @@ def applied(config: Configuration, tuned: Tuned) -> Configuration:
     return config.model_copy(update={"methods": found, "experiments": experiments})
 
 
-def _of_pair(
-    config: Configuration,
-    tuned: Tuned,
-    held: Beside,
-    labels: set[str],
-    experiment: Experiment,
-    teacher: str,
-    student: Student,
-) -> Experiment:
-    """The part of an experiment with one teacher and the students of one model."""
-    place = (experiment.distilled(config.distill_on), teacher, student.model)
-    choices = tuned.of(place)
-    chosen: dict[str, Hyperparameters] = {}
-    for label, changes in config.chosen(experiment).items():
-        if label not in labels or config.beside_defaults:
-            chosen[label] = changes
-        waits = config.tune is not None and (*place, label) in held
-        if label not in labels and not waits:
-            continue
-        if label not in choices:
-            raise UserError(f"it holds no choice for {label} with {' and '.join(place[1:])} on {place[0]}")
-        choice = choices[label]
-        stated = merged(config.method(label).hyperparameters, changes)
-        if (choice.method, choice.stated) != (config.method_id(label), stated):
+@dataclass(frozen=True)
+class _Use:
+    """Of a file of choices by a configuration.
+
+    Attributes:
+        labels: methods that are tuned; wanted: those that must have a choice, if one of nothing.
+        held: what compositions are tuned beside, by these choices.
+    """
+
+    config: Configuration
+    tuned: Tuned
+    labels: set[str]
+    wanted: set[str]
+    held: Beside
+
+    def of_pair(self, experiment: Experiment, teacher: str, student: Student) -> Experiment:
+        """The part of an experiment with one teacher and the students of one model."""
+        place = (experiment.distilled(self.config.distill_on), teacher, student.model)
+        choices = self.tuned.of(place)
+        chosen: dict[str, Hyperparameters] = {}
+        for label, changes in self.config.chosen(experiment).items():
+            if label not in self.labels or self.config.beside_defaults:
+                chosen[label] = changes
+            if label not in self.wanted:
+                continue
+            if label not in choices:
+                raise UserError(f"it holds no choice for {label} with {' and '.join(place[1:])} on {place[0]}")
+            if label in self.labels:
+                self._check(choices[label], changes)
+                if choices[label].is_choice:
+                    chosen[tuned_label(label)] = choices[label].hyperparameters
+        return experiment.model_copy(update={"teachers": [teacher], "students": [student], "methods": chosen})
+
+    def _check(self, choice: Choice, changes: Hyperparameters) -> None:
+        """Raises UserError where a choice is of another method, or was made otherwise, than is asked for."""
+        label, where = choice.label, f"{choice.label} with {choice.teacher} and {choice.student} on {choice.dataset}"
+        stated = merged(self.config.method(label).hyperparameters, changes)
+        if (choice.method, choice.stated) != (self.config.method_id(label), stated):
             raise UserError(f"{label} is stated otherwise in the configuration")
         if choice.code != loss(choice.method):
             raise UserError(f"the code or the search space of {label} has changed")
-        if held.get(choice.group, choice.beside) != choice.beside:
-            raise UserError(
-                f"{label} with {' and '.join(place[1:])} on {place[0]} is not tuned beside what is chosen now"
-            )
-        if not choice.is_planned(tuned.tune.trials):
-            raise UserError(f"the trials of {label} with {' and '.join(place[1:])} on {place[0]} are not those planned")
-        if choice.is_choice:
-            chosen[tuned_label(label)] = choice.hyperparameters
-    return experiment.model_copy(update={"teachers": [teacher], "students": [student], "methods": chosen})
+        # Of another configuration's choices, the first parts of compositions may not be in this one.
+        held = self.held.get(choice.group) or ({} if self.config.tune else choice.beside)
+        if choice.beside != held:
+            raise UserError(f"{where} is not tuned beside what is chosen now")
+        if not choice.is_planned(self.tuned.tune.trials):
+            raise UserError(f"the trials of {where} are not those planned")
 
 
 def loss(method: str) -> str:
@@ -131,36 +144,6 @@ def used(config: Configuration, where: str) -> tuple[Configuration, Tuned | None
         return applied(config, found), found, ""
     except UserError as error:
         return config, None, _told(config, where, error)
-
-
-def beside(config: Configuration, where: str) -> Beside:
-    """What the trials of compositions hold, by the choices in files of today's code; see `tuning.beside`.
-
-    Should a choice become another one, `steps.tune.choose` leaves out what was tuned beside it.
-    """
-    known: dict[tuning.Group, Choice] = {}
-    found = tuning.beside(config, known) if config.tune else {}
-    for file in files(where):
-        if None not in found.values():
-            break
-        with suppress(UserError):  # told where its choices are taken over
-            earlier = read(file)
-            if _alike(earlier.tune, config.tune):
-                own = {group: choice for group, choice in earlier.groups.items() if choice.code == loss(choice.method)}
-                known = {**own, **known}
-        found = tuning.beside(config, known)
-    return found
-
-
-def files(where: str) -> list[Path]:
-    """Those that earlier tunings have written, a configuration's own first."""
-    own = written(where)
-    return sorted(own.parent.glob("[!.]*.yaml"), key=lambda file: (file != own, file))
-
-
-def _alike(tune: Tune, other: Tune | None) -> bool:
-    """Whether two tunings differ in their methods at most."""
-    return other is not None and tune.model_copy(update={"methods": other.methods}) == other
 
 
 def others(plan: Plan, tuned: Tuned, tasks: Path, config: Configuration, where: str) -> str:
@@ -211,67 +194,3 @@ def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
         told = prepared.told(tasks / dataset, prepared.code_of(dataset)) if dataset in used else {}
         if told and told["fingerprint"] != fingerprint:
             raise UserError(f"{dataset} is another dataset than the one that was tuned on")
-
-
-def holding(trials: Plan, held: Beside, tune: Tune, files: Iterable[Path], tasks: Path, folder: Folder) -> Tuned:
-    """The choices of earlier tunings that trials of today would only repeat, but for those that were begun here.
-
-    Args:
-        trials: all of them; held: what those of compositions are beside; tune: how they are chosen from.
-        files: what earlier tunings have written; of two choices the first is taken.
-        tasks: the folder of prepared tasks, as of `others`.
-        folder: of the records of a cell, by its key. Where a trial has one, its choice is made from it and from the
-            others: nothing is tried twice, and what is to be trained does not change while it is trained.
-
-    Raises:
-        UserError: a file cannot be read.
-    """
-    groups = {
-        group: cells
-        for group, cells in tuning.groups(trials).items()
-        if not any(Path(folder(cell.key)).exists() for own in cells.values() for cell in own.values())
-    }
-    known = cache(partial(_known, tasks))
-    found = Tuned(tune=tune, data={}, choices=[])
-    for file in files:
-        if not groups:
-            break
-        try:
-            earlier = read(file)
-        except UserError as error:
-            raise UserError(f"{error}; without that file, what it holds is tuned anew") from error
-        if not _alike(earlier.tune, tune):
-            continue
-        for choice in earlier.choices:
-            cells = groups.get(choice.group)
-            if not cells or choice.beside != held.get(choice.group, {}) or not _holds(choice, cells, trials):
-                continue
-            blind = next(iter(cells[0].values())).dataset
-            told = earlier.data.get(seeing(blind))
-            # Where nothing is prepared yet, at least all choices rest on the same data.
-            if told and told == (known(blind) or found.data.get(seeing(blind), told)):
-                del groups[choice.group]
-                found.data[seeing(blind)] = told
-                found.choices.append(choice)
-    return found
-
-
-def _holds(choice: Choice, cells: Mapping[int, Mapping[str, CellSpec]], trials: Plan) -> bool:
-    """Whether a choice rests on these cells, by trial and student, and on the code of today."""
-    first = next(iter(cells[0].values()))
-    return (
-        (choice.method, choice.stated) == (first.method_id, first.hyperparameters)
-        and choice.code == loss(choice.method)
-        and choice.settings == {sized: setting(trials, cell) for sized, cell in cells[0].items()}
-        and [merged(choice.stated, trial.values) for trial in choice.trials[1:]]
-        == [next(iter(cells[number].values())).hyperparameters for number in range(1, len(cells))]
-        and not any(trial.may_pass for trial in choice.trials)
-    )
-
-
-def _known(tasks: Path, blind: str) -> str:
-    """Fingerprint of the dataset behind a blind one; "" where neither is prepared by the code of today."""
-    for name in (blind, seeing(blind)):
-        if told := prepared.told(tasks / name, prepared.code_of(name)):
-            return str(told["info"].get(BLIND, told["fingerprint"]))
-    return ""

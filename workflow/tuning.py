@@ -111,24 +111,32 @@ def on_other_seeds(config: Configuration) -> Configuration:
     return config.model_copy(update={"first_seed": config.tune.first_seed, "seeds": config.tune.seeds})
 
 
-def beside(config: Configuration, chosen: Mapping[Group, Chosen]) -> Beside:
-    """Of every composition whose parts but the last are tuned as a method of their own, too, what was chosen for that.
-
-    Where its trials leave nothing to choose, the composition is tuned as a whole and is not among them.
-    """
-    tried = _statements(config)
-    found: Beside = {}
+def bases(config: Configuration) -> dict[Group, Group]:
+    """Of every composition whose parts but the last are tuned as a method of their own, too, that method."""
+    tried = statements(config)
+    found: dict[Group, Group] = {}
     for group, (method, stated) in tried.items():
         first, _, _ = method.rpartition("+")
         own = {key: value for key, value in flat(stated).items() if key[0] in first.split("+")}
         for base, (identity, values) in tried.items() if first else ():
             if (base[:3], identity, flat(_within(first, values))) == (group[:3], first, own):
-                choice = chosen.get(base)
-                if choice is None or (choice.method, choice.stated) != (identity, values):
-                    found[group] = None
-                elif choice.is_choice:
-                    found[group] = _within(first, choice.chosen_values)
-                break
+                found.setdefault(group, base)
+    return found
+
+
+def beside(config: Configuration, chosen: Mapping[Group, Chosen]) -> Beside:
+    """What compositions are tuned beside, by what was chosen for their first parts; see `bases`.
+
+    Where the trials of these leave nothing to choose, the composition is tuned as a whole and is not among them.
+    """
+    found: Beside = {}
+    for group, base in bases(config).items():
+        method, stated = statements(config)[base]
+        choice = chosen.get(base)
+        if choice is None or (choice.method, choice.stated) != (method, stated):
+            found[group] = None
+        elif choice.is_choice:
+            found[group] = _within(method, choice.chosen_values)
     return found
 
 
@@ -137,8 +145,8 @@ def _within(method: str, values: Hyperparameters) -> Hyperparameters:
     return values if "+" in method else {method: values}
 
 
-def _statements(config: Configuration) -> dict[Group, tuple[str, Hyperparameters]]:
-    """Method and stated hyperparameters of all that is chosen for."""
+def statements(config: Configuration) -> dict[Group, tuple[str, Hyperparameters]]:
+    """Method and stated hyperparameters of all that is chosen for; nothing where nothing is tuned."""
     return {
         group: (config.method_id(group[-1]), stated)
         for experiment in config.experiments
@@ -150,7 +158,8 @@ def _statements(config: Configuration) -> dict[Group, tuple[str, Hyperparameters
 
 def _tried(config: Configuration, experiment: Experiment, teacher: str, student: str) -> dict[Group, Hyperparameters]:
     """The same of one teacher and the students of one model."""
-    assert config.tune
+    if not config.tune:
+        return {}
     place = (experiment.distilled(config.distill_on), teacher, student)
     return {
         (*place, label): merged(config.method(label).hyperparameters, changes)

@@ -27,8 +27,8 @@ CAPTION = (
     "Left: entropy of the attention of each teacher layer (row) over the student's layers, divided by that of uniform "
     "attention, mean over seeds: 1 is spread evenly, 0 is all on one layer. Right: mean share of a teacher layer's "
     "attention on the student layer at its own relative depth (the diagonal); thin, each seed; dashed, uniform "
-    "attention. Epochs at which every seed was recorded. A layer without any weight is left blank, and attention that "
-    "never moves out."
+    "attention. Epochs at which every seed was recorded. A layer without any weight is left blank, and out on "
+    "the right; attention that never moves is left out."
 )
 
 
@@ -40,7 +40,7 @@ class Focus:
         epochs: [k] at which every seed was recorded.
         entropy: [rows, k] of each teacher layer's attention over that of uniform attention, mean over seeds; of a layer
             without any weight, as one outside a comparison has and one that rounding leaves none, there is none (nan).
-        diagonal: [seeds, k] mean over rows of the share on the diagonal.
+        diagonal: [seeds, k] mean over rows, but those, of the share on the diagonal.
         uniform: the share that uniform attention has there.
     """
 

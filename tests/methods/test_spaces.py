@@ -81,6 +81,10 @@ def test_trials_beside_chosen_values_are_those_of_the_rest():
     assert [{key: trial[key] for key in second} for trial in others] == alone
     same = {key: start[key] for key in first}
     assert design({**first, **second}, start, 8, same) == [{**same, **one} for one in design(second, start, 8)]
+    weights = {("gsp", "beta"): (0.1, 1.0, 10.0, 100.0)}
+    begun = {("kd", "alpha"): 0.9, ("gsp", "beta"): 1.0}
+    tried = design({("kd", "alpha"): (0.5, 0.9), **weights}, begun, 5, {("kd", "alpha"): 0.5})
+    assert [one["gsp", "beta"] for one in tried[1:]] == [1.0, 0.1, 10.0, 100.0], "a grid that fits is whole"
     assert design(first, start, 8, chosen) == [{key: start[key] for key in first}, chosen], "nothing else to try"
 
 

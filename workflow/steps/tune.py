@@ -17,9 +17,10 @@ from workflow.errors import UserError, command
 from workflow.files import read_json
 from workflow.ledger import Ledger
 from workflow.run import Run
+from workflow.schemas.configuration import Configuration
 from workflow.specs import CellSpec, Hyperparameters
 from workflow.task import BLIND
-from workflow.tuning import Group, beside, groups
+from workflow.tuning import Group, bases, beside, groups
 from workflow.variants import seeing
 
 Ranked = Mapping[int, Mapping[str, list[Row]]]
@@ -73,12 +74,18 @@ def choose(run: Run) -> Tuned:
         group: kept[group] if group in kept else _choice(trials, group, run.beside.get(group) or {}, cells, rows)
         for group, cells in groups(run.plan.tuning).items()
     }
-    held = beside(run.stated, made)
     return Tuned(
         tune=run.stated.tune,
         data=dict(sorted({**run.kept.data, **tried}.items())),
-        choices=[choice for group, choice in made.items() if choice.beside == held.get(group, {})],
+        choices=list(_consistent(run.stated, made).values()),
     )
+
+
+def _consistent(config: Configuration, made: dict[Group, Choice]) -> dict[Group, Choice]:
+    """Without compositions that were tuned beside another choice than is made now."""
+    held = beside(config, made)
+    kept = {group: choice for group, choice in made.items() if choice.beside == held.get(group, {})}
+    return kept if len(kept) == len(made) else _consistent(config, kept)
 
 
 def _choice(
@@ -185,7 +192,7 @@ def lines(found: Tuned, kept: Collection[Group] = ()) -> list[str]:
 def remarks(run: Run, found: Tuned, file: Path) -> list[str]:
     """What stands behind the choices: what was not tuned, and what the file held until now."""
     labels = {choice.label for choice in found.choices}
-    later = [group[-1] for group in beside(run.stated, found.groups) if group not in found.groups]
+    later = [group[-1] for group in bases(run.stated) if group not in found.groups]
     told = []
     if later:
         told.append(
