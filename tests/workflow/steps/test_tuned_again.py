@@ -64,6 +64,7 @@ def test_a_new_method_is_tuned_alone(shipped):
     more = {**TUNED, "methods": {**TUNED["methods"], "fitnet": None}}
     made = shipped(**more)
     assert wanted(made.run) == {"fitnet"}
+    assert "it holds no choice for fitnet with big and small on tiny" in made.run.trouble, "not at its defaults unasked"
     earlier = choices.read(made.run.tuned_file)
     found = choices.read(made.tune())
     assert [choice.label for choice in found.choices] == [*more["methods"]]
