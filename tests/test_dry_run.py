@@ -12,7 +12,7 @@ import pytest
 
 import methods
 from tests.checkouts import ROOT, copy_code, jobs, snakemake
-from workflow import plan, tuned
+from workflow import earlier, plan, tuned
 from workflow.config import load
 from workflow.files import write_text
 from workflow.schemas.configuration import Configuration
@@ -35,7 +35,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in SHIPPED:
             where = f"config/{name}"
             stated = load(Path(where))
-            plan.cached(tuned.used(stated, where)[0], where, stated, tuned.beside(stated, where))
+            earlier.planned(tuned.used(stated, where)[0], where, stated, Path("data/tasks"))
     return folder
 
 
