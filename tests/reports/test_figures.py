@@ -81,31 +81,6 @@ def test_sections_stand_in_the_order_that_their_files_state(dropped, tmp_path):
     assert places == sorted(places)
 
 
-TOLD = figures.told
-
-
-def test_a_report_goes_on_without_a_figure_that_cannot_be_drawn(dropped, tmp_path, monkeypatch, capfd):
-    """A run of hours is behind it."""
-    monkeypatch.setattr(figures, "told", TOLD)
-    folder = samples.save(tmp_path / "run", samples.frame(samples.cell([0.8, 0.81])), everything=False)
-    module = tmp_path / "listed" / "dropped.py"
-    module.write_text(
-        DROPPED.replace("    with canvas(KIND):", "    raise ValueError('no\\nlimits')\n    with canvas(KIND):")
-    )
-    build.write(folder, samples.settings())
-    line = "ace-sim: gcn-3x256 → gcn-2x16, 40×: could not be drawn: ValueError: no limits"
-    assert (folder / "figures" / figures.MISSING).read_text() == f"A figure that nothing else names: {line}\n"
-    page = (folder / "index.html").read_text(encoding="utf-8")
-    assert line in page and '<section id="dropped">' in page
-    assert f"figures: A figure that nothing else names: {line}" in build.summary(folder)
-    assert "dropped.py" in capfd.readouterr().err, "where it happened"
-    module.write_text(DROPPED)
-    sys.modules.pop("reports.figures.dropped")
-    build.write(folder, samples.settings())
-    assert not (folder / "figures" / figures.MISSING).exists()
-    assert "could not be drawn" not in build.summary(folder)
-
-
 def test_spotlit_methods_are_coloured_and_the_rest_recede():
     settings = Settings.parse(samples.settings(spotlight=["at", "gcrd"]))
     found = looks(["supervised", "kd", "at", "gcrd", "abkd", "stride"], "stride", settings)
@@ -226,11 +201,6 @@ def test_entropy_and_diagonal_of_attention_by_hand():
     assert found.diagonal == pytest.approx(np.array([[0.5, 2 / 3], [0.5, (0.75 + 0.75 + 0.25) / 3]]))
     assert found.uniform == 0.5
     assert focus.focus(weights({(0, 1): even, (0, 4): even})) is None, "it never moves"
-    bare = focus.focus(weights({(0, 1): [[0.0, 0.0], [0.5, 0.5]], (0, 4): [[0.0, 0.0], [1.0, 0.0]]}))
-    assert bare is not None
-    assert np.isnan(bare.entropy[0]).all(), "a layer without any weight looks nowhere"
-    assert bare.entropy[1] == pytest.approx([1.0, 0.0])
-    assert bare.diagonal[0] == pytest.approx([0.5, 0.0])
     assert focus.focus(weights({(0, 1): sharp})) is None
     assert focus.focus(weights({(0, 1): [[1.0]], (0, 2): [[0.5]]})) is None, "one layer leaves no choice"
 
