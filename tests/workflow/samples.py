@@ -14,7 +14,7 @@ from workflow.specs import CellSpec, Network, Plan, TeacherSpec, TrainingSetting
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 STALE = {"cora"}
-"""Of these the tuned values are to be made anew, since code that they rest on has changed; till then they are refused."""
+"""Of these the tuned values are to be made anew: code that they rest on has changed. Till then they are refused."""
 
 GOOD: dict[str, Any] = {
     "title": "A test",
