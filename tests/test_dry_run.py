@@ -36,7 +36,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in SHIPPED:
             where = f"config/{name}"
             stated = load(Path(where))
-            earlier.planned(tuned.used(stated, where)[0], where, stated, Path("data/tasks"))
+            config, used, _ = tuned.used(stated, where)
+            earlier.planned(config, where, stated, used, Path("data/tasks"))
     return folder
 
 

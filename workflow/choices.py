@@ -104,6 +104,11 @@ class Choice(Strict):
         return (*self.place, self.label)
 
     @property
+    def where(self) -> str:
+        """For messages."""
+        return f"{self.label} with {self.teacher} and {self.student} on {self.dataset}"
+
+    @property
     def hyperparameters(self) -> Hyperparameters:
         """Those of the chosen trial. A trial must be chosen."""
         return merged(self.stated, self.chosen_values if self.chosen else {})
@@ -262,9 +267,8 @@ def _contradiction(tuned: Tuned) -> str:
     """What can be worked out anew and is another; "" where nothing is."""
     known: set[Group] = set()
     for choice in tuned.choices:
-        where = f"{choice.label} with {choice.teacher} and {choice.student} on {choice.dataset}"
         if choice.group in known:
-            return f"{where}: is chosen twice"
+            return f"{choice.where}: is chosen twice"
         known.add(choice.group)
         if not tuned.data.get(prepared(choice.dataset)):
             return f"data: lacks the fingerprint of {prepared(choice.dataset)}"
@@ -273,7 +277,7 @@ def _contradiction(tuned: Tuned) -> str:
         except UserError:  # of a plug-in that is not in use: no run can use the choice either
             continue
         if wrong := choice.contradiction(tuned.tune.seeds, selects.higher_is_better):
-            return f"{where}: {wrong}"
+            return f"{choice.where}: {wrong}"
     return ""
 
 

@@ -29,23 +29,20 @@ def files(where: str) -> list[Path]:
     return sorted(own.parent.glob("[!.]*.yaml"), key=lambda file: (file != own, file))
 
 
-def planned(config: Configuration, where: str, stated: Configuration, tasks: Path) -> Planned:
+def planned(config: Configuration, where: str, stated: Configuration, used: Tuned | None, tasks: Path) -> Planned:
     """The plan of a configuration, with the trials of all compositions for which something stands to be tuned beside.
 
-    The choices of its own file are taken to hold first, so that mostly one plan is made.
+    The choices that it uses are taken to hold first, so that mostly one plan is made.
 
     Args:
-        stated: the configuration without what it takes from a file of tuned values.
+        stated: the configuration without what it takes from a file of tuned values; used: that file's content.
         tasks: as of `holding`.
 
     Raises:
         UserError: something that cannot run; see `workflow.plan.build`.
     """
-    try:
-        held = tuning.beside(stated, read(tuned.written(where)).groups)
-    except UserError:
-        held = tuning.beside(stated, {})
-    bases = set(tuning.bases(stated).values())
+    held = tuning.beside(stated, used.groups if used else {})
+    bases = set(tuning.bases(tuning.statements(stated)).values())
     while True:
         plan, file = planning.cached(config, where, stated, held)
         known: Mapping[Group, Choice] = {}

@@ -52,7 +52,7 @@ class Run:
         places.refuse_other(Path(self.results), where)
         self._planned_beside = self.busy()
         self.config, self.tuned, self.trouble = (config, None, "") if planned else tuned.used(config, where)
-        self.plan, self.plan_file, self.beside = planned or planned_by(self.config, where, config, TASKS)
+        self.plan, self.plan_file, self.beside = planned or planned_by(self.config, where, config, self.tuned, TASKS)
         if self.tuned:
             self.trouble = tuned.others(self.plan, self.tuned, TASKS, config, where)
 

@@ -100,7 +100,7 @@ class _Use:
 
     def _check(self, choice: Choice, changes: Hyperparameters) -> None:
         """Raises UserError where a choice is of another method, or was made otherwise, than is asked for."""
-        label, where = choice.label, f"{choice.label} with {choice.teacher} and {choice.student} on {choice.dataset}"
+        label = choice.label
         stated = merged(self.config.method(label).hyperparameters, changes)
         if (choice.method, choice.stated) != (self.config.method_id(label), stated):
             raise UserError(f"{label} is stated otherwise in the configuration")
@@ -109,9 +109,9 @@ class _Use:
         # Of another configuration's choices, the first parts of compositions may not be in this one.
         held = self.held.get(choice.group) or ({} if self.config.tune else choice.beside)
         if choice.beside != held:
-            raise UserError(f"{where} is not tuned beside what is chosen now")
+            raise UserError(f"{choice.where} is not tuned beside what is chosen now")
         if not choice.is_planned(self.tuned.tune.trials):
-            raise UserError(f"the trials of {where} are not those planned")
+            raise UserError(f"the trials of {choice.where} are not those planned")
 
 
 def loss(method: str) -> str:

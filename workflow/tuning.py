@@ -23,11 +23,13 @@ FLOOR = Settings().floor
 Group = tuple[str, str, str, str]
 """What is chosen for at once: dataset as tables name it, teacher, student of any width, label."""
 
+Statements = dict[Group, tuple[str, Hyperparameters]]
+"""Method and stated hyperparameters of all that is chosen for."""
 Beside = dict[Group, Hyperparameters | None]
 """What the trials of a composition hold of all its parts but the last: the values chosen for these alone, or None while
 that is still to come."""
 Told = list[tuple[Group, Hyperparameters | None]]
-"""The same where a key must be a text."""
+"""The same as pairs, since keys of JSON are texts."""
 
 
 class Chosen(Protocol):
@@ -111,9 +113,8 @@ def on_other_seeds(config: Configuration) -> Configuration:
     return config.model_copy(update={"first_seed": config.tune.first_seed, "seeds": config.tune.seeds})
 
 
-def bases(config: Configuration) -> dict[Group, Group]:
+def bases(tried: Statements) -> dict[Group, Group]:
     """Of every composition whose parts but the last are tuned as a method of their own, too, that method."""
-    tried = statements(config)
     found: dict[Group, Group] = {}
     for group, (method, stated) in tried.items():
         first, _, _ = method.rpartition("+")
@@ -130,8 +131,9 @@ def beside(config: Configuration, chosen: Mapping[Group, Chosen]) -> Beside:
     Where the trials of these leave nothing to choose, the composition is tuned as a whole and is not among them.
     """
     found: Beside = {}
-    for group, base in bases(config).items():
-        method, stated = statements(config)[base]
+    tried = statements(config)
+    for group, base in bases(tried).items():
+        method, stated = tried[base]
         choice = chosen.get(base)
         if choice is None or (choice.method, choice.stated) != (method, stated):
             found[group] = None
@@ -145,7 +147,7 @@ def _within(method: str, values: Hyperparameters) -> Hyperparameters:
     return values if "+" in method else {method: values}
 
 
-def statements(config: Configuration) -> dict[Group, tuple[str, Hyperparameters]]:
+def statements(config: Configuration) -> Statements:
     """Method and stated hyperparameters of all that is chosen for; nothing where nothing is tuned."""
     return {
         group: (config.method_id(group[-1]), stated)

@@ -20,7 +20,7 @@ from workflow.run import Run
 from workflow.schemas.configuration import Configuration
 from workflow.specs import CellSpec, Hyperparameters
 from workflow.task import BLIND
-from workflow.tuning import Group, bases, beside, groups
+from workflow.tuning import Group, bases, beside, groups, statements
 from workflow.variants import seeing
 
 Ranked = Mapping[int, Mapping[str, list[Row]]]
@@ -192,7 +192,7 @@ def lines(found: Tuned, kept: Collection[Group] = ()) -> list[str]:
 def remarks(run: Run, found: Tuned, file: Path) -> list[str]:
     """What stands behind the choices: what was not tuned, and what the file held until now."""
     labels = {choice.label for choice in found.choices}
-    later = [group[-1] for group in bases(run.stated) if group not in found.groups]
+    later = [group[-1] for group in bases(statements(run.stated)) if group not in found.groups]
     told = []
     if later:
         told.append(
