@@ -49,6 +49,10 @@ class Tuning(BaseModel):
         chosen: number of the trial.
         floor: student -> validation score of the floor on the same seeds; empty without one.
         borders: hyperparameters whose chosen value is the smallest or largest that was tried.
+        tried: the hyperparameters of each trial, by one name each; empty in reports of earlier versions.
+        scores: student -> validation scores of each trial by seed.
+        base, base_scores: label of what the trials add to, the floor or a composition's first parts at their chosen
+            values, and student -> its validation scores by seed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +68,10 @@ class Tuning(BaseModel):
     chosen: int
     floor: dict[str, float | None] = {}
     borders: tuple[str, ...] = ()
+    tried: tuple[Mapping[str, Any], ...] = ()
+    scores: dict[str, tuple[tuple[float | None, ...], ...]] = {}
+    base: str = ""
+    base_scores: dict[str, tuple[float | None, ...]] = {}
 
 
 class Network(BaseModel):

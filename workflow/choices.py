@@ -21,7 +21,7 @@ from workflow.files import digest, write_text
 from workflow.schemas import plain
 from workflow.schemas.configuration import Tune, tuned_label
 from workflow.specs import Hyperparameters, Strict
-from workflow.tuning import FLOOR, Group
+from workflow.tuning import FLOOR, Group, bases
 
 try:  # ten times as fast, where libyaml is there
     from yaml import CSafeLoader as SafeLoader
@@ -185,10 +185,16 @@ class Tuned(Strict):
 
     def shown(self) -> list[dict[str, Any]]:
         """The choices as `reports.settings.Tuning`."""
-        return [_shown(choice, self.of(choice.place).get(FLOOR)) for choice in self.choices if choice.is_choice]
+        groups, found = self.groups, []
+        first = bases({group: (choice.method, choice.stated) for group, choice in groups.items()})
+        for group, choice in groups.items():
+            if choice.is_choice:
+                floor = groups.get((*choice.place, FLOOR))
+                found.append(_shown(choice, floor, groups.get(first[group]) if choice.beside else floor))
+        return found
 
 
-def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
+def _shown(choice: Choice, floor: Choice | None, base: Choice | None) -> dict[str, Any]:
     assert choice.chosen is not None
     return {
         "dataset": choice.dataset,
@@ -202,6 +208,10 @@ def _shown(choice: Choice, floor: Choice | None) -> dict[str, Any]:
         "chosen": choice.chosen,
         "floor": {student: floor.trials[0].mean([student]) for student in floor.trials[0].valid} if floor else {},
         "borders": choice.borders,
+        "tried": [dotted(trial.values) for trial in choice.trials],
+        "scores": {student: [trial.valid[student] for trial in choice.trials] for student in choice.trials[0].valid},
+        "base": base.label if base else "",
+        "base_scores": base.trials[base.chosen or 0].valid if base else {},
     }
 
 

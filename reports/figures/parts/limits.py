@@ -59,7 +59,7 @@ ASIDE = 1.4
 """By which factor a tick may lie beyond the values, which keeps it from the next panel."""
 
 
-def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
+def logarithmic_ticks(axis: Axis, low: float, high: float, most: int = MOST) -> None:
     """Ticks at round numbers near the values, written out: of all powers of ten, or of as many more as make two."""
     low, high = low / ASIDE, high * ASIDE
     decades = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
@@ -68,6 +68,6 @@ def logarithmic_ticks(axis: Axis, low: float, high: float) -> None:
         ticks = [tick for decade in decades for step in steps if low <= (tick := step * decade) <= high]
         if len(ticks) >= FEWEST:
             break
-    axis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // MOST) or 1]))
+    axis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // most) or 1]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1000 else short(value)))
     axis.set_minor_locator(NullLocator())

@@ -257,5 +257,8 @@ def test_what_a_report_is_told_of_a_choice():
     assert shown["floor"] == {"a": pytest.approx(0.4)}
     assert shown["values"] == "beta 5.0, kind x"
     assert shown["borders"] == ["beta"], "5 is the largest that was tried"
+    assert shown["tried"] == values
+    assert shown["scores"] == {"a": [trial.valid["a"] for trial in own.trials]}
+    assert (shown["base"], shown["base_scores"]) == ("supervised", floor.trials[0].valid)
     (shown,) = made.model_copy(update={"choices": [own.model_copy(update={"chosen": 0})]}).shown()
     assert (shown["borders"], shown["floor"]) == ([], {})

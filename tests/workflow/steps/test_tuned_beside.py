@@ -51,6 +51,11 @@ def test_two_steps(tiny):
     assert [trial.values["kd"] for trial in others] == [chosen] * 2
     assert len(remarks(made.run, found, made.run.tuned_file)) == 1, "no step is left"
 
+    shown = {own["method"]: own for own in found.shown()}
+    assert (shown["kd"]["base"], shown["kd+abkd"]["base"]) == ("supervised", "kd")
+    first = of(found, "kd")
+    assert shown["kd+abkd"]["base_scores"] == first.trials[first.chosen].valid
+
     made = tiny(**TUNED)
     assert made.run.trouble == ""
     cell = made.run.plan.cells["tiny/big/smallx4/kd+abkd-tuned"]

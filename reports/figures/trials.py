@@ -1,0 +1,159 @@
+"""What every trial of tuning scored, by the hyperparameter that it tried, one figure per family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from reports import statistics
+from reports.figures.parts.limits import focus, logarithmic_ticks
+from reports.figures.parts.style import BLUE, DARK, GRID, PALE, VERMILLION, Drawing, canvas, finish, text_size, width
+from reports.findings import Findings
+from reports.metrics import Metric
+from reports.results import Family, architecture
+from reports.settings import Settings, Tuning
+
+KIND = "trials"
+TITLE = "Trials of tuning"
+ORDER = 6.5
+FOLDED = True
+SINGLY = True
+COLUMNS = 3
+HEIGHT, ABOVE, HEADING, TICKS = 1.05, 0.16, 0.34, 0.4  # inches: a panel, the title, over a panel, and below it
+TICKS_MOST = 6
+FEWEST = 4
+"""Numbers that must have been tried before there is anything to see."""
+DECADE = 10.0
+"""From this quotient of the largest value and the smallest on, an axis is logarithmic."""
+CAPTION = (
+    "Validation scores of all trials, as mean paired gain over the floor, with {level} % t-intervals over the seeds of "
+    "tuning, by the hyperparameter that was tried; red, the chosen one, hollow, the default. Of a composition whose "
+    "first parts were tuned alone it is the gain over these at their chosen values: what its last part adds by its "
+    "weight. Trials that differ in nothing else are joined. The scores of the chosen are the best of several, and too "
+    "good. Trials that failed, or whose value is no number, are left out."
+)
+CUT = " Axes leave out trials far below the others."
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The trials of one method by one of its hyperparameters.
+
+    Attributes:
+        title: the method and, where they are not over the floor, what the gains are over.
+        name: the hyperparameter.
+        values, gains, low, high: [k] what was tried, in growing order, and mean gains with intervals as printed.
+        trials: [k] their numbers; 0 is the default.
+        joined: [k] whether a line joins a trial with its neighbours: all of them differ in this hyperparameter alone.
+        chosen: number of a trial.
+    """
+
+    title: str
+    name: str
+    values: NDArray[np.float64]
+    gains: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    trials: NDArray[np.int64]
+    joined: NDArray[np.bool_]
+    chosen: int
+
+
+def draw(findings: Findings, folder: Path) -> list[Drawing]:
+    """One figure per family of which trials are told."""
+    drawings = []
+    for family in findings.results.families:
+        found = list(panels(findings, family))
+        if found:
+            drawings.append(_figure(found, findings, family, folder))
+    return drawings
+
+
+def panels(findings: Findings, family: Family) -> Iterator[Panel]:
+    """What was tried for a family's methods, in display order."""
+    settings, metric = findings.settings, findings.metric(family)
+    place = family.dataset, family.teacher, architecture(family.student)
+    own = {t.method: t for t in settings.tuning if (t.dataset, t.teacher, t.student) == place}
+    for label in settings.method_order(own):
+        for name in own[label].tried[0] if own[label].tried else ():
+            panel = _panel(own[label], name, family.sized, metric, settings)
+            if panel is not None:
+                yield panel
+
+
+def _panel(tuning: Tuning, name: str, student: str, metric: Metric, settings: Settings) -> Panel | None:
+    """None where too few numbers were tried, or the base has no score."""
+    base = tuning.base_scores.get(student, ())
+    rows = []
+    for trial, (values, scores) in enumerate(zip(tuning.tried, tuning.scores.get(student, ()), strict=False)):
+        value = values[name]
+        if isinstance(value, bool | str | None) or not scores or len(scores) != len(base) or None in (*scores, *base):
+            continue
+        gains = metric.sign * metric.scale * (np.array(scores, float) - np.array(base, float))
+        low, high = statistics.mean_interval(gains, settings.alpha)
+        rows.append((value, gains.mean(), low, high, trial))
+    if len({row[0] for row in rows}) < FEWEST:
+        return None
+    values, gains, low, high, numbers = np.array(sorted(rows), float).T
+    trials = numbers.astype(int)
+    title = settings.method_title(tuning.method)
+    if tuning.base != settings.floor:
+        title += f", over {settings.method_title(tuning.base)} alone"
+    if tuning.chosen not in trials and tuning.chosen < len(tuning.tried):
+        title += f", chosen: {tuning.tried[tuning.chosen][name]}"
+    # The default of a composition lacks what its other trials have of the first parts.
+    joined = (trials > 0) | (tuning.base == settings.floor)
+    others = [{key: value for key, value in tuning.tried[trial].items() if key != name} for trial in trials[joined]]
+    joined &= all(other == others[0] for other in others)
+    return Panel(title, name, values, gains, low, high, trials, joined, tuning.chosen)
+
+
+def _figure(found: list[Panel], findings: Findings, family: Family, folder: Path) -> Drawing:
+    settings, metric, title = findings.settings, findings.metric(family), findings.title(family)
+    name = f"{KIND}-{family.slug}"
+    rows = -(-len(found) // COLUMNS)
+    total = ABOVE + rows * (HEADING + HEIGHT + TICKS)
+    with canvas(name):
+        figure = Figure(figsize=(width(1.2), total))
+        figure.text(0.0, 1 - 0.1 / total, title, weight="bold", va="center", size=text_size() + 1)
+        cut = False
+        for place, panel in enumerate(found):
+            row, column = divmod(place, COLUMNS)
+            bottom = total - ABOVE - row * (HEADING + HEIGHT + TICKS) - HEADING - HEIGHT
+            axes = figure.add_axes((0.06 + column * 0.335, bottom / total, 0.27, HEIGHT / total))
+            cut |= _draw(axes, panel)
+            if column == 0:
+                axes.set_ylabel(f"Gain, {metric.unit}")
+        caption = CAPTION.format(level=settings.level) + CUT * cut
+        alt = f"Validation gains of the trials of {len({panel.title for panel in found})} methods, {title}."
+        return finish(figure, folder, name, title, caption, alt)
+
+
+def _draw(axes: Axes, panel: Panel) -> bool:
+    """Whether trials were left out that are far below the others."""
+    chosen, default = panel.trials == panel.chosen, panel.trials == 0
+    axes.axhline(0, color=DARK, linewidth=0.8, zorder=0)
+    if panel.joined.any():
+        axes.plot(panel.values[panel.joined], panel.gains[panel.joined], color=PALE, linewidth=1.0, zorder=1)
+    finite = np.isfinite(panel.low)
+    axes.vlines(panel.values[finite], panel.low[finite], panel.high[finite], color=PALE, linewidth=0.9, zorder=1)
+    for group, marker, filled in ((~default, "o", True), (default, "D", False)):
+        for picked, colour in ((group & chosen, VERMILLION), (group & ~chosen, BLUE)):
+            face = colour if filled else "white"
+            places = panel.values[picked], panel.gains[picked]
+            axes.scatter(*places, s=16, marker=marker, color=face, edgecolors=colour, linewidths=1.0, zorder=3)
+    numbers = panel.values[panel.values > 0]
+    if len(numbers) == len(panel.values) and numbers.max() >= DECADE * numbers.min():
+        axes.set_xscale("log")
+        axes.set_xlim(numbers.min() / 1.5, numbers.max() * 1.5)
+        logarithmic_ticks(axes.xaxis, float(numbers.min()), float(numbers.max()), TICKS_MOST)
+    axes.set_xlabel(panel.name, labelpad=1)
+    axes.set_title(panel.title, size=text_size())
+    axes.grid(axis="y", **GRID)
+    return focus(axes, panel.gains, 1, [0.0, *panel.low[finite & chosen], *panel.high[finite & chosen]])
