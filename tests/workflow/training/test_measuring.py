@@ -60,6 +60,20 @@ def test_layers_of_pyg_are_counted_by_the_same_rule(layer, macs):
     assert counter.macs == macs
 
 
+@pytest.mark.parametrize(("reduce", "macs"), [("sum", 4 * 5), ("mean", 4 * 5), ("max", 0)])
+def test_a_sum_of_rows_beside_each_other_costs_what_one_by_an_index_does(reduce, macs):
+    rows, lengths = torch.ones(4, 5), torch.tensor([1, 3])
+    with torch.no_grad(), MacCounter() as beside:
+        torch.segment_reduce(rows, reduce, lengths=lengths)
+    with torch.no_grad(), MacCounter() as indexed:
+        torch.zeros(2, 5).index_add_(0, torch.tensor([0, 1, 1, 1]), rows)
+    assert beside.macs == macs
+    assert indexed.macs == 4 * 5
+    with torch.no_grad(), MacCounter() as scalars:
+        torch.segment_reduce(torch.ones(4), "sum", lengths=lengths)
+    assert scalars.macs == 0, "sums of scalars, such as degrees, are none"
+
+
 @pytest.mark.parametrize(
     ("model", "macs"),
     [

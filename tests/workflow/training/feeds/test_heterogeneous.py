@@ -142,3 +142,25 @@ def test_sparse_adam_is_that_of_torch():
     torch.testing.assert_close(ours, train(lambda p: torch.optim.SparseAdam(p, lr=0.05)))
     dense_sgd = train(lambda p: optimizers.create(p, sgd))
     torch.testing.assert_close(dense_sgd[[3, 5, 6, 8]], start[[3, 5, 6, 8]])
+
+
+@pytest.mark.parametrize("distill_on", ["train", "all"])
+@pytest.mark.parametrize("training", [FULL, SAINT], ids=["full", "saint"])
+def test_an_edge_of_two_relations_is_one_edge_of_the_batch(task, knowledge, distill_on, training):
+    """A relational loss would count it twice."""
+    arrays = dict(task.arrays)
+    pointers, sources = (arrays[f"relation/paper/cites/paper/{part}"] for part in ("pointers", "sources"))
+    kept = np.arange(len(sources)) % 2 == 0
+    counts = np.add.reduceat(np.append(kept, False).astype(int), pointers[:-1]) * (np.diff(pointers) > 0)
+    arrays["relation/paper/extends/paper/pointers"] = np.concatenate([[0], counts.cumsum()]).astype(pointers.dtype)
+    arrays["relation/paper/extends/paper/sources"] = sources[kept]
+    info = {**task.info, "relations": sorted([*RELATIONS, "paper/extends/paper"])}
+    both = Task(**{**task.__dict__, "arrays": arrays, "info": info}).finish()
+    feed = feed_of(both, training, distill_on)
+    step = next(iter(next(feed.steps(Streams(0, "student", CPU), knowledge))))
+    papers = papers_of(step, both)
+    adjacency = sum(feed.patterns[f"paper/{name}/paper"].toarray() for name in ("cites", "extends"))
+    assert adjacency.max() > 1, "some stand in both"
+    target, source = adjacency[np.ix_(papers, papers)].nonzero()
+    found = list(map(tuple, step.batch.edge_index.T.tolist()))
+    assert sorted(found) == sorted(zip(source.tolist(), target.tolist(), strict=True))
