@@ -52,6 +52,7 @@ class GraphSize:
 OGB = "stated by OGB, Hu et al. 2020, table 2 and its website"
 STATED = {
     "ogbn-arxiv": GraphSize(169_343, 1_166_243, 128, 40, 90_941, 29_799, 48_603, OGB),
+    "ogbn-proteins": GraphSize(132_534, 39_561_252, 8, 112, 86_619, 21_236, 24_679, OGB, targets=True),
     "ogbn-products": GraphSize(2_449_029, 61_859_140, 100, 47, 196_615, 39_323, 2_213_091, OGB),
     "ogbn-papers100M": GraphSize(111_059_956, 1_615_685_872, 128, 172, 1_207_179, 125_265, 214_338, OGB),
 }

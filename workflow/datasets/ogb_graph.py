@@ -61,7 +61,7 @@ def build(name: str, settings: Mapping[str, str]) -> Task:
     _check_edges(arrays, raw, 2 if inverse else 1)
     _check_columns(arrays["features"], raw / "node-feat.csv.gz", graphs.VOCABULARY)
     _check_columns(arrays["edge_features"], raw / "edge-feat.csv.gz", graphs.EDGE_VOCABULARY)
-    arrays["labels"] = _labels(raw / "graph-label.csv.gz", len(found), facts)
+    arrays["labels"] = ogb_raw.labels(raw / "graph-label.csv.gz", len(found), facts.outputs, facts.objective)
     arrays |= ogb_raw.split(path / parts, len(found))
     return Task(name, Kind.GRAPH, facts.objective, facts.metric, facts.outputs, arrays, graphs.molecule_info())
 
@@ -101,15 +101,3 @@ def _check_columns(values: np.ndarray, file: Path, vocabulary: tuple[int, ...]) 
         raise UserError(f"{file}: has {values.shape[1]} columns, but {len(vocabulary)} belong there")
     if values.dtype.kind != "i" or (len(values) and (values.min() < 0 or (values.max(axis=0) >= vocabulary).any())):
         raise UserError(f"{file}: categories must be whole numbers from 0 to below {', '.join(map(str, vocabulary))}")
-
-
-def _labels(file: Path, units: int, facts: Facts) -> np.ndarray:
-    """Labels [G, tasks] float32; raises UserError for another shape or labels other than 0, 1 and NaN."""
-    labels = ogb_raw.table(file).astype(np.float32)
-    if labels.shape != (units, facts.outputs):
-        raise UserError(f"{file}: has {labels.shape} rows and columns, but ({units}, {facts.outputs}) belong there")
-    if facts.objective == Objective.BINARY and not np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all():
-        raise UserError(f"{file}: labels must be 0, 1 or empty")
-    if np.isinf(labels).any():
-        raise UserError(f"{file}: labels must be finite or empty")
-    return labels

@@ -2,6 +2,9 @@
 
 ogbn-arxiv, ogbn-products
     one graph, made undirected (citations are directed in the raw files), self-loops and duplicates dropped.
+ogbn-proteins
+    the same with 112 yes-or-no answers a node. Nodes have no features; each gets the mean of the 8 of its edges (the
+    strengths of eight kinds of evidence), as in OGB's own baselines (Hu et al. 2020, arXiv:2005.00687).
 ogbn-mag
     four relations, the reverses of three as relations of their own, and `cites` made undirected: seven in all. Only
     papers have features; the other types' embeddings are learned, for which `Task.info` holds their counts.
@@ -32,6 +35,7 @@ MAG_RELATIONS = (
 MAG_COUNTS = {"author": 1_134_649, "field_of_study": 59_965, "institution": 8_740, "paper": 736_389}
 
 NODE_FILES = ("edge", "node-feat", "node-label", "num-node-list", "num-edge-list")
+WITHOUT_FEATURES = ("edge", "edge-feat", "node-label", "num-node-list", "num-edge-list")
 MAG_FILES = (
     *("num-node-dict", "triplet-type-list", "nodetype-has-label"),
     *(f"node-feat/{TARGET}/node-feat", f"node-label/{TARGET}/node-label"),
@@ -53,6 +57,9 @@ NAMES = {
     "ogbn-products": Facts(
         Kind.NODE, Objective.MULTICLASS, "accuracy", 47, 100, "ogbn-products", {"symmetric": True}, memory_mb=64_000
     ),
+    "ogbn-proteins": Facts(
+        Kind.NODE, Objective.BINARY, "rocauc", 112, 8, "ogbn-proteins", {"symmetric": True}, memory_mb=48_000
+    ),
     "ogbn-mag": Facts(
         Kind.HETEROGENEOUS,
         Objective.MULTICLASS,
@@ -68,23 +75,22 @@ NAMES = {
 
 def build(name: str, settings: Mapping[str, str]) -> Task:
     """Raises UserError naming the file that is missing or broken; for `settings` see `ogb_raw.folder`."""
-    meta = ogb_raw.master("nodeproppred")[name]
-    heterogeneous = meta["is hetero"] == "True"
+    meta, facts = ogb_raw.master("nodeproppred")[name], NAMES[name]
+    heterogeneous = facts.kind == Kind.HETEROGENEOUS
     parts = f"split/{meta['split']}{f'/{TARGET}' if heterogeneous else ''}"
-    files = [f"raw/{file}.csv.gz" for file in (MAG_FILES if heterogeneous else NODE_FILES)]
+    of_nodes = NODE_FILES if meta["has_node_attr"] == "True" else WITHOUT_FEATURES
+    files = [f"raw/{file}.csv.gz" for file in (MAG_FILES if heterogeneous else of_nodes)]
     files += [f"{parts}/{part}.csv.gz" for part in ("train", "valid", "test")]
     path = ogb_raw.folder(name, meta, files, settings)
-    load = _load_heterogeneous if heterogeneous else _load_homogeneous
-    arrays, info = load(path, files, int(meta["num classes"]))
+    arrays, info = (_load_heterogeneous if heterogeneous else _load_homogeneous)(path, files, facts)
     arrays |= ogb_raw.split(path / parts, len(arrays["labels"]))
-    kind = Kind.HETEROGENEOUS if heterogeneous else Kind.NODE
-    return Task(name, kind, Objective.MULTICLASS, "accuracy", int(meta["num classes"]), arrays, info)
+    return Task(name, facts.kind, facts.objective, facts.metric, facts.outputs, arrays, info)
 
 
 Loaded = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 
-def _load_homogeneous(path: Path, files: list[str], classes: int) -> Loaded:
+def _load_homogeneous(path: Path, files: list[str], facts: Facts) -> Loaded:
     from ogb.io.read_graph_raw import read_csv_graph_raw
 
     raw = path / "raw"
@@ -96,19 +102,32 @@ def _load_homogeneous(path: Path, files: list[str], classes: int) -> Loaded:
     # Each part is dropped once it is used: ogbn-products has 62 million edges.
     edges = graph.pop("edge_index")
     edges = ogb_raw.check_edges(edges, raw / "edge.csv.gz", rows["raw/edge.csv.gz"], (nodes, nodes)).astype(np.int32)
-    features = graph.pop("node_feat")
-    features = ogb_raw.check_features(features, raw / "node-feat.csv.gz", rows["raw/node-feat.csv.gz"], nodes)
+    features = _features(graph, edges, raw, rows)
     pointers, sources = symmetric_csr(edges[0], edges[1], nodes)
     arrays = {
         "features": np.ascontiguousarray(features, np.float32),
-        "labels": ogb_raw.class_labels(raw / "node-label.csv.gz", nodes, classes),
+        "labels": ogb_raw.labels(raw / "node-label.csv.gz", nodes, facts.outputs, facts.objective),
         "pointers": pointers,
         "sources": sources,
     }
     return arrays, {"symmetric": True}
 
 
-def _load_heterogeneous(path: Path, files: list[str], classes: int) -> Loaded:
+def _features(graph: dict[str, Any], edges: np.ndarray, raw: Path, rows: Mapping[str, int]) -> np.ndarray:
+    """[n, F] of the nodes; where they have none, the mean of those of their edges, zeros for a node without any."""
+    nodes = graph["num_nodes"]
+    own, of_edges = "node-feat.csv.gz", "edge-feat.csv.gz"
+    if f"raw/{own}" in rows:
+        return ogb_raw.check_features(graph.pop("node_feat"), raw / own, rows[f"raw/{own}"], nodes)
+    found = graph.pop("edge_feat")
+    found = ogb_raw.check_features(found, raw / of_edges, rows[f"raw/{of_edges}"], edges.shape[1], "edges")
+    degrees = np.maximum(sum(np.bincount(end, minlength=nodes) for end in edges), 1)
+    sums = [sum(np.bincount(end, column, nodes) for end in edges) for column in found.T]
+    means: np.ndarray = np.stack(sums, axis=1) / degrees[:, None]
+    return means
+
+
+def _load_heterogeneous(path: Path, files: list[str], facts: Facts) -> Loaded:
     from ogb.io.read_graph_raw import read_csv_heterograph_raw
 
     raw = path / "raw"
@@ -134,5 +153,6 @@ def _load_heterogeneous(path: Path, files: list[str], classes: int) -> Loaded:
     file = f"raw/node-feat/{TARGET}/node-feat.csv.gz"
     features = ogb_raw.check_features(graph.pop("node_feat_dict").get(TARGET), path / file, rows[file], papers)
     arrays[f"features/{TARGET}"] = np.ascontiguousarray(features, np.float32)
-    arrays["labels"] = ogb_raw.class_labels(raw / "node-label" / TARGET / "node-label.csv.gz", papers, classes)
+    labels = raw / "node-label" / TARGET / "node-label.csv.gz"
+    arrays["labels"] = ogb_raw.labels(labels, papers, facts.outputs, facts.objective)
     return arrays, _mag_info(counts, features.shape[1])

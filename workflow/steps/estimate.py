@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from methods.vocabulary import Objective
 from reports.printing import duration
 from reports.rows import Status
+from workflow import catalog, overrides, prepared
 from workflow import config as configuration
-from workflow import overrides, prepared
 from workflow.errors import UserError
 from workflow.ledger import Ledger
 from workflow.run import Run
@@ -152,7 +153,8 @@ def stand_in(run: Run, names: str, extrapolated: Extrapolated) -> Estimate:
         names: DATASET=OTHER.
 
     Raises:
-        UserError: the run has no such dataset, it is not trained in mini-batches, or no size of the other is stated.
+        UserError: the run has no such dataset, it is not trained in mini-batches, no size of the other is stated, or
+            it has labels of another kind.
     """
     dataset, _, other = names.partition("=")
     specs = [spec for spec in run.plan.specs if spec.dataset == dataset]
@@ -162,6 +164,9 @@ def stand_in(run: Run, names: str, extrapolated: Extrapolated) -> Estimate:
         raise UserError(f"--as {names}: {dataset} is not trained with `sampler: neighbour` throughout")
     if other not in STATED:
         raise UserError(f"--as {names}: no size of '{other}' is stated; allowed: {', '.join(STATED)}")
+    if STATED[other].targets != (catalog.facts(dataset).objective != Objective.MULTICLASS):
+        kinds = ("classes", "targets") if STATED[other].targets else ("targets", "classes")
+        raise UserError(f"--as {names}: the labels of {dataset} are {kinds[0]}, those of {other} {kinds[1]}")
     every = Counter(training.spec.key for training in Ledger(run))
     return _extrapolated(f"{dataset} as {other}", specs, every, extrapolated(dataset, STATED[other]))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.workflow.datasets.ogb_layout import TINY_MAG, write_graphs, write_mag, write_node
+from tests.workflow.datasets.ogb_layout import TINY_MAG, write_graphs, write_mag, write_node, write_proteins
 from workflow import catalog
 from workflow.datasets.parts import moleculeace, similarity
 from workflow.task import Task
@@ -77,10 +77,11 @@ def no_questions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="package")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An OGB root with tiny ogbn-arxiv, ogbn-products, ogbn-mag and ogbg-moltox21."""
+    """An OGB root with tiny ogbn-arxiv, ogbn-products, ogbn-proteins, ogbn-mag and ogbg-moltox21."""
     root = tmp_path_factory.mktemp("ogb")
     write_node(root, "ogbn-arxiv", 300, 900, 128, 40)
     write_node(root, "ogbn-products", 200, 500, 100, 47, split="sales_ranking")
+    write_proteins(root, 150, 700)
     write_mag(root, **TINY_MAG)
     labels = np.random.default_rng(0).integers(0, 2, size=(30, 12)).astype(float)
     labels[::3, 1] = np.nan

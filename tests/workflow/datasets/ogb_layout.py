@@ -3,7 +3,7 @@
 Nodes of one class have features about one centre and, three times of four, edges to their own class, so that a model
 can learn from a tiny graph. Run as a module it writes graphs of the official sizes, for measuring time and memory:
 
-    python -m tests.workflow.datasets.ogb_layout ROOT ogbn-arxiv|ogbn-mag|ogbn-products
+    python -m tests.workflow.datasets.ogb_layout ROOT ogbn-arxiv|ogbn-mag|ogbn-products|ogbn-proteins
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ PRODUCTS: dict[str, Any] = {
     **{"nodes": 2_449_029, "edges": 61_859_140, "features": 100, "classes": 47},
     **{"split": "sales_ranking", "bounds": (196_615 / 2_449_029, 235_938 / 2_449_029)},
 }
+PROTEINS = {"nodes": 132_534, "edges": 39_561_252}
 MAG_COUNTS = {"author": 1_134_649, "field_of_study": 59_965, "institution": 8_740, "paper": 736_389}
 MAG_EDGES = {
     ("author", "affiliated_with", "institution"): 1_043_998,
@@ -119,6 +120,24 @@ def write_node(  # the arguments are the sizes that make a dataset
     return folder
 
 
+def write_proteins(root: Path, nodes: int, edges: int, targets: int = 112, strengths: int = 8, seed: int = 0) -> Path:
+    """ogbn-proteins: yes-or-no answers a node, and features of edges alone; returns its folder."""
+    draw = np.random.default_rng(seed)
+    folder = root / "ogbn_proteins"
+    raw = folder / "raw"
+    labels = draw.integers(2, size=nodes)
+    write_csv(raw / "edge.csv.gz", np.stack(draw_edges(labels, labels, edges, draw), axis=1))
+    write_csv(raw / "edge-feat.csv.gz", draw.integers(1, 1000, size=(edges, strengths)) / 1000)
+    answers = (draw.random((nodes, targets)) < 0.3 + 0.4 * labels[:, None]).astype(int)
+    write_csv(raw / "node-label.csv.gz", answers)
+    write_csv(raw / "node_species.csv.gz", draw.integers(8, size=nodes))
+    write_csv(raw / "num-node-list.csv.gz", [nodes])
+    write_csv(raw / "num-edge-list.csv.gz", [edges])
+    write_split(folder / "split" / "species", nodes, draw)
+    (folder / "RELEASE_v1.txt").write_text("# Release note for ogbn-proteins\n")
+    return folder
+
+
 def write_mag(
     root: Path,
     counts: dict[str, int],
@@ -175,6 +194,8 @@ def write_graphs(root: Path, name: str, sizes: Sequence[int], labels: np.ndarray
 if __name__ == "__main__":
     if sys.argv[2] == "ogbn-mag":
         print(write_mag(Path(sys.argv[1]), **MAG))
+    elif sys.argv[2] == "ogbn-proteins":
+        print(write_proteins(Path(sys.argv[1]), **PROTEINS))
     else:
         sizes = {"ogbn-arxiv": ARXIV, "ogbn-products": PRODUCTS}[sys.argv[2]]
         print(write_node(Path(sys.argv[1]), sys.argv[2], **sizes))

@@ -18,7 +18,7 @@ from workflow.datasets.parts.csr import expand
 from workflow.errors import UserError
 from workflow.task import SPLITS, Task
 
-ARXIV, MAG = "ogbn_arxiv", "ogbn_mag"
+ARXIV, PROTEINS, MAG = "ogbn_arxiv", "ogbn_proteins", "ogbn_mag"
 WRITES = "raw/relations/author___writes___paper"
 FAULTS = [
     *((ARXIV, f"raw/{file}.csv.gz", cut) for file in ogb_node.NODE_FILES),
@@ -37,6 +37,15 @@ FAULTS = [
     (ARXIV, "split/time/valid.csv.gz", cut),
     (ARXIV, "split/time/valid.csv.gz", change(0, 0, 300)),
     (ARXIV, "RELEASE_v1.txt", Path.unlink),
+    *((PROTEINS, f"raw/{file}.csv.gz", cut) for file in ogb_node.WITHOUT_FEATURES),
+    (PROTEINS, "raw/edge-feat.csv.gz", Path.unlink),
+    (PROTEINS, "raw/edge-feat.csv.gz", change(7, 3, np.nan)),
+    (PROTEINS, "raw/edge-feat.csv.gz", change(7, 3, "abc")),
+    (PROTEINS, "raw/edge-feat.csv.gz", drop_last),
+    (PROTEINS, "raw/edge.csv.gz", drop_last),
+    (PROTEINS, "raw/node-label.csv.gz", change(9, 0, 2)),
+    (PROTEINS, "raw/node-label.csv.gz", drop_last),
+    (PROTEINS, "split/species/valid.csv.gz", Path.unlink),
     (MAG, f"{WRITES}/edge.csv.gz", cut),
     (MAG, f"{WRITES}/edge.csv.gz", change(0, 1, 120)),
     (MAG, f"{WRITES}/edge.csv.gz", drop_last),
@@ -63,6 +72,25 @@ def test_a_homogeneous_dataset(tiny: Path, name: str, split: str) -> None:
     assert np.array_equal(task.labels, plain(folder / "raw" / "node-label.csv.gz")[:, 0])
     for part in SPLITS:
         assert np.array_equal(task.split(part), plain(folder / "split" / split / f"{part}.csv.gz")[:, 0])
+
+
+def test_nodes_without_features_have_the_mean_of_their_edges(tiny: Path) -> None:
+    task = catalog.build("ogbn-proteins", {"ogb_root": str(tiny)})
+    raw = tiny / PROTEINS / "raw"
+    edges, strengths = plain(raw / "edge.csv.gz"), plain(raw / "edge-feat.csv.gz")
+    for node, features in enumerate(task.arrays["features"]):
+        own = (edges == node).any(axis=1)
+        both_ends = np.concatenate([strengths[edges[:, end] == node] for end in (0, 1)])
+        assert features == pytest.approx(both_ends.mean(axis=0) if own.any() else np.zeros(8), abs=1e-6)
+    assert task.arrays["features"].dtype == np.float32
+    assert (task.kind, task.objective, task.metric) == ("node", "binary", "rocauc")
+    assert np.array_equal(task.labels, plain(raw / "node-label.csv.gz"))
+    assert task.labels.dtype == np.float32 and task.labels.shape == (150, 112)
+    found = set(zip(task.arrays["sources"].tolist(), expand(task.arrays["pointers"]).tolist(), strict=True))
+    listed = {(a, b) for a, b in edges.tolist() if a != b}
+    assert found == listed | {(b, a) for a, b in listed}
+    for part in SPLITS:
+        assert np.array_equal(task.split(part), plain(tiny / PROTEINS / "split" / "species" / f"{part}.csv.gz")[:, 0])
 
 
 def test_a_heterogeneous_dataset(tiny: Path) -> None:
@@ -96,7 +124,8 @@ def pairs(task: Task, name: str) -> set[tuple[int, int]]:
 def test_the_catalogue_agrees_with_ogb() -> None:
     for name, facts in ogb_node.NAMES.items():
         meta = ogb_raw.master("nodeproppred")[name]
-        assert int(meta["num classes"]) == facts.outputs
+        assert int(meta["num classes" if facts.objective == "multiclass" else "num tasks"]) == facts.outputs
+        assert {"acc": "accuracy"}.get(meta["eval metric"], meta["eval metric"]) == facts.metric
         assert (meta["is hetero"] == "True") == (facts.kind == "heterogeneous")
 
 

@@ -159,7 +159,8 @@ def test_one_graph_stands_in_for_another(sampled: Run, run: Run):
     assert extrapolated.asked == [("ogbn-products", 111_059_956)]
     for which, names, message in (
         (sampled, "cora=ogbn-arxiv", "unknown dataset 'cora'; allowed: ogbn-products"),
-        (sampled, "ogbn-products", "no size of '' is stated; allowed: ogbn-arxiv, ogbn-products, ogbn-papers100M"),
+        (sampled, "ogbn-products", "no size of '' is stated; allowed: ogbn-arxiv, ogbn-proteins, ogbn-products, "),
+        (sampled, "ogbn-products=ogbn-proteins", "the labels of ogbn-products are classes, those of ogbn-proteins ta"),
         (run, "ace-sim-mini=ogbn-arxiv", "ace-sim-mini is not trained with `sampler: neighbour` throughout"),
     ):
         with pytest.raises(UserError, match=f"^--as {names}: {message}"):

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from methods.vocabulary import Objective
 from workflow.arrays import beyond
 from workflow.datasets.parts.files import most_complete, root
 from workflow.errors import UserError
@@ -40,7 +41,8 @@ SILENCE_SECONDS = 60
 REMEDY = "delete the dataset's folder to fetch it again, or restore the file"
 WHOLE_NUMBERS, NUMBERS = b"0123456789-,\r\n", b"0123456789-,\r\n+.eE"
 CONTENT = {
-    **dict.fromkeys(("node-label", "num-node-list", "num-edge-list", *SPLITS), (WHOLE_NUMBERS, 1)),
+    **dict.fromkeys(("num-node-list", "num-edge-list", *SPLITS), (WHOLE_NUMBERS, 1)),
+    "node-label": (WHOLE_NUMBERS, None),
     "edge": (WHOLE_NUMBERS, 2),
     "node-feat": (NUMBERS, None),
     "edge-feat": (NUMBERS, None),
@@ -242,29 +244,40 @@ def split(path: Path, units: int) -> dict[str, np.ndarray]:
     return {f"split/{part}": column(path / f"{part}.csv.gz", units) for part in SPLITS}
 
 
-def class_labels(file: Path, units: int, classes: int) -> np.ndarray:
-    """Labels [units] int64 of nodes, from a file of one column.
+def labels(file: Path, units: int, outputs: int, objective: Objective) -> np.ndarray:
+    """Classes [units] int64, or targets [units, outputs] float32 with NaN where an entry is empty.
 
     Raises:
-        UserError: another number of rows, or a label that is no class.
+        UserError: another shape, a label that is no class, one of a binary task other than 0, 1 and NaN, or an
+            infinite one.
     """
-    labels = column(file, classes)
-    if len(labels) != units:
-        raise UserError(f"{file}: has {len(labels)} rows, but there are {units} nodes")
-    return labels
+    if objective == Objective.MULTICLASS:
+        classes = column(file, outputs)
+        if len(classes) != units:
+            raise UserError(f"{file}: has {len(classes)} rows, but there are {units} nodes")
+        return classes
+    targets = table(file).astype(np.float32)
+    if targets.shape != (units, outputs):
+        raise UserError(f"{file}: has {targets.shape} rows and columns, but ({units}, {outputs}) belong there")
+    if objective == Objective.BINARY and not np.isin(targets[~np.isnan(targets)], (0.0, 1.0)).all():
+        raise UserError(f"{file}: labels must be 0, 1 or empty")
+    if np.isinf(targets).any():
+        raise UserError(f"{file}: labels must be finite or empty")
+    return targets
 
 
-def check_features(features: np.ndarray | None, file: Path, rows: int, units: int) -> np.ndarray:
+def check_features(features: np.ndarray | None, file: Path, rows: int, units: int, what: str = "nodes") -> np.ndarray:
     """The features as they are.
 
     Args:
         rows: of the file.
+        what: has them.
 
     Raises:
         UserError: there are none, another number of rows, or values that are not finite.
     """
     if features is None or not len(features) == rows == units:
-        raise UserError(f"{file}: has {rows} rows, but there are {units} nodes")
+        raise UserError(f"{file}: has {rows} rows, but there are {units} {what}")
     if features.dtype.kind == "f" and not np.isfinite(features).all():
         row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
         raise UserError(f"{file}: row {row} has values that are not finite")
