@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports import statistics
-from reports.figures.parts.limits import focus, logarithmic_ticks
+from reports.figures.parts.limits import limits, logarithmic_ticks, near
 from reports.figures.parts.style import BLUE, DARK, GRID, PALE, VERMILLION, Drawing, canvas, finish, text_size, width
 from reports.findings import Findings
 from reports.metrics import Metric
@@ -36,9 +36,11 @@ CAPTION = (
     "tuning, by the hyperparameter that was tried; red, the chosen one, hollow, the default. Of a composition whose "
     "first parts were tuned alone it is the gain over these at their chosen values: what its last part adds by its "
     "weight. Trials that differ in nothing else are joined. The scores of the chosen are the best of several, and too "
-    "good. Trials that failed, or whose value is no number, are left out."
+    "good. Trials that failed, or whose value is no number, are left out; wide intervals end at the axes."
 )
 CUT = " Axes leave out trials far below the others."
+OF_TUNED = " (tuned)"
+"""What a title ends with of a method at its tuned values."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def panels(findings: Findings, family: Family) -> Iterator[Panel]:
     """What was tried for a family's methods, in display order."""
     settings, metric = findings.settings, findings.metric(family)
     place = family.dataset, family.teacher, architecture(family.student)
-    own = {t.method: t for t in settings.tuning if (t.dataset, t.teacher, t.student) == place}
+    own = {t.tuned: t for t in settings.tuning if (t.dataset, t.teacher, t.student) == place}
     for label in settings.method_order(own):
         for name in own[label].tried[0] if own[label].tried else ():
             panel = _panel(own[label], name, family.sized, metric, settings)
@@ -102,9 +104,9 @@ def _panel(tuning: Tuning, name: str, student: str, metric: Metric, settings: Se
         return None
     values, gains, low, high, numbers = np.array(sorted(rows), float).T
     trials = numbers.astype(int)
-    title = settings.method_title(tuning.method)
+    title = _title(tuning.method, settings)
     if tuning.base != settings.floor:
-        title += f", over {settings.method_title(tuning.base)} alone"
+        title += f", over {_title(tuning.base, settings)} alone"
     if tuning.chosen not in trials and tuning.chosen < len(tuning.tried):
         title += f", chosen: {tuning.tried[tuning.chosen][name]}"
     # The default of a composition lacks what its other trials have of the first parts.
@@ -112,6 +114,23 @@ def _panel(tuning: Tuning, name: str, student: str, metric: Metric, settings: Se
     others = [{key: value for key, value in tuning.tried[trial].items() if key != name} for trial in trials[joined]]
     joined &= all(other == others[0] for other in others)
     return Panel(title, name, values, gains, low, high, trials, joined, tuning.chosen)
+
+
+def _title(label: str, settings: Settings) -> str:
+    """Of a method, which a run may have at its tuned values alone."""
+    titles = {t.method: settings.method_title(t.tuned).removesuffix(OF_TUNED) for t in settings.tuning}
+    return titles.get(label, label) if label not in settings.methods else settings.method_title(label)
+
+
+def _limits(panel: Panel, shown: np.ndarray) -> tuple[float, float]:
+    """All means that are shown, and of their intervals no more than the means' own range beyond them."""
+    means = np.append(panel.gains[shown], 0.0)
+    ends = np.concatenate([panel.low[shown], panel.high[shown], means])
+    reach = float(np.ptp(means)) or 1.0
+    low, high = (
+        float(np.clip(end, means.min() - reach, means.max() + reach)) for end in (np.nanmin(ends), np.nanmax(ends))
+    )
+    return limits([low, high])
 
 
 def _figure(found: list[Panel], findings: Findings, family: Family, folder: Path) -> Drawing:
@@ -156,4 +175,6 @@ def _draw(axes: Axes, panel: Panel) -> bool:
     axes.set_xlabel(panel.name, labelpad=1)
     axes.set_title(panel.title, size=text_size())
     axes.grid(axis="y", **GRID)
-    return focus(axes, panel.gains, 1, [0.0, *panel.low[finite & chosen], *panel.high[finite & chosen]])
+    shown = near(panel.gains, panel.gains.max())
+    axes.set_ylim(*_limits(panel, shown))
+    return not shown.all()

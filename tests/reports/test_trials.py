@@ -11,7 +11,8 @@ from scipy.stats import t
 
 from reports.figures import trials
 from reports.figures.trials import Panel
-from tests.reports.samples import BASE, cell, findings
+from reports.settings import Settings
+from tests.reports.samples import BASE, cell, findings, frame, of_runs, settings
 from tests.reports.test_tuned import WIDE, choice
 
 FLOOR = (0.60, 0.62, 0.58)
@@ -118,3 +119,17 @@ def test_it_is_drawn_and_says_what_it_leaves_out(tmp_path: Path):
         assert (trials.CUT in drawing.caption) == cut
         assert {file.suffix for file in tmp_path.glob(f"{drawing.slug}.*")} == {".svg", ".pdf", ".png"}
         assert "of 1 methods" in drawing.alt
+
+
+def test_a_method_that_the_run_has_at_tuned_values_alone_keeps_its_title():
+    names = {"supervised": {"title": "Supervised"}, "kd-tuned": {"title": "KD (tuned)"}}
+    rows = frame(*(cell(BASE, method=name) for name in names))
+    found = of_runs(rows, Settings.parse({**settings(), "methods": names, "tuning": [tried()]}))
+    assert [panel.title for panel in trials.panels(found, found.results.families[0])] == ["KD"]
+
+
+def test_wide_intervals_push_no_means_together():
+    wide = tried(scores={WIDE: scores(0.02, 0.01, 0.03, 0.015, wobble=0.2)})
+    (panel,) = drawn(wide)
+    low, high = trials._limits(panel, np.full(4, True))
+    assert panel.low.min() < -40 and high < 7 and low > -4
