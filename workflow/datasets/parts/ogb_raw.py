@@ -36,14 +36,13 @@ from workflow.errors import UserError
 from workflow.task import SPLITS
 
 OLD_SUFFIXES = ("_pyg", "_dgl")
-DOWNLOAD_ATTEMPTS = 3
-SILENCE_SECONDS = 60
+DOWNLOAD_ATTEMPTS, SILENCE_SECONDS = 3, 60
 REMEDY = "delete the dataset's folder to fetch it again, or restore the file"
 WHOLE_NUMBERS, NUMBERS = b"0123456789-,\r\n", b"0123456789-,\r\n+.eE"
 CONTENT = {
     **dict.fromkeys(("num-node-list", "num-edge-list", *SPLITS), (WHOLE_NUMBERS, 1)),
-    "node-label": (WHOLE_NUMBERS, None),
     "edge": (WHOLE_NUMBERS, 2),
+    "node-label": (WHOLE_NUMBERS, None),
     "node-feat": (NUMBERS, None),
     "edge-feat": (NUMBERS, None),
 }
@@ -248,12 +247,10 @@ def labels(file: Path, units: int, outputs: int, objective: Objective) -> np.nda
     """Classes [units] int64, or targets [units, outputs] float32 with NaN where an entry is empty.
 
     Raises:
-        UserError: another shape, a label that is no class, one of a binary task other than 0, 1 and NaN, or an
-            infinite one.
+        UserError: another shape, or a label that is no class, not 0 or 1 in a binary task, or infinite.
     """
     if objective == Objective.MULTICLASS:
-        classes = column(file, outputs)
-        if len(classes) != units:
+        if len(classes := column(file, outputs)) != units:
             raise UserError(f"{file}: has {len(classes)} rows, but there are {units} nodes")
         return classes
     targets = table(file).astype(np.float32)
@@ -266,7 +263,7 @@ def labels(file: Path, units: int, outputs: int, objective: Objective) -> np.nda
     return targets
 
 
-def check_features(features: np.ndarray | None, file: Path, rows: int, units: int, what: str = "nodes") -> np.ndarray:
+def check_features(features: np.ndarray | None, file: Path, rows: int, units: int, of: str = "nodes") -> np.ndarray:
     """The features as they are.
 
     Args:
@@ -277,7 +274,7 @@ def check_features(features: np.ndarray | None, file: Path, rows: int, units: in
         UserError: there are none, another number of rows, or values that are not finite.
     """
     if features is None or not len(features) == rows == units:
-        raise UserError(f"{file}: has {rows} rows, but there are {units} {what}")
+        raise UserError(f"{file}: has {rows} rows, but there are {units} {of}")
     if features.dtype.kind == "f" and not np.isfinite(features).all():
         row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
         raise UserError(f"{file}: row {row} has values that are not finite")
