@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,19 @@ from numpy.typing import NDArray
 
 from reports import statistics
 from reports.figures.parts.limits import limits, logarithmic_ticks, near
-from reports.figures.parts.style import BLUE, DARK, GRID, PALE, VERMILLION, Drawing, canvas, finish, text_size, width
+from reports.figures.parts.style import (
+    BLUE,
+    DARK,
+    GRID,
+    PALE,
+    VERMILLION,
+    Drawing,
+    canvas,
+    finish,
+    lines,
+    text_size,
+    width,
+)
 from reports.findings import Findings
 from reports.metrics import Metric
 from reports.results import Family, architecture
@@ -25,7 +38,9 @@ ORDER = 6.5
 FOLDED = True
 SINGLY = True
 COLUMNS = 3
-HEIGHT, ABOVE, HEADING, TICKS = 1.05, 0.16, 0.34, 0.4  # inches: a panel, the title, over a panel, and below it
+HEIGHT, ABOVE, HEADING, TICKS = 1.05, 0.16, 0.18, 0.4  # inches: a panel, the title, over a panel's title, below a panel
+CHARACTERS = 34
+"""Of a line of a panel's title."""
 TICKS_MOST = 6
 FEWEST = 4
 """Numbers that must have been tried before there is anything to see."""
@@ -48,7 +63,7 @@ class Panel:
     """The trials of one method by one of its hyperparameters.
 
     Attributes:
-        title: the method and, where they are not over the floor, what the gains are over.
+        title: the method; on lines of their own, what the gains are over, if not the floor, and what stands nowhere.
         name: the hyperparameter.
         values, gains, low, high: [k] what was tried, in growing order, and mean gains with intervals as printed.
         trials: [k] their numbers; 0 is the default.
@@ -106,9 +121,9 @@ def _panel(tuning: Tuning, name: str, student: str, metric: Metric, settings: Se
     trials = numbers.astype(int)
     title = _title(tuning.method, settings)
     if tuning.base != settings.floor:
-        title += f", over {_title(tuning.base, settings)} alone"
+        title += f"\nover {_title(tuning.base, settings)} alone"
     if tuning.chosen not in trials and tuning.chosen < len(tuning.tried):
-        title += f", chosen: {tuning.tried[tuning.chosen][name]}"
+        title += f"\nchosen: {tuning.tried[tuning.chosen][name]}"
     # The default of a composition lacks what its other trials have of the first parts.
     joined = (trials > 0) | (tuning.base == settings.floor)
     others = [{key: value for key, value in tuning.tried[trial].items() if key != name} for trial in trials[joined]]
@@ -136,17 +151,21 @@ def _limits(panel: Panel, shown: np.ndarray) -> tuple[float, float]:
 def _figure(found: list[Panel], findings: Findings, family: Family, folder: Path) -> Drawing:
     settings, metric, title = findings.settings, findings.metric(family), findings.title(family)
     name = f"{KIND}-{family.slug}"
-    rows = -(-len(found) // COLUMNS)
-    total = ABOVE + rows * (HEADING + HEIGHT + TICKS)
+    titles = [
+        "\n".join(short for line in panel.title.split("\n") for short in wrap(line, CHARACTERS)) for panel in found
+    ]
+    rows, heading = -(-len(found) // COLUMNS), HEADING + lines(max(title.count("\n") + 1 for title in titles))
+    total = ABOVE + rows * (heading + HEIGHT + TICKS)
     with canvas(name):
         figure = Figure(figsize=(width(1.2), total))
         figure.text(0.0, 1 - 0.1 / total, title, weight="bold", va="center", size=text_size() + 1)
         cut = False
         for place, panel in enumerate(found):
             row, column = divmod(place, COLUMNS)
-            bottom = total - ABOVE - row * (HEADING + HEIGHT + TICKS) - HEADING - HEIGHT
+            bottom = total - ABOVE - row * (heading + HEIGHT + TICKS) - heading - HEIGHT
             axes = figure.add_axes((0.06 + column * 0.335, bottom / total, 0.27, HEIGHT / total))
             cut |= _draw(axes, panel)
+            axes.set_title(titles[place], size=text_size())
             if column == 0:
                 axes.set_ylabel(f"Gain, {metric.unit}")
         caption = CAPTION.format(level=settings.level) + CUT * cut
@@ -163,17 +182,16 @@ def _draw(axes: Axes, panel: Panel) -> bool:
     finite = np.isfinite(panel.low)
     axes.vlines(panel.values[finite], panel.low[finite], panel.high[finite], color=PALE, linewidth=0.9, zorder=1)
     for group, marker, filled in ((~default, "o", True), (default, "D", False)):
-        for picked, colour in ((group & chosen, VERMILLION), (group & ~chosen, BLUE)):
+        for picked, colour, order in ((group & chosen, VERMILLION, 4), (group & ~chosen, BLUE, 3)):
             face = colour if filled else "white"
             places = panel.values[picked], panel.gains[picked]
-            axes.scatter(*places, s=16, marker=marker, color=face, edgecolors=colour, linewidths=1.0, zorder=3)
+            axes.scatter(*places, s=16, marker=marker, color=face, edgecolors=colour, linewidths=1.0, zorder=order)
     numbers = panel.values[panel.values > 0]
     if len(numbers) == len(panel.values) and numbers.max() >= DECADE * numbers.min():
         axes.set_xscale("log")
         axes.set_xlim(numbers.min() / 1.5, numbers.max() * 1.5)
         logarithmic_ticks(axes.xaxis, float(numbers.min()), float(numbers.max()), TICKS_MOST)
     axes.set_xlabel(panel.name, labelpad=1)
-    axes.set_title(panel.title, size=text_size())
     axes.grid(axis="y", **GRID)
     shown = near(panel.gains, panel.gains.max())
     axes.set_ylim(*_limits(panel, shown))

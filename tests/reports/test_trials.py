@@ -72,7 +72,7 @@ def test_a_composition_adds_to_its_first_parts_and_its_default_is_not_joined():
     panels = {panel.name: panel for panel in drawn(own)}
     assert set(panels) == {"abkd.beta"}, "two values of alpha show nothing"
     panel = panels["abkd.beta"]
-    assert panel.title == "kd+abkd, over KD alone"
+    assert panel.title == "kd+abkd\nover KD alone"
     assert panel.gains[panel.trials == 2] == pytest.approx([1])
     assert panel.gains[panel.trials == 0] == pytest.approx([-2])
     assert panel.joined.tolist() == (panel.trials > 0).tolist()
@@ -91,7 +91,7 @@ def test_a_trial_without_a_score_or_a_number_is_left_out(missing):
     lost = (None, 0.6, 0.6) if missing == "a score" else FLOOR
     (panel,) = drawn(tried(tried=values, scores={WIDE: (*own["scores"][WIDE], lost)}, chosen=4))
     assert panel.trials.tolist() == [1, 0, 2, 3]
-    assert panel.title == f"KD, chosen: {values[4]['beta']}", "what stands nowhere is named"
+    assert panel.title == f"KD\nchosen: {values[4]['beta']}", "what stands nowhere is named"
 
 
 @pytest.mark.parametrize(
