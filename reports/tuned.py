@@ -78,11 +78,16 @@ class Row:
     gain: float
 
 
+def choices(settings: Settings, family: Family) -> dict[str, Tuning]:
+    """Label of a tuned method -> the choice that it rests on in a family."""
+    place = family.dataset, family.teacher, architecture(family.student)
+    return {t.tuned: t for t in settings.tuning if (t.dataset, t.teacher, t.student) == place}
+
+
 def rows(findings: Findings, family: Family) -> list[Row]:
     """The tuned methods of a family in display order."""
     settings, found = findings.settings, findings.attempts[family]
-    place = family.dataset, family.teacher, architecture(family.student)
-    of_family = {t.tuned: t for t in settings.tuning if (t.dataset, t.teacher, t.student) == place}
+    of_family = choices(settings, family)
     sign, made = findings.metric(family).sign, []
     for label in found:
         tuning = of_family.get(label)

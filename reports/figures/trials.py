@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -29,8 +29,9 @@ from reports.figures.parts.style import (
 )
 from reports.findings import Findings
 from reports.metrics import Metric
-from reports.results import Family, architecture
+from reports.results import Family
 from reports.settings import Settings, Tuning
+from reports.tuned import choices
 
 KIND = "trials"
 TITLE = "Trials of tuning"
@@ -95,22 +96,26 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
 def panels(findings: Findings, family: Family) -> Iterator[Panel]:
     """What was tried for a family's methods, in display order."""
     settings, metric = findings.settings, findings.metric(family)
-    place = family.dataset, family.teacher, architecture(family.student)
-    own = {t.tuned: t for t in settings.tuning if (t.dataset, t.teacher, t.student) == place}
+    own = choices(settings, family)
+    titles = {tuning.method: _title(tuning, settings) for tuning in own.values()}
     for label in settings.method_order(own):
         for name in own[label].tried[0] if own[label].tried else ():
-            panel = _panel(own[label], name, family.sized, metric, settings)
+            panel = _panel(own[label], name, family.sized, metric, settings, titles)
             if panel is not None:
                 yield panel
 
 
-def _panel(tuning: Tuning, name: str, student: str, metric: Metric, settings: Settings) -> Panel | None:
+def _panel(
+    tuning: Tuning, name: str, student: str, metric: Metric, settings: Settings, titles: Mapping[str, str]
+) -> Panel | None:
     """None where too few numbers were tried, or the base has no score."""
     base = tuning.base_scores.get(student, ())
+    if not base or None in base:
+        return None
     rows = []
     for trial, (values, scores) in enumerate(zip(tuning.tried, tuning.scores.get(student, ()), strict=False)):
         value = values[name]
-        if isinstance(value, bool | str | None) or not scores or len(scores) != len(base) or None in (*scores, *base):
+        if isinstance(value, bool | str | None) or len(scores) != len(base) or None in scores:
             continue
         gains = metric.sign * metric.scale * (np.array(scores, float) - np.array(base, float))
         low, high = statistics.mean_interval(gains, settings.alpha)
@@ -119,11 +124,12 @@ def _panel(tuning: Tuning, name: str, student: str, metric: Metric, settings: Se
         return None
     values, gains, low, high, numbers = np.array(sorted(rows), float).T
     trials = numbers.astype(int)
-    title = _title(tuning.method, settings)
+    said = [titles[tuning.method]]
     if tuning.base != settings.floor:
-        title += f"\nover {_title(tuning.base, settings)} alone"
+        said.append(f"over {titles.get(tuning.base) or settings.method_title(tuning.base)} alone")
     if tuning.chosen not in trials and tuning.chosen < len(tuning.tried):
-        title += f"\nchosen: {tuning.tried[tuning.chosen][name]}"
+        said.append(f"chosen: {tuning.tried[tuning.chosen][name]}")
+    title = "\n".join(line for each in said for line in wrap(each, CHARACTERS))
     # The default of a composition lacks what its other trials have of the first parts.
     joined = (trials > 0) | (tuning.base == settings.floor)
     others = [{key: value for key, value in tuning.tried[trial].items() if key != name} for trial in trials[joined]]
@@ -131,10 +137,11 @@ def _panel(tuning: Tuning, name: str, student: str, metric: Metric, settings: Se
     return Panel(title, name, values, gains, low, high, trials, joined, tuning.chosen)
 
 
-def _title(label: str, settings: Settings) -> str:
+def _title(tuning: Tuning, settings: Settings) -> str:
     """Of a method, which a run may have at its tuned values alone."""
-    titles = {t.method: settings.method_title(t.tuned).removesuffix(OF_TUNED) for t in settings.tuning}
-    return titles.get(label, label) if label not in settings.methods else settings.method_title(label)
+    if tuning.method in settings.methods:
+        return settings.method_title(tuning.method)
+    return settings.method_title(tuning.tuned).removesuffix(OF_TUNED)
 
 
 def _limits(panel: Panel, shown: np.ndarray) -> tuple[float, float]:
@@ -151,10 +158,7 @@ def _limits(panel: Panel, shown: np.ndarray) -> tuple[float, float]:
 def _figure(found: list[Panel], findings: Findings, family: Family, folder: Path) -> Drawing:
     settings, metric, title = findings.settings, findings.metric(family), findings.title(family)
     name = f"{KIND}-{family.slug}"
-    titles = [
-        "\n".join(short for line in panel.title.split("\n") for short in wrap(line, CHARACTERS)) for panel in found
-    ]
-    rows, heading = -(-len(found) // COLUMNS), HEADING + lines(max(title.count("\n") + 1 for title in titles))
+    rows, heading = -(-len(found) // COLUMNS), HEADING + lines(max(panel.title.count("\n") + 1 for panel in found))
     total = ABOVE + rows * (heading + HEIGHT + TICKS)
     with canvas(name):
         figure = Figure(figsize=(width(1.2), total))
@@ -165,7 +169,6 @@ def _figure(found: list[Panel], findings: Findings, family: Family, folder: Path
             bottom = total - ABOVE - row * (heading + HEIGHT + TICKS) - heading - HEIGHT
             axes = figure.add_axes((0.06 + column * 0.335, bottom / total, 0.27, HEIGHT / total))
             cut |= _draw(axes, panel)
-            axes.set_title(titles[place], size=text_size())
             if column == 0:
                 axes.set_ylabel(f"Gain, {metric.unit}")
         caption = CAPTION.format(level=settings.level) + CUT * cut
@@ -186,12 +189,13 @@ def _draw(axes: Axes, panel: Panel) -> bool:
             face = colour if filled else "white"
             places = panel.values[picked], panel.gains[picked]
             axes.scatter(*places, s=16, marker=marker, color=face, edgecolors=colour, linewidths=1.0, zorder=order)
-    numbers = panel.values[panel.values > 0]
-    if len(numbers) == len(panel.values) and numbers.max() >= DECADE * numbers.min():
+    least, most = float(panel.values[0]), float(panel.values[-1])
+    if least > 0 and most >= DECADE * least:
         axes.set_xscale("log")
-        axes.set_xlim(numbers.min() / 1.5, numbers.max() * 1.5)
-        logarithmic_ticks(axes.xaxis, float(numbers.min()), float(numbers.max()), TICKS_MOST)
+        axes.set_xlim(least / 1.5, most * 1.5)
+        logarithmic_ticks(axes.xaxis, least, most, TICKS_MOST)
     axes.set_xlabel(panel.name, labelpad=1)
+    axes.set_title(panel.title, size=text_size())
     axes.grid(axis="y", **GRID)
     shown = near(panel.gains, panel.gains.max())
     axes.set_ylim(*_limits(panel, shown))

@@ -268,7 +268,7 @@ def check_features(features: np.ndarray | None, file: Path, rows: int, units: in
 
     Args:
         rows: of the file.
-        what: has them.
+        of: what has them.
 
     Raises:
         UserError: there are none, another number of rows, or values that are not finite.
