@@ -13,8 +13,6 @@ from workflow.specs import CellSpec, Network, Plan, TeacherSpec, TrainingSetting
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
-STALE: set[str] = set()
-"""Of these the tuned values are to be made anew: code that they rest on has changed. Till then they are refused."""
 
 GOOD: dict[str, Any] = {
     "title": "A test",
