@@ -4,10 +4,10 @@ A number of that page stands before a comment that says where it is from, `<!--=
 
     kd gains 3.1 <!--=quick mlp-2x67 kd-tuned gain--> points
 
-STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets. WHAT is a column of
-`comparisons.csv` (against the run's reference), the same against another method (`difference@gcrd-tuned`), or `gain`
-(mean paired difference to the floor). Of METHOD `teacher` there are `mean` and `std`. `published@N` is what the Nth
-source prints of it (`reports/published.yaml`).
+STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets, and `TEACHER:STUDENT` where it
+has several teachers. WHAT is a column of `comparisons.csv` (against the run's reference), the same against another
+method (`difference@gcrd-tuned`), or `gain` (mean paired difference to the floor). Of METHOD `teacher` there are `mean`
+and `std`. `published@N` is what the Nth source prints of it (`reports/published.yaml`).
 Everything is worked out anew from `runs.csv`, so that no stored table can be older than its rows.
 """
 
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STORED = ROOT / "docs" / "results"
 RUNS = sorted(folder.name for folder in STORED.iterdir() if (folder / "runs.csv").exists())
 TOLD = re.compile(r"([+−-]?\d+(?:\.\d+)?)( %)? <!--=(\S+) (\S+) (\S+) (\S+)-->")
-MOST_BYTES = 6_000_000
+MOST_BYTES = 8_000_000
 
 
 @cache
@@ -90,12 +90,14 @@ def lines() -> list[str]:
 def value(run: str, student: str, method: str, what: str) -> float:
     what, _, reference = what.partition("@")
     dataset, _, student = student.rpartition("/")
+    teacher, _, student = student.rpartition(":")
     if what == "published":
         printed = {"student": student, "method": method, **({"dataset": dataset} if dataset else {})}
         rows = [row for row in published.rows(findings(run)) if printed.items() <= vars(row).items()]
         return rows[int(reference) - 1].published_mean
     compared = findings(run, reference).comparisons
-    (family,) = (family for family in compared if family.student == student and dataset in ("", family.dataset))
+    wanted = {"student": student, "dataset": dataset, "teacher": teacher}
+    (family,) = (f for f in compared if all(name in ("", getattr(f, part)) for part, name in wanted.items()))
     if method == "teacher":
         rows = findings(run).results.runs.query("method == 'teacher'")
         scores = rows[(rows["dataset"] == family.dataset) & (rows["teacher"] == family.teacher)]["test"]
