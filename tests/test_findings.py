@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STORED = ROOT / "docs" / "results"
 RUNS = sorted(folder.name for folder in STORED.iterdir() if (folder / "runs.csv").exists())
 TOLD = re.compile(r"([+−-]?\d+(?:\.\d+)?)( %)? <!--=(\S+) (\S+) (\S+) (\S+)-->")
-MOST_BYTES = 8_000_000
+MOST_BYTES = 6_000_000
 
 
 @cache
@@ -91,13 +91,14 @@ def value(run: str, student: str, method: str, what: str) -> float:
     what, _, reference = what.partition("@")
     dataset, _, student = student.rpartition("/")
     teacher, _, student = student.rpartition(":")
+    stated = {"dataset": dataset, "teacher": teacher, "student": student}
+    place = {part: name for part, name in stated.items() if name}
     if what == "published":
-        printed = {"student": student, "method": method, **({"dataset": dataset} if dataset else {})}
+        printed = place | {"method": method}
         rows = [row for row in published.rows(findings(run)) if printed.items() <= vars(row).items()]
         return rows[int(reference) - 1].published_mean
     compared = findings(run, reference).comparisons
-    wanted = {"student": student, "dataset": dataset, "teacher": teacher}
-    (family,) = (f for f in compared if all(name in ("", getattr(f, part)) for part, name in wanted.items()))
+    (family,) = (family for family in compared if place.items() <= family._asdict().items())
     if method == "teacher":
         rows = findings(run).results.runs.query("method == 'teacher'")
         scores = rows[(rows["dataset"] == family.dataset) & (rows["teacher"] == family.teacher)]["test"]
