@@ -54,6 +54,13 @@ def test_some_runs_are_stored_and_small():
     assert size < MOST_BYTES, f"docs/results holds {size:,} bytes"
 
 
+def test_every_stored_figure_is_shown():
+    """The others are left to `abkd-bench report`, which draws all of them from the rows."""
+    told = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    unshown = [str(file.relative_to(STORED)) for file in STORED.rglob("figures/*") if file.name not in told]
+    assert not unshown, unshown
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_stored_tables_are_those_of_the_rows(run):
     stored = pd.read_csv(STORED / run / "comparisons.csv")
