@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from reports import printing, resampling, statistics
+from reports.attempts import Attempts
 from reports.findings import Findings
 from reports.grid import Entry, Grid, Group
 from reports.printing import ABSENT
@@ -106,10 +107,9 @@ def joined(findings: Findings) -> list[Joined]:
     for unit, families in by_unit.items():
         own = [findings.attempts[family] for family in families]
         labels = settings.method_order({label for each in own for label in each} - {settings.ceiling})
-        kept = [label for label in labels if all(label in each and each[label].complete for each in own)]
+        kept = [label for label in labels if all(label in each and _drawable(each[label]) for each in own)]
         base = settings.floor if settings.floor in kept else settings.reference
-        # Nothing can be drawn again from a single seed.
-        if base not in kept or len(kept) < 2 or min(len(each[base].values()) for each in own) < 2:
+        if base not in kept or len(kept) < 2:
             continue
         gains: dict[str, list[Scores]] = {label: [] for label in kept}
         for family, each in zip(families, own, strict=True):
@@ -122,6 +122,11 @@ def joined(findings: Findings) -> list[Joined]:
         decimals = max(findings.metric(family).decimals for family in families)
         found.append(Joined(unit, decimals, base, families, {label: gains[label] for label in order}, dropped))
     return found
+
+
+def _drawable(own: Attempts) -> bool:
+    """Whether all trainings gave a score, and more than one, which drawn again is always itself."""
+    return own.complete and len(own.scores) > 1
 
 
 @cache
@@ -188,7 +193,8 @@ def legend(findings: Findings) -> str:
     base = printing.listed(
         [settings.method_title(label) for label in dict.fromkeys(each.base for each in joined(findings))] or [ABSENT]
     )
-    left = f" Left out, since some student lacks a training: {printing.listed(dropped)}." if dropped else ""
+    why = "some student lacks a training, or has one alone"
+    left = f" Left out, since {why}: {printing.listed(dropped)}." if dropped else ""
     return (
         f"Gains over the mean of {base} on the same student, positive is better. IQM: mean of the middle half of all "
         f"trainings. P(improvement): of a fresh training over one of {settings.method_title(settings.reference)}, mean "

@@ -53,7 +53,7 @@ class Attempts:
 
     Attributes:
         scores: seed -> test score as stored, of the trainings that gave one.
-        attempted: number of trainings that were planned and not skipped.
+        attempted: number of trainings that were planned; none of a method that does not apply.
         failures: status -> number of trainings, in the order of the words; NO_SCORE among them.
         reason: the distinct reasons given, joined, in one line.
         skipped: whether the method does not apply here at all.
@@ -98,7 +98,9 @@ class Attempts:
 def read(rows: pd.DataFrame) -> Attempts:
     """Reads the rows of one method in one family, or of one teacher."""
     each = list(zip(*(rows[name].tolist() for name in ("seed", "test", "status", "usable", "reason")), strict=True))
-    attempted = [(status, usable) for _, _, status, usable, _ in each if status != Status.SKIPPED]
+    skipped = bool(each) and all(status == Status.SKIPPED for _, _, status, _, _ in each)
+    # One that some seeds skip applies by what they draw, and those that are left are no fair sample either.
+    attempted = [] if skipped else [(status, usable) for _, _, status, usable, _ in each]
     troubled = Counter(NO_SCORE if status == Status.OK else status for status, usable in attempted if not usable)
     reasons = {" ".join(reason.split()) for _, _, _, usable, reason in each if reason and not usable}
     return Attempts(
@@ -106,7 +108,7 @@ def read(rows: pd.DataFrame) -> Attempts:
         attempted=len(attempted),
         failures=dict(sorted(troubled.items())),
         reason="; ".join(sorted(reasons)),
-        skipped=bool(each) and not attempted,
+        skipped=skipped,
         paired=bool(rows["paired"].all()),
     )
 

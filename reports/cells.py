@@ -188,21 +188,23 @@ def panels(results: Results, columns: Mapping[Family, Column], settings: Setting
 
 def _panel(results: Results, dataset: str, columns: list[Column], settings: Settings) -> Panel:
     methods = settings.method_order({label for each in columns for label in each.cells})
+    sizes = Counter(each.size for each in columns)
     notes: dict[str, list[str]] = {}
     for label in methods:
         for each in columns:
             cell = each.cells.get(label)
+            where = each.size if sizes[each.size] == 1 else f"{each.heading} at {each.size}"
             if cell and cell.note:
                 why = f"{settings.method_title(label)}: {cell.text}: {printing.one_line(cell.note)}"
-                notes.setdefault(why, []).append(each.size)
+                notes.setdefault(why, []).append(where)
             if label in each.remarks:
-                notes.setdefault(f"{settings.method_title(label)}: {each.remarks[label]}", []).append(each.size)
+                notes.setdefault(f"{settings.method_title(label)}: {each.remarks[label]}", []).append(where)
     return Panel(
         dataset,
         settings.dataset_title(dataset),
         results.metric(dataset).title,
         methods,
         columns,
-        [f"{text} ({', '.join(dict.fromkeys(sizes))})" for text, sizes in notes.items()],
+        [f"{text} ({', '.join(dict.fromkeys(places))})" for text, places in notes.items()],
         [f"{each.heading} at {each.size}" for each in columns if not each.tested],
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pandas as pd
+
 from reports import attempts, cells, comparisons, ranking
 from reports.attempts import Attempts
 from reports.cells import Column, Panel
@@ -79,6 +81,14 @@ class Findings:
     def metric(self, family: Family) -> Metric:
         """The metric of a family's test scores."""
         return self.results.metric(family.dataset)
+
+    def whole(self, entries: pd.DataFrame, family: Family) -> pd.DataFrame:
+        """What a family's methods all of whose trainings gave a score left in a frame.
+
+        The seeds that survived of another are no fair sample.
+        """
+        own = family.rows(entries)
+        return own[own["method"].isin([label for label, each in self.attempts[family].items() if each.complete])]
 
     def title(self, family: Family) -> str:
         """`ogbn-arxiv: gat-3x250x3h → gcn-2x256, 33×`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -77,14 +78,19 @@ def _untested(panel: Panel, settings: Settings) -> list[str]:
 
 
 def wide(findings: Findings) -> pd.DataFrame:
-    """[methods, families] plain cells; the columns name dataset, pair and ratio."""
+    """[methods, families] plain cells; the columns name dataset, pair and ratio.
+
+    Of two students that agree in these, one by its ratio and one by its width, the former is `gcn-2x16~40x`.
+    """
     panels, settings = findings.panels, findings.settings
     labels = settings.method_order({label for panel in panels for label in panel.methods})
     found: dict[str, list[str]] = {"method": labels, "title": [settings.method_title(label) for label in labels]}
     for panel in panels:
+        named = Counter((each.heading, each.size) for each in panel.columns)
         for each in panel.columns:
-            name = f"{panel.dataset} | {each.heading} | {each.size}"
-            found[name] = [plain(each.cells.get(label)) for label in labels]
+            twice = named[each.heading, each.size] > 1
+            pair = f"{each.family.teacher} → {each.family.sized}" if twice else each.heading
+            found[f"{panel.dataset} | {pair} | {each.size}"] = [plain(each.cells.get(label)) for label in labels]
     return pd.DataFrame(found)
 
 

@@ -28,6 +28,13 @@ CIRCUMSTANCES = ["seconds", "peak_memory_mb", "device", "commit", "versions", "r
 OUTCOME = ["status", *SCORES, *FIDELITY, "best_epoch"]
 SAME = [name for name in RUN_COLUMNS if name not in (*CELL, *CIRCUMSTANCES, *OUTCOME)] + OUTCOME
 """Columns in which they may not, causes before what comes of them."""
+NAMED = ("methods", "datasets", "networks", "data_citations")
+"""Settings that hold facts by name: a name has one meaning in the merged report."""
+LISTED = {
+    "tuning": ("dataset", "teacher", "student", "tuned"),
+    "hyperparameters": ("dataset", "teacher", "student", "ratio_target", "method"),
+}
+"""Settings that are lists, and what names an entry: of two the first stays, as of two rows."""
 
 
 def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
@@ -62,7 +69,7 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
     _check_added(runs)
     kept = _kept(runs)
     output.mkdir(parents=True, exist_ok=True)
-    merged_runs = pd.concat(kept.values(), ignore_index=True)[RUN_COLUMNS]
+    merged_runs = pd.concat([own for own in kept.values() if len(own)], ignore_index=True)[RUN_COLUMNS]
     merged_runs = merged_runs.astype({"best_epoch": "Int64"}).sort_values(CELL, ignore_index=True)
     _write(output / "runs.parquet", merged_runs)
     write_text(output / "runs.csv", merged_runs.to_csv(index=False, lineterminator="\n"))
@@ -88,19 +95,22 @@ def _names(folders: Sequence[Path]) -> list[str]:
 
 
 def _settings(stated: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
-    """The settings of the first folder with the methods, datasets and choices of all."""
+    """The settings of the first folder with what all state of methods, datasets, networks, choices and sources."""
     (first, found), *others = stated.items()
     merged = dict(found)
     for folder, own in others:
-        for key in ("methods", "datasets"):
+        for key in NAMED:
             known = dict(merged.get(key, {}))
             for name, facts in own.get(key, {}).items():
                 if known.setdefault(name, facts) != facts:
-                    raise ValueError(f"{folder}: {key}: {name} is another one than in {first}; give one a new label")
+                    raise ValueError(f"{folder}: {key}: {name} is another one than in {first}; give one another name")
             merged[key] = known
-        for key in ("tuning", "hyperparameters"):
-            stated_before = [*merged.get(key, ())]
-            merged[key] = stated_before + [each for each in own.get(key, ()) if each not in stated_before]
+        # An entry that a newer version spells in another way is the same source.
+        merged["references"] = {**own.get("references", {}), **merged.get("references", {})}
+        for key, names in LISTED.items():
+            known = {tuple(each[name] for name in names): each for each in own.get(key, ())}
+            before = {tuple(each[name] for name in names): each for each in merged.get(key, ())}
+            merged[key] = [*before.values(), *(each for name, each in known.items() if name not in before)]
     return merged
 
 
@@ -188,7 +198,9 @@ def _check_added(runs: Mapping[Path, pd.DataFrame]) -> None:
 
 
 def _of(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a history that belong to these runs."""
+    """The rows of a history that belong to these runs; none where other folders have all of them."""
+    if runs.empty:
+        return history.iloc[:0]
     return history.merge(runs[CELL], on=CELL)[list(history.columns)]
 
 

@@ -26,6 +26,7 @@ from reports import (
     troubles,
     tuned,
 )
+from reports.attempts import Attempts
 from reports.cells import Arrow
 from reports.figures import Section
 from reports.findings import Findings
@@ -62,6 +63,7 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
     families, script = results.families, inlined.script()
     environment = _environment(families, latex)
     without_score = troubles.of(results, settings)
+    without, lacking = _without_reference(findings)
     return environment.get_template("page.html.j2").render(
         settings=settings,
         css=Markup(inlined.style()),
@@ -70,7 +72,8 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
         data=Markup(details.embedded({**details.data(findings), "latex": dict(latex)})),
         answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
-        without=_without_reference(findings),
+        without=without,
+        lacking=lacking,
         unpaired=_unpaired(findings),
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
@@ -199,13 +202,21 @@ def _comparisons(findings: Findings) -> list[dict[str, Any]]:
     return shown
 
 
-def _without_reference(findings: Findings) -> str:
-    """What became of a reference that no student has whole; "" where there is one."""
-    reference = findings.settings.reference
-    own = [found[reference] for found in findings.attempts.values() if reference in found]
-    if any(each.complete for each in own):
-        return ""
-    return "was skipped or failed" if own else "was not run"
+def _without_reference(findings: Findings) -> tuple[str, str]:
+    """`failed`, of a reference that no student has whole; `1 of 2 students, for which it failed`, where some lack it.
+
+    Each is "" where the other is told, and both where every student has it.
+    """
+    own = [found.get(findings.settings.reference) for found in findings.attempts.values()]
+    lacking = [each.trouble[0].clause if each and each.trouble else "was not run" for each in own if not _whole(each)]
+    told = " or ".join(dict.fromkeys(lacking))
+    if not told or len(lacking) == len(own):
+        return told, ""
+    return "", f"{len(lacking)} of {len(own)} students, for which it {told}"
+
+
+def _whole(own: Attempts | None) -> bool:
+    return own is not None and own.complete
 
 
 def _ranking(ranking: Ranking, settings: Settings) -> dict[str, Any]:

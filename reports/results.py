@@ -102,11 +102,6 @@ class Results:
         """Compression as printed, `40×`: the wanted one, or the real one of a student given by its widths."""
         return printing.ratio(self.ratio(family) if family.ratio_target is None else family.ratio_target)
 
-    def scored(self, entries: pd.DataFrame, family: Family) -> pd.DataFrame:
-        """What a family's trainings with a score left in a frame; a seed that failed is not averaged over."""
-        ran = family.rows(self.runs).query("usable")[["method", "seed"]]
-        return family.rows(entries).merge(ran, on=["method", "seed"])
-
     def families_by_dataset(self) -> Iterator[tuple[str, list[Family]]]:
         """(dataset, its families) in display order."""
         for dataset in dict.fromkeys(family.dataset for family in self.families):

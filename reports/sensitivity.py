@@ -157,7 +157,7 @@ def _verdicts(data: Tests, members: Mapping[str, float], test: P, correction: st
     for label, p in zip(members, adjusted, strict=True):
         if label in data:
             better = np.mean(data[label][0]) > np.mean(data[label][1])
-            said[label] = "0" if p > alpha else "+" if better else "−"
+            said[label] = ("+" if better else "−") if p <= alpha else "0"
     return said
 
 

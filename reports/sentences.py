@@ -150,7 +150,7 @@ def _separating(findings: Findings, family: Family) -> list[str]:
     needed = power.seeds_needed(difference, spread, settings.alpha)
     seeds = f"about {needed}" if needed else f"more than {power.MOST_SEEDS}"
     names = f"{settings.method_title(first)} and {settings.method_title(second)}"
-    best_two = "two best" if order[0] in (first, second) else "two best paired ones"
+    best_two = "two best" if {first, second} == set(order[:2]) else "two best paired ones"
     return [
         f"{len(differences)} seeds show a difference of {metric.score(smallest)} {metric.unit} four times in five (one "
         f"paired t-test, at the spread of the {best_two}); to separate these, {names}, which are "

@@ -144,8 +144,8 @@ class Settings(BaseModel):
     @field_validator("alpha")
     @classmethod
     def _a_level(cls, alpha: float) -> float:
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha must lie between 0 and 1, not {alpha:g}")
+        if not 0 < alpha < 0.5:
+            raise ValueError(f"alpha must lie between 0 and 0.5, not {alpha:g}")
         return alpha
 
     @field_validator("minimum_seeds")

@@ -86,9 +86,9 @@ def unfinished(results: Results) -> str:
 def lines(results: Results, settings: Settings) -> list[str]:
     """For the terminal: failures first, then what is missing, teachers before students, which depend on them.
 
-    A method that does not apply is no trouble.
+    A method that does not apply is no trouble; one that does not apply to some seeds is.
     """
-    found = [each for each in of(results, settings) if each.status != Status.SKIPPED]
+    found = [each for each in of(results, settings) if each.status != Status.SKIPPED or len(each.seeds) < each.planned]
     found.sort(key=lambda each: (each.status == Status.MISSING, not each.of_teacher))
     failed = [each.line for each in found if each.status != Status.MISSING]
     missing = [each.line for each in found if each.status == Status.MISSING]

@@ -98,10 +98,16 @@ def rows(findings: Findings, family: Family) -> list[Row]:
         default, own = comparisons.compare(pair, sign, against)
         failed = found[tuning.method].words
         made.append(Row(tuning, own, default.mean, default.std, failed, *_validation(tuning, family.sized, sign)))
-    adjusted = statistics.holm([row.comparison.p for row in made])
+    # As everywhere, a method that does not apply was never a hypothesis.
+    members = {
+        row.tuning.tuned: row.comparison.p
+        for row in made
+        if not found[row.tuning.method].skipped and not found[row.tuning.tuned].skipped
+    }
+    adjusted = dict(zip(members, statistics.holm(list(members.values())), strict=True))
     return [
-        replace(row, comparison=_judged(row.comparison, float(p), settings))
-        for row, p in zip(made, adjusted, strict=True)
+        replace(row, comparison=_judged(row.comparison, float(adjusted.get(row.tuning.tuned, np.nan)), settings))
+        for row in made
     ]
 
 

@@ -25,7 +25,7 @@ LEFT, ABOVE, BELOW = 0.5, 0.35, 0.95  # inches left of the maps, above the first
 CAPTION = (
     "Attention of each teacher layer (row) over the student's layers (column), the output layer last, mean "
     "over seeds: after the first epoch on the left, at the end of training on the right. The darker, the more "
-    "a pair weighs."
+    "a pair weighs. A method is left out where a run of it failed or is missing."
 )
 
 Maps = list[tuple[str, pd.DataFrame, pd.DataFrame]]
@@ -53,7 +53,7 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
     results, settings = findings.results, findings.settings
     drawings = []
     for family in results.families if len(results.attention) else []:
-        found = maps(results.scored(results.attention, family))
+        found = maps(findings.whole(results.attention, family))
         order = settings.method_order({method for method, _ in found})
         several = len({name for _, name in found}) > 1
         shown: Maps = []

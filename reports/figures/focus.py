@@ -28,7 +28,7 @@ CAPTION = (
     "attention, mean over seeds: 1 is spread evenly, 0 is all on one layer. Right: mean share of a teacher layer's "
     "attention on the student layer at its own relative depth (the diagonal); thin, each seed; dashed, uniform "
     "attention. Epochs at which every seed was recorded. A layer without any weight is left blank, and out on "
-    "the right; attention that never moves is left out."
+    "the right; attention that never moves is left out, and so is a method of which a run failed or is missing."
 )
 
 
@@ -86,7 +86,7 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """One figure per family with attention that moves."""
     results, settings, drawings = findings.results, findings.settings, []
     for family in results.families if len(results.attention) else []:
-        rows = results.scored(results.attention, family)
+        rows = findings.whole(results.attention, family)
         found = {(str(method), str(name)): focus(own) for (method, name), own in rows.groupby(["method", "name"])}
         order = settings.method_order({method for method, _ in found})
         names = Counter(method for method, _ in found)

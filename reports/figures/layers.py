@@ -28,7 +28,8 @@ LEFT, ABOVE, HEADING, BELOW = 0.5, 0.35, 0.42, 0.5  # inches left of the maps, o
 CAPTION = (
     "Linear CKA of every hidden layer of the teacher (row) and of the student (column) on a sample of the test part, "
     "before the training (its first weights) and after it (those that are reported), mean over seeds: 0 is nothing "
-    "in common, 1 the same up to a turn and a scale. Floor, reference, and the methods in the spotlight."
+    "in common, 1 the same up to a turn and a scale. Floor, reference, and the methods in the spotlight, but those of "
+    "which a run failed or is missing."
 )
 Maps = tuple[NDArray[np.float64], NDArray[np.float64]]
 """[teacher layers, student layers] before and after."""
@@ -38,7 +39,7 @@ def draw(findings: Findings, folder: Path) -> list[Drawing]:
     """One figure per family with any layers; results of an earlier version have none."""
     results, settings, drawings = findings.results, findings.settings, []
     for family in results.families if len(results.layers) else []:
-        found = maps(results.scored(results.layers, family))
+        found = maps(findings.whole(results.layers, family))
         chosen = dict.fromkeys([settings.floor, settings.reference, *settings.spotlight])
         shown = {settings.method_title(label): found[label] for label in chosen if label in found}
         if shown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +137,14 @@ def frame(*cells: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([each for rows in cells for each in rows], columns=RUN_COLUMNS)
 
 
-def findings(*parts: list[dict[str, Any]], **changes: Any) -> Findings:
-    """What a report of these rows says, without measurements, curves and maps."""
-    return of_runs(frame(*parts), Settings.parse(settings(**changes)))
+def findings(*parts: list[dict[str, Any]], unpaired: Collection[str] = (), **changes: Any) -> Findings:
+    """What a report of these rows says, without measurements, curves and maps; `unpaired` have seeds of their own."""
+    return of_runs(frame(*parts), Settings.parse(settings(**changes)), unpaired)
 
 
-def of_runs(runs: pd.DataFrame, chosen: Settings) -> Findings:
+def of_runs(runs: pd.DataFrame, chosen: Settings, unpaired: Collection[str] = ()) -> Findings:
     ready, empty = prepare(runs), pd.DataFrame()
+    ready["paired"] = ~ready["method"].isin(unpaired)
     return Findings.of(Results(ready, empty, empty, empty, empty, {}, families(ready, chosen)), chosen)
 
 

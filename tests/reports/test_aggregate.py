@@ -91,7 +91,7 @@ def test_a_method_that_lacks_a_training_is_left_out_and_named():
     )
     (tasks,) = aggregate.joined(found)
     assert tasks.dropped == ["at"]
-    assert "lacks a training: AT." in aggregate.legend(found)
+    assert "lacks a training, or has one alone: AT." in aggregate.legend(found)
 
 
 def test_errors_and_accuracies_are_not_joined():
@@ -189,3 +189,13 @@ def test_a_word_stands_only_where_a_posterior_is_sure():
     for better, word in ((0.96, "better"), (0.94, "undecided"), (0.8, "undecided")):
         rest = (1 - better) / 2
         assert equivalence.Posterior("kd", worse=rest, equivalent=rest, better=better).words == word
+
+
+def test_a_single_training_has_no_interval():
+    """Drawn again it is always itself: an interval of its gain would be the floor's alone."""
+    found = samples.findings(
+        samples.cell(BASE, method="supervised"), samples.cell(BASE + 0.02), samples.cell(BASE[:1] + 0.1, method="abkd")
+    )
+    (tasks,) = aggregate.joined(found)
+    assert tasks.dropped == ["abkd"]
+    assert "Left out, since some student lacks a training, or has one alone: ABKD." in aggregate.legend(found)

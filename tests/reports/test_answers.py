@@ -129,8 +129,14 @@ def test_a_reference_that_was_not_run_is_said_so_and_compared_with_nothing():
     failed = samples.cell(BASE)
     failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
     text = page.render(samples.findings(failed, samples.cell(BASE + OTHER, method="abkd")), [])
-    assert "The reference KD was skipped or failed, and nothing is compared with it" in text
+    assert "The reference KD failed, and nothing is compared with it" in text
     assert "needs 10 seeds" not in text
+    whole = [row | {"student": "mlp-2x8"} for row in samples.cell(BASE)]
+    text = page.render(samples.findings(failed, whole, samples.cell(BASE + OTHER, method="abkd")), [])
+    assert "compared with KD, paired by seed, except for 1 of 2 students, for which it failed; level" in text
+    unfinished = [*samples.cell(BASE[:9]), *samples.missing(1, first=9)]
+    text = page.render(samples.findings(unfinished, samples.cell(BASE + OTHER, method="abkd")), [])
+    assert "The reference KD is unfinished, and nothing is compared with it" in text
 
 
 def test_a_bold_that_most_share_is_told_in_words():

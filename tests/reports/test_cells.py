@@ -154,3 +154,13 @@ def test_the_teacher_is_no_member_of_the_pairs_behind_bold(monkeypatch):
     (family,) = found.results.families
     cells.bold(found.attempts[family], 1, found.settings)
     assert members == [1]
+
+
+def test_a_note_names_the_student_where_several_have_its_size():
+    failed = samples.cell(BASE)
+    failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
+    others = [row | {"student": "mlp-2x8"} for row in samples.cell(BASE)]
+    (panel,) = samples.findings(failed, others).panels
+    assert panel.notes == ["KD: diverged 1/10: a loss (gcn-3x256 → gcn-2x16 at 40×)"]
+    (panel,) = samples.findings(failed).panels
+    assert panel.notes == ["KD: diverged 1/10: a loss (40×)"]

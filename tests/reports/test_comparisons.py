@@ -158,3 +158,17 @@ def test_a_student_given_by_width_is_a_family_of_its_own():
     table = compared(*rows, samples.cell(BASE))
     assert len(table) == 3
     assert table.loc["abkd", "verdict"] == "better"
+
+
+def test_a_method_that_some_seeds_skip_has_no_mean_and_no_verdict():
+    """Which seeds it applies to hangs on the labels that they draw: they are no fair sample."""
+    some = samples.cell(BASE + 0.1, method="lsp-rbf")
+    for row in some[7:]:
+        row |= {"status": "skipped", "reason": "no edge joins two distilled nodes", "test": None}
+    parts = samples.cell(BASE), samples.cell(BASE + OTHER, method="abkd"), some
+    table, shown = compared(*parts, minimum_seeds=7), column(*parts, minimum_seeds=7).cells["lsp-rbf"]
+    assert table.loc["lsp-rbf", "verdict"] == "failed: 3 of 10 skipped"
+    assert table.loc["lsp-rbf", ["mean", "p", "p_holm"]].isna().all()
+    assert table.loc["abkd", "p_holm"] == min(1, 2 * table.loc["abkd", "p"]), "it was a hypothesis"
+    assert (shown.text, shown.bold) == ("skipped 3/10", False)
+    assert shown.note == "no edge joins two distilled nodes"

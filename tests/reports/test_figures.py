@@ -266,8 +266,11 @@ def test_no_curve_is_the_mean_of_the_seeds_that_survived(status, tmp_path):
     assert ">FitNet<" not in text
     (terms,) = (tmp_path / "figures").glob("terms-*.svg")
     assert "Terms of the training loss of 1 methods" in terms.read_text(encoding="utf-8"), "KD alone"
-    (maps,) = (tmp_path / "figures").glob("attention-*.svg")
-    assert "ABKD (2 of 3 seeds)" in maps.read_text(encoding="utf-8")
+    (layers,) = (tmp_path / "figures").glob("layers-*.svg")
+    text = layers.read_text(encoding="utf-8")
+    assert ">KD<" in text and ">ABKD<" not in text
+    assert not list((tmp_path / "figures").glob("attention-*.svg")), "ABKD's alone would be one"
+    assert not list((tmp_path / "figures").glob("focus-*.svg"))
 
 
 def test_terms_are_drawn_of_the_reference_the_spotlit_methods_and_the_best_of_the_rest(tmp_path):

@@ -164,8 +164,43 @@ def test_one_label_for_two_methods_is_refused(halves: list[Path], tmp_path: Path
     settings = json.loads((halves[1] / "report.json").read_text())
     settings["methods"]["kd"]["title"] = "My KD"
     (halves[1] / "report.json").write_text(json.dumps(settings))
-    with pytest.raises(ValueError, match=r"b: methods: kd is another one than in .*a; give one a new label"):
+    with pytest.raises(ValueError, match=r"b: methods: kd is another one than in .*a; give one another name"):
         merging.merge(halves, tmp_path / "c")
+
+
+def test_networks_and_sources_of_all_are_merged(study: pd.DataFrame, tmp_path: Path) -> None:
+    """Each has a dataset and a network of its own, with its layers and what a paper cites of it."""
+    folders = []
+    for name, layers in (("a", 2), ("b", 3)):
+        own = study.assign(dataset=f"set-{name}", student=f"net-{name}")
+        own.loc[own["method"] == "teacher", "student"] = own["teacher"]
+        facts = {
+            "networks": {f"net-{name}": {"layers": layers, "citations": [f"key-{name}"]}},
+            "data_citations": {f"set-{name}": [f"key-{name}"]},
+            "references": {f"key-{name}": f"@misc{{key-{name}, title = {{One}}}}"},
+        }
+        folders.append(save(tmp_path / name, own, ("supervised", "kd"), **facts))
+    merged = merging.merge(folders, tmp_path / "c")
+    assert {name: each.layers for name, each in merged.settings.networks.items()} == {"net-a": 2, "net-b": 3}
+    assert merged.settings.data_citations == {"set-a": ("key-a",), "set-b": ("key-b",)}
+    bibliography = (tmp_path / "c" / "tables" / "references.bib").read_text()
+    assert "{key-a," in bibliography and "{key-b," in bibliography
+    settings = json.loads((folders[1] / "report.json").read_text())
+    settings["networks"] |= {"net-a": {"layers": 9, "citations": []}}
+    (folders[1] / "report.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=r"b: networks: net-a is another one than in .*a; give one another name"):
+        merging.merge(folders, tmp_path / "d")
+
+
+def test_what_a_cell_used_is_that_of_the_row_that_stays(study: pd.DataFrame, tmp_path: Path) -> None:
+    """Once, and with the folder of that row's record."""
+    folders = []
+    for name in "ab":
+        place = {"dataset": "ace-sim", "teacher": "gcn-3x256", "student": "gcn-2x16", "ratio_target": 40.0}
+        used = {**place, "method": "kd", "values": "alpha 0.9", "targets": [f"results/{name}/rows.json"], "taught": []}
+        folders.append(save(tmp_path / name, study, ("supervised", "kd"), hyperparameters=[used]))
+    merged = merging.merge(folders, tmp_path / "c")
+    assert [each.targets for each in merged.settings.hyperparameters] == [("results/a/rows.json",)]
 
 
 def test_results_are_not_overwritten(halves: list[Path]) -> None:

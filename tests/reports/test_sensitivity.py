@@ -127,10 +127,14 @@ def test_seeds_of_ones_own_count_with_their_own_p():
     random = np.random.default_rng(4)
     spread = random.normal(0, 1, 10)
     spread = 0.01 * (spread - spread.mean()) / spread.std(ddof=1)
-    own = samples.cell(BASE + 0.15, method="added")
-    for row in own:
-        row["paired"] = False
-    row = rows(samples.cell(BASE), samples.cell(BASE + 0.0084 + spread, method="abkd"), own)["abkd"]
+    parts = samples.cell(BASE), samples.cell(BASE + 0.0084 + spread, method="abkd")
+    row = rows(*parts, samples.cell(BASE + 0.15, method="added"), unpaired=["added"])["abkd"]
     p = statistics.paired_t(BASE + 0.0084 + spread, BASE).p
     assert 0.025 < p < 0.05
     assert (row.main, row.hochberg) == ("+", "+")
+
+
+def test_a_seed_without_which_there_is_no_test_leaves_no_verdict():
+    parts = samples.cell([0.70, 0.72]), samples.cell([0.70, 0.82], method="abkd")
+    row = rows(*parts, minimum_seeds=2)["abkd"]
+    assert (row.main, row.left_out) == ("0", 2)

@@ -144,3 +144,12 @@ def test_a_failed_method_is_no_number_of_shared_seeds():
     failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
     said = told(samples.cell(BASE), failed, samples.cell(BASE[:5] + OTHER[:5], method="abkd"))
     assert "a p-value needs 10 seeds that both methods have, and there are 5" in said
+
+
+def test_the_pair_whose_seeds_are_counted_is_named_for_what_it_is():
+    """Between the two stands a method with seeds of its own, which has no pairs; then below both."""
+    parts = samples.cell(BASE), samples.cell(BASE + 0.1 + OTHER, method="abkd")
+    said = told(*parts, samples.cell(BASE + 0.095, method="glnn"), unpaired=["glnn"])
+    assert "at the spread of the two best paired ones); to separate these, ABKD and KD," in said
+    said = told(*parts, samples.cell(BASE - 0.1, method="glnn"), unpaired=["glnn"])
+    assert "at the spread of the two best); to separate these, ABKD and KD," in said

@@ -11,7 +11,8 @@ from reports.settings import Settings
     ("values", "words"),
     [
         ({"refrence": "kd"}, "unknown keys ['refrence']; allowed: "),
-        ({"alpha": 0}, "alpha must lie between 0 and 1, not 0"),
+        ({"alpha": 0}, "alpha must lie between 0 and 0.5, not 0"),
+        ({"alpha": 0.85}, "alpha must lie between 0 and 0.5, not 0.85"),
         ({"alpha": "small"}, "alpha: Input should be a valid number"),
         ({"minimum_seeds": 1}, "minimum_seeds must be at least 2, or there is no variance to test with"),
         ({"reference": "teacher"}, "the teacher cannot be the reference; it is another network"),

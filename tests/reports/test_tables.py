@@ -241,3 +241,14 @@ def test_a_selection_says_that_the_best_may_not_be_shown():
 def test_what_was_selected_and_added_stands_once():
     settings = study(select={"methods": ["kd", "mine"]}).settings.with_labels(["kd", "mine"])
     assert settings.report.select.methods == ["kd", "mine"]
+
+
+def test_no_column_of_the_plain_table_takes_the_place_of_another():
+    """One student by its ratio and by its width, which gives the same one."""
+    by_width = [row | {"ratio_target": None, "ratio": 40.0} for row in samples.cell(samples.BASE - 0.2)]
+    found = main_table.wide(samples.findings(samples.cell(samples.BASE), by_width))
+    assert list(found.columns[2:]) == [
+        "ace-sim | gcn-3x256 → gcn-2x16~40x | 40×",
+        "ace-sim | gcn-3x256 → gcn-2x16 | 40×",
+    ]
+    assert found.iloc[0, 2] != found.iloc[0, 3]

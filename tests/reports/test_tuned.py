@@ -164,3 +164,11 @@ def test_defaults_that_failed_are_named_in_their_column():
     at = next(row for row in tuned.tables(shown)[0].rows if row[0] == "AT")
     assert at[2] == "diverged 1/10"
     assert "no verdict: the reference AT failed: 1 of 10 diverged" in at
+
+
+def test_a_tuned_method_that_was_skipped_is_no_hypothesis():
+    names = ("supervised", "kd", "kd-tuned", "at", "at-tuned")
+    skipped = [cell([np.nan] * 10, method=name, status="skipped", reason="no edges") for name in names[3:]]
+    shown = tuned.frame(findings(*ROWS[:3], *skipped, methods=names, tuning=CHOICES)).set_index("method")
+    assert shown.loc["kd", "p_holm"] == shown.loc["kd", "p"]
+    assert shown.loc["at", "verdict"].startswith("skipped: ")

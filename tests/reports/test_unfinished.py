@@ -156,6 +156,8 @@ def test_the_summary_names_every_failed_cell_and_some_of_what_is_missing():
 def test_a_method_that_does_not_apply_is_no_trouble():
     skipped = samples.cell([np.nan], method="at", status="skipped", reason="no edges")
     assert not told(samples.cell([0.8]), skipped)
+    some = [*samples.cell([0.7], method="at"), *(row | {"seed": 1} for row in skipped)]
+    assert told(samples.cell([0.8]), some) == ["skipped: at on ace-sim, gcn-2x16 (40×): 1 of 2 (no edges)"]
 
 
 def test_a_long_reason_is_folded_and_stays_whole(tmp_path: Path):

@@ -136,7 +136,7 @@ class Configuration(Strict):
     )
     reference: str = Field("kd", description="the method that every other is tested against")
     spotlight: list[str] = Field([], description="methods that figures colour and verdicts name, whatever their rank")
-    alpha: float = Field(0.05, gt=0, lt=1, description="significance level of the verdicts")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="significance level of the verdicts")
     report: Report = Field(Report(), description="what a paper's tables show, and how figures look")
     data: Data = Field(Data(), description="where raw files lie")
     training: TrainingSettings = Field(
