@@ -145,3 +145,8 @@ LAYER_COLUMNS = [*CELL, "name", "row", "column", "value"]
 def sized(student: str, ratio_target: float | None) -> str:
     """A student as `NAMExWIDTH`, with `~RATIOx` behind it where one was wanted, for tuning and tables alike."""
     return student if ratio_target is None else f"{student}~{ratio_target:g}x"
+
+
+def width_of(sized: str) -> int:
+    """The width in `NAMExWIDTH` or `NAMExWIDTH~RATIOx`."""
+    return int(sized.partition("~")[0].rpartition("x")[2])

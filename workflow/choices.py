@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError
@@ -91,7 +91,7 @@ class Choice(Strict):
     beside: Hyperparameters = Field(default_factory=dict)
     space: dict[str, Any]
     code: str
-    settings: dict[str, str]
+    settings: dict[Annotated[str, Field(pattern=r"x\d+(~|$)")], str]
     chosen: int | None
     trials: list[Trial] = Field(min_length=1)
 

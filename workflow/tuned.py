@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import methods
+from reports.rows import width_of
 from reports.variants import prepared as reported
 from workflow import prepared, sources, tuning
 from workflow.choices import Choice, Tuned, read
@@ -128,10 +129,18 @@ def option(tuned: Tuned | None, variant: str, method: str) -> str:
     return f"--tuned-on {known}" if known else ""
 
 
-def setting(plan: Plan, cell: CellSpec) -> str:
-    """Digest of all that a method's hyperparameters meet beside the data: networks, trainings, distilled nodes."""
+def setting(plan: Plan, cell: CellSpec, width: int | None = None) -> str:
+    """Digest of all that a method's hyperparameters meet beside the data: networks, trainings, distilled nodes.
+
+    Args:
+        width: in place of the student's own, and of that of a teacher of its size.
+    """
     teacher = plan.teachers[cell.taught_by]
-    parts = [cell.model, cell.training.model_dump(), cell.distill_on, teacher.model, teacher.training.model_dump()]
+    student, taught = cell.model, teacher.model
+    if width is not None:
+        student = {**student, "width": width}
+        taught = {**taught, "width": width} if teacher.teacher != cell.teacher else taught
+    parts = [student, cell.training.model_dump(), cell.distill_on, taught, teacher.training.model_dump()]
     return digest(parts)
 
 
@@ -177,17 +186,18 @@ def _told(config: Configuration, where: str, error: UserError) -> str:
 def _refuse_others(plan: Plan, tuned: Tuned, tasks: Path) -> None:
     """Raises UserError where a planned run trains otherwise than the trials did, or on other data.
 
+    A student of a width that was not tuned is held against one that was, but for the width.
+
     Args:
         tasks: the folder of prepared tasks; of what is not prepared yet by the code of today, nothing is known.
     """
-    wanted = {
-        (*choice.place, tuned_label(choice.label), student): digested
-        for choice in tuned.choices
-        for student, digested in choice.settings.items()
-    }
+    settings = {(*choice.place, tuned_label(choice.label)): choice.settings for choice in tuned.choices}
     for cell in plan.cells.values():
-        known = wanted.get((cell.variant, cell.teacher, cell.family, cell.method, cell.sized))
-        if known not in (None, setting(plan, cell)):
+        known = settings.get((cell.variant, cell.teacher, cell.family, cell.method))
+        if not known:
+            continue
+        sized = cell.sized if cell.sized in known else min(known)
+        if setting(plan, cell, width_of(sized)) != known[sized]:
             raise UserError(f"networks or training of {cell.teacher} and {cell.sized} on {cell.variant} have changed")
     used = {cell.dataset for cell in plan.cells.values()}
     for dataset, fingerprint in tuned.data.items():

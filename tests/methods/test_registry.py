@@ -47,6 +47,15 @@ def test_a_mistyped_name_is_told_with_the_near_one(method: str, hyperparameters:
         methods.create(method, teacher=TEACHER, student=STUDENT, **hyperparameters)
 
 
+@pytest.mark.parametrize("method", methods.available())
+def test_a_hyperparameter_without_a_value_is_refused(method: str) -> None:
+    """`projection:` with nothing behind it would fail in training, or be another method."""
+    for key, default in registry.settable(methods.load(method)).items():
+        if default is not None:
+            with pytest.raises(ValueError, match=f"^{method}: {key} has no value; the default is "):
+                methods.create(method, teacher=TEACHER, student=STUDENT, **{key: None})
+
+
 REFUSED = [
     ("kd", {"reduction": "sum"}, "batchmean, elementwise"),
     ("kd", {"temperature": 0}, "> 0"),

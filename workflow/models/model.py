@@ -202,6 +202,26 @@ def options(cls: type[Model]) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
+TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false, without quotes"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "a text"),
+}
+"""Name of a type -> what an option of it may be, and in words."""
+
+
+def _kinds(cls: type[Model]) -> dict[str, str]:
+    """Option -> name of its type, as it is annotated; that of its default where nothing is."""
+    found = {}
+    for name, parameter in inspect.signature(cls.__init__).parameters.items():
+        stated = parameter.annotation
+        if stated is inspect.Parameter.empty:
+            stated = type(parameter.default)
+        found[name] = stated if isinstance(stated, str) else getattr(stated, "__name__", "")
+    return found
+
+
 def create(spec: Network, facts: Facts) -> Model:
     """Builds a network for a dataset. Its first pass raises PromiseError where it gives no `Signals` of its shape.
 
@@ -217,18 +237,16 @@ def create(spec: Network, facts: Facts) -> Model:
     if facts.kind not in cls.kinds:
         raise UserError(f"model '{spec['model']}' serves {', '.join(sorted(cls.kinds))} tasks, not {facts.kind} tasks")
     facts = positions.widened(facts, spec)
-    known = options(cls)
-    whole = {p.name for p in inspect.signature(cls.__init__).parameters.values() if p.annotation in (int, "int")}
+    known, kinds = options(cls), _kinds(cls)
     for key, value in stated.items():
         if key not in known:
             allowed = [*known, *([POSITIONS] if facts.kind == Kind.NODE else [])]
             what = f"unknown option of model '{spec['model']}'{suggest(key, allowed)}"
             raise OptionError(f"{key}: {what}; allowed: {', '.join(allowed)}")
-        if isinstance(value, str) and type(known[key]) in (int, float):
-            hint = "" if number_in(value) is None else as_number(value)
-            raise OptionError(f"{key}: must be a number, not {value!r}{hint}")
-        if key in whole and isinstance(value, float):
-            raise OptionError(f"{key}: must be a whole number, not {value!r}")
+        allowed_types, words = TYPES.get(kinds[key], ((object,), ""))
+        if not isinstance(value, allowed_types) or (isinstance(value, bool) and kinds[key] in ("int", "float")):
+            hint = as_number(value) if number_in(value) is not None and kinds[key] in ("int", "float") else ""
+            raise OptionError(f"{key}: must be {words}, not {value!r}{hint}")
     try:
         model = cls(facts, **stated)
     except (ValueError, TypeError) as error:

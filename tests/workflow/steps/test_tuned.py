@@ -86,6 +86,36 @@ STALE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+WIDER = [{"dataset": "tiny", "teachers": ["big"], "students": [{"model": "small", "widths": [6]}]}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": {"epochs": 5}},
+        {"models": {"big": {"model": "gcn", "layers": 3, "width": 17}, "small": {"model": "gcn"}}},
+        {"models": {"big": {"model": "gcn", "layers": 3, "width": 16}, "small": {"model": "gcn", "dropout": 0.5}}},
+        {"distill_on": "all"},
+    ],
+)
+def test_at_another_width_all_else_must_be_the_same(made, change: dict[str, Any]):
+    assert not made(**USED, experiments=WIDER).run.trouble
+    run = made(**{**USED, **change}, experiments=WIDER).run
+    refused(
+        run, "config/tiny.yaml: tuned: config/tuned/tiny.yaml is stale: networks or training of big and smallx6 on tiny"
+    )
+
+
+def test_a_teacher_of_the_students_size_goes_with_its_width(tiny):
+    config = {**TUNED, "methods": {"supervised": None, "kd": None, "self": None}}
+    tiny(**config).tune()
+    del config["tune"]
+    run = tiny(**config, experiments=WIDER).run
+    assert not run.trouble
+    assert "self-tuned" in labels(run)
+    assert tiny(**config, experiments=WIDER, training={"epochs": 5}).run.trouble
+
+
 @pytest.mark.parametrize(("config", "why"), STALE, ids=[why for _, why in STALE])
 def test_a_stale_file_is_refused_in_one_line(made, config: dict[str, Any], why: str):
     run = made(**config).run
