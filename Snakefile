@@ -2,6 +2,7 @@
 is `snakemake --configfile config/NAME.yaml`. Results land in results/NAME/."""
 
 import gc
+import json
 import os
 import sys
 import threading
@@ -15,6 +16,9 @@ min_version("9.0")
 # Thousands of jobs are millions of objects that stay: looking for garbage less often saves a fifth of the planning.
 gc.set_threshold(50_000, 20, 20)
 
+if len(workflow.configfiles) > 1:
+    files = ", ".join(map(str, workflow.configfiles))
+    sys.exit(f"error: --configfile: {files}: one configuration makes a run; its key `include` extends another file")
 if not workflow.configfiles:
 
     configfile: str(Path(workflow.basedir) / "config" / "quick.yaml")

@@ -100,6 +100,8 @@ def read(file: Path, label: str, runs: pd.DataFrame, fingerprints: Mapping[str, 
         stated = pd.read_csv(file, nrows=0, encoding="utf-8-sig").columns
     except (OSError, ValueError) as error:
         raise ValueError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+    if unknown := [str(name) for name in stated if name not in (*REQUIRED, *OPTIONAL, *BASIS)]:
+        raise ValueError(f"{file}: unknown columns {unknown}; allowed: {', '.join((*REQUIRED, *OPTIONAL))}")
     columns = {name: Kind(float, True) for name in OPTIONAL if name in stated}
     columns |= {name: RUNS[name] for name in REQUIRED}
     columns |= {name: Kind(str, True) for name in ("paired", *BASIS) if name in stated}
@@ -107,6 +109,9 @@ def read(file: Path, label: str, runs: pd.DataFrame, fingerprints: Mapping[str, 
     if table.empty:
         raise ValueError(f"{file}: holds no rows")
     table["paired"] = _paired(table, file)
+    for name in ("seed", "seconds", "peak_memory_mb"):
+        if (table[name] < 0).any():
+            raise ValueError(f"{file}: {name} is {table[name].min():g}; allowed: 0 and above")
     students = runs[runs["student"] != runs["teacher"]].drop_duplicates(FAMILY)
     made = []
     for number, row in enumerate(_records(table), start=1):
@@ -128,7 +133,10 @@ def _paired(table: pd.DataFrame, file: Path) -> pd.Series:
     words = table["paired"].astype(object).fillna("").astype(str).str.lower()
     if strange := sorted(set(words) - set(PAIRED)):
         raise ValueError(f"{file}: paired is {strange[0]!r}; allowed: true, false")
-    return words.map(PAIRED)
+    found = words.map(PAIRED)
+    if found.nunique() > 1:
+        raise ValueError(f"{file}: paired differs between rows; allowed: one answer for all: one test is made of them")
+    return found
 
 
 def _row(row: dict[str, Any], label: str, students: pd.DataFrame, where: str) -> dict[str, Any]:

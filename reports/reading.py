@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -73,6 +74,23 @@ def read_object(path: Path) -> dict[str, Any]:
     return found
 
 
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """A CSV file with a header, as pandas reads it.
+
+    Raises:
+        ValueError: it is none, or its rows have more fields than its header: pandas would take the first for a name,
+            and every other one for its neighbour.
+        OSError: it cannot be read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame: pd.DataFrame = pd.read_csv(path, index_col=False, **options)
+        except pd.errors.ParserWarning:
+            raise ValueError("rows have more fields than the header names") from None
+    return frame
+
+
 def read_table(path: Path, columns: Kinds) -> pd.DataFrame:
     """A Parquet or CSV file as `typed` gives it.
 
@@ -84,7 +102,7 @@ def read_table(path: Path, columns: Kinds) -> pd.DataFrame:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
         else:  # words stay words: a commit or a label may look like a number, or like a missing one
-            frame = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""], low_memory=False)
+            frame = read_csv(path, dtype=words, keep_default_na=False, na_values=[""], low_memory=False)
     except (OSError, ValueError, ArrowException) as error:
         raise ValueError(f"{path}: cannot be read: {one_line(error)}") from error
     return typed(frame, columns, str(path))
@@ -134,6 +152,8 @@ def _numbers(values: pd.Series, kind: Kind, where: str) -> pd.Series:
         return numbers
     if (broken := numbers % 1 != 0).any():
         raise ValueError(f"{where} is not a whole number in row {_first(broken)}")
+    if (large := numbers.abs() > 2**53).any():  # beyond which a float skips whole numbers
+        raise ValueError(f"{where} is too large in row {_first(large)}")
     return numbers.astype("int64")
 
 

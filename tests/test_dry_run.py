@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,16 @@ def test_a_mistake_in_the_config_is_one_line(checkout, change, message):
     answer = snakemake(checkout, "-n", "--configfile", "config/smoke.yaml", "--config", change)
     assert answer.returncode != 0
     assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_two_configurations_are_no_run(checkout):
+    """Snakemake would merge them: one's keys under the other's name."""
+    answer = snakemake(checkout, "-n", "--configfile", "config/quick.yaml", "config/smoke.yaml")
+    assert answer.returncode != 0
+    assert re.search(
+        r"^error: --configfile: \S+quick.yaml, \S+smoke.yaml: one configuration", answer.stderr, flags=re.M
+    )
     assert "Traceback" not in answer.stderr
 
 

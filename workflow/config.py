@@ -21,8 +21,9 @@ from methods.spelling import as_number, near, number_in, suggest
 from workflow import catalog
 from workflow.errors import UserError
 from workflow.models import listing as networks
+from workflow.places import shortened
 from workflow.schemas import plain
-from workflow.schemas.configuration import TUNED, Configuration, tuned_label
+from workflow.schemas.configuration import PATTERNS, TUNED, Configuration, tuned_label
 from workflow.schemas.plain import shown
 from workflow.specs import Hyperparameters
 from workflow.yaml_files import BoundedLoader, parse, whole
@@ -59,6 +60,15 @@ def complete(raw: object, where: str) -> Configuration:
     plain.check(raw, where)
     if Path(where).is_file():
         raw = whole(_read_texts(raw, parse(where)), where)
+    return _checked(raw, where)
+
+
+def again(raw: object, where: str) -> Configuration:
+    """A configuration that was checked before, as it was written down then: whole, and no text of it is YAML.
+
+    Raises:
+        UserError: it does not hold here any more.
+    """
     return _checked(raw, where)
 
 
@@ -125,7 +135,8 @@ def _in_one_line(error: ErrorDetails) -> str:
         return f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
         letters = "small letters, digits and . - (in methods also +), at most 100"
-        return f"{key}: a name holds {letters}, and begins with a letter or digit"
+        named = f"a name holds {letters}, and begins with a letter or digit"
+        return f"{key}: {named if error['ctx']['pattern'] in PATTERNS else 'must be one line of text'}"
     if error["type"] in ("too_short", "string_too_short"):
         return f"{key}: must not be empty"
     message = re.sub(r"^Input should be | or instance of \w+", "", error["msg"])
@@ -270,10 +281,7 @@ def merged(*levels: Hyperparameters) -> Hyperparameters:
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration without the folders of this machine: of an absolute path its last name alone is told."""
     data = config.get("data") or {}
-    told = {
-        key: f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
-        for key, value in data.items()
-    }
+    told = {key: shortened(value) for key, value in data.items()}
     return {**config, "data": told} if told else dict(config)
 
 

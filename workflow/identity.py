@@ -60,10 +60,16 @@ def computed_by(extra: str) -> dict[str, str]:
 
 def versions(spec: TeacherSpec | CellSpec) -> dict[str, str]:
     """Package -> version, of all that a training's code imports from elsewhere and computes with."""
-    found = sources.imported("training", str(spec.model["model"])) - ASIDE
+    found = packages("training", str(spec.model["model"]))
     if isinstance(spec, CellSpec):
-        found |= sources.imported("method", *methods.modules(spec.method_id))
-    return {name: _version(name) for name in sorted(found)}
+        for name in sources.imported("method", *methods.modules(spec.method_id)):
+            found[name] = _version(name)
+    return dict(sorted(found.items()))
+
+
+def packages(kind: str, *modules: str) -> dict[str, str]:
+    """Package -> version, of all that such code imports from elsewhere and computes with (`sources.imported`)."""
+    return {name: _version(name) for name in sorted(sources.imported(kind, *modules) - ASIDE)}
 
 
 @cache

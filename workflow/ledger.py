@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from reports.rows import FIDELITY, SCORES, Measurement, Row, Status
-from workflow import catalog, prepared
+from workflow import catalog
 from workflow.config import parse_seeds
 from workflow.run import Run
 from workflow.sealed import Sealed
@@ -76,9 +76,11 @@ class Measured(Sealed):
 
     Attributes:
         data: fingerprint of the task that the networks answered for.
+        device: type of the device that they answered on, such as "cpu".
     """
 
     data: str
+    device: str
     rows: list[Measurement]
 
 
@@ -98,6 +100,13 @@ class Ledger:
         self._teacher = cache(self._teacher_record)
 
     def __iter__(self) -> Iterator[Training]:
+        return iter(self._trainings)
+
+    @cached_property
+    def _trainings(self) -> list[Training]:
+        return list(self._read())
+
+    def _read(self) -> Iterator[Training]:
         for key in (*self.run.plan.teachers, *self.run.plan.cells):
             spec, records = self.run.plan.spec(key), Records(Path(self.run.folder(key)))
             for block in self.run.blocks(key):
@@ -114,18 +123,29 @@ class Ledger:
             return [], "missing"
         except (OSError, ValidationError) as error:
             return [], f"damaged: {str(error).splitlines()[0]}"
+        trouble = self._measured_otherwise(dataset, found)
+        return ([], trouble) if trouble else (found.rows, "")
+
+    def _measured_otherwise(self, dataset: str, found: Measured) -> str:
+        """What a file of measurements rests on that this run does not; "" for nothing."""
         if not found.intact:
-            return [], "damaged: is not as its job has left it"
+            return "damaged: is not as its job has left it"
         if found.data != self.fingerprints[dataset]:
-            return [], "stale: rests on another data than this run"
+            return "stale: rests on another data than this run"
+        if (devices := self._devices(dataset)) and found.device not in devices:
+            return "stale: rests on another device than this run"
         wanted = [(dataset, each.role, each.name, each.ratio_target) for each in self.run.plan.networks(dataset)]
-        if [(row.dataset, row.role, row.model, row.ratio_target) for row in found.rows] != wanted:
-            return [], "stale: holds other networks than this run"
-        return found.rows, ""
+        same = [(row.dataset, row.role, row.model, row.ratio_target) for row in found.rows] == wanted
+        return "" if same else "stale: holds other networks than this run"
+
+    def _devices(self, dataset: str) -> set[str]:
+        """Types of the devices of a dataset's trainings: where they may differ, those that there are."""
+        if self.run.config.device != "auto":
+            return {self.run.config.device}
+        return {each.record.basis.device for each in self if each.record and each.spec.dataset == dataset}
 
     def _fingerprint(self, dataset: str) -> str:
-        told = prepared.told(Path(self.run.task(dataset)).parent, self.run.loader_code(dataset))
-        return str(told.get("fingerprint", ""))
+        return str(self.run.prepared(dataset).get("fingerprint", ""))
 
     def _find(self, spec: TeacherSpec | CellSpec, records: Records, seed: int) -> tuple[Record | None, str]:
         """The record of a training, or why there is none."""
@@ -142,7 +162,7 @@ class Ledger:
             "device": record.basis.device if self.run.config.device == "auto" else self.run.config.device,
         }
         if not wanted["data"]:
-            return None, f"stale: {spec.dataset} is not prepared, or by other code than is here now"
+            return None, f"stale: {spec.dataset} is not prepared, or by other code or from other files than now"
         others = [name for name, value in record.basis.model_dump().items() if value != wanted[name]]
         if others:
             return None, f"stale: rests on another {' and '.join(others)} than this run"

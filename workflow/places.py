@@ -1,9 +1,10 @@
-"""The folder of a run, results/NAME: its name, and which configuration it belongs to. Imports no torch."""
+"""The folder of a run, results/NAME: its name, which configuration it belongs to, and how it tells paths. No torch."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from workflow.errors import UserError
 from workflow.files import read_json
@@ -19,6 +20,11 @@ def name_of(where: str) -> str:
         letters = "letters, digits and . _ - alone, at most 100"
         raise UserError(f"{where}: the name of a configuration's file holds {letters}")
     return name
+
+
+def shortened(value: Any) -> Any:
+    """`…/ogb`: of an absolute path its last name, as results tell it, which others read; anything else as it is."""
+    return f"…/{Path(value).name}" if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def refuse_other(folder: Path, where: str) -> None:

@@ -98,11 +98,12 @@ def _build(config: Configuration, where: str) -> Plan:
             not smaller than its teacher, a cell listed twice, two teachers of one name, or code that nothing watches.
     """
     import methods
+    from workflow import unused
     from workflow.models import sizes
 
     described = _method_facts(config, where)
-    teachers: dict[str, TeacherSpec] = {}
-    cells: dict[str, CellSpec] = {}
+    unused.refuse(config, where)
+    teachers, cells = dict[str, TeacherSpec](), dict[str, CellSpec]()
     for number, experiment in enumerate(config.experiments):
         here = f"{where}: experiments[{number}]"
         facts = catalog.facts(experiment.task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -23,6 +22,7 @@ from workflow.training.records import Records
 from workflow.yaml_files import parse
 
 TASKS = Path("data/tasks")
+NOT_TUNED = "tune: is missing; `tune: {}` takes its defaults, see config/README.md"
 
 
 class Run:
@@ -140,11 +140,15 @@ class Run:
         """Options of a distillation."""
         return self.training_options + (" --forget-weights" if self.config.keep_weights == "teachers" else "")
 
-    def data_settings(self, dataset: str) -> str:
+    def data_settings(self, dataset: str) -> dict[str, Any]:
         """What this dataset's loader reads of `data`, so that another's folder does not prepare it anew."""
         stated = self.config.data.model_dump(exclude_none=True)
-        read = {key: value for key, value in stated.items() if key in catalog.settings(dataset)}
-        return json.dumps(read, sort_keys=True)  # a job runs anew when the text changes
+        return {key: value for key, value in sorted(stated.items()) if key in catalog.settings(dataset)}
+
+    def prepared(self, dataset: str) -> dict[str, Any]:
+        """What the file of a prepared task says; {} where it is not whole, or by other code or from other files."""
+        folder = Path(self.task(dataset)).parent
+        return prepared.told(folder, self.loader_code(dataset), self.data_settings(dataset))
 
     def memory_mb(self, dataset: str, attempt: int = 1, most: int | None = None) -> int:
         """MiB to ask for one job: twice as much after it has failed, and no more than there is."""
@@ -182,11 +186,12 @@ class Run:
 
     @cache  # noqa: B019 (one Run lives as long as its process)
     def measurement(self, dataset: str) -> str:
-        """The measurements of a dataset; the name changes with networks, data and the code that measures them."""
+        """The measurements of a dataset; its name changes with networks, data, code and packages."""
         used = {str(spec.model["model"]) for spec in self.plan.specs if spec.dataset == dataset}
         networks = [network.model_dump(mode="json") for network in self.plan.networks(dataset)]
         code = sources.digest("measuring", *sorted(used)), self.loader_code(dataset)
-        known = digest([networks, *code, self.threads])[: identity.LENGTH]
+        versions = identity.packages("measuring", *sorted(used))
+        known = digest([networks, *code, versions, self.threads])[: identity.LENGTH]
         return f"{self.results}/measurements/{dataset}~{known}.json"
 
     @cache  # noqa: B019
@@ -262,7 +267,7 @@ class Run:
     def tuning_file(self) -> str:
         """The same for `tune`. Ends with one line where the configuration is not to be tuned."""
         if self.trials is None:
-            sys.exit(f"error: {self.where}: tune: is missing; `tune: {{}}` takes its defaults, see config/README.md")
+            sys.exit(f"error: {self.where}: {NOT_TUNED}")
         if self.trouble and not self.busy():  # so that `tune` mends it, though it may have run on just this
             (planning.CACHE / f"{self.name}.tune.json").unlink(missing_ok=True)
         return self._kept("tune", self._told(sources.digest("tune")))

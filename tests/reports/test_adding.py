@@ -191,7 +191,11 @@ def test_pairs_are_compared_as_pairs_where_the_file_says_so(folder):
         ({"seed": 0.5}, "seed is not a whole number in row 1"),
         ({"paired": "maybe"}, "paired is 'maybe'; allowed: true, false"),
         ({"paired": True}, "paired, but the run has no seed 100"),
-        ({"score": 1}, "unknown columns ['score']"),
+        ({"score": 1}, "unknown columns ['score']; allowed: dataset, teacher, student, seed, test, ratio_target"),
+        ({"seed": -1}, "seed is -1; allowed: 0 and above"),
+        ({"seed": 10**20}, "seed is too large in row 1"),
+        ({"seconds": -3.5}, "seconds is -3.5; allowed: 0 and above"),
+        ({"paired": ["true", "false", *["false"] * 8]}, "paired differs between rows"),
         ({"ece": 2.0}, "ece is 2; ece lies from 0 to 1"),
     ],
 )

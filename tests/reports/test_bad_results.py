@@ -93,6 +93,16 @@ BROKEN = {
     "an unknown metric": (reshaped(lambda runs: runs.assign(metric="f1")), "unknown metric 'f1'; allowed: "),
     "two metrics": (changed(metric="rmse"), "dataset ace-sim has more than one metric: ['accuracy', 'rmse']"),
     "a row twice": (changed(seed="1"), "runs.csv: more than one row for {"),
+    "a seed of twenty digits": (changed(seed="1" + 20 * "0"), "runs.csv: seed is too large in row 3"),
+    "a field more than the header names": (
+        lambda folder: (folder / "runs.csv").write_text(
+            "".join(
+                line + (",1" if number else "") + "\n"
+                for number, line in enumerate((folder / "runs.csv").read_text().splitlines())
+            )
+        ),
+        "runs.csv: cannot be read: rows have more fields than the header names",
+    ),
     "a column too few": (reshaped(lambda runs: runs.drop(columns="valid")), "runs.csv: missing columns ['valid']"),
     "a column too many": (reshaped(lambda runs: runs.assign(note="x")), "runs.csv: unknown columns ['note']"),
     "no rows": (reshaped(lambda runs: runs[:0]), "runs.csv: holds no rows"),

@@ -79,6 +79,15 @@ from workflow.errors import UserError
             "5e-1",
             r"models.small: dropout: must be a number, not '5e-1' .*; write 0.5 or 5.0e-1\)",
         ),
+        (
+            "models/spare",
+            {"model": "gcn", "dropuot": 0.1},
+            r"x.yaml: models.spare: dropuot: unknown option of model 'gcn'",
+        ),
+        ("models/spare", {"model": "gat", "residual": "no"}, r"models.spare: residual: must be true or false, without"),
+        ("models/big/residual", None, r"x.yaml: models.big: residual: unknown option of model 'gcn'"),
+        ("models/big/norm", None, r"x.yaml: models.big: norm: must be a text, not None$"),
+        ("report", {"titles": {"kd": "a\nb"}}, r"x.yaml: report.titles.kd: must be one line of text$"),
         ("models/big/layers", "three", r"x.yaml: models.big: layers: must be a whole number, not 'three'$"),
         ("models/big/layers", 2.5, r"x.yaml: models.big: layers: must be a whole number, not 2.5$"),
         ("models/big/training", {"epoch": 3}, r"x.yaml: models.big.training.epoch: unknown key .*'epochs'"),
@@ -121,6 +130,14 @@ def test_mistakes_are_one_line(path, value, message):
     with pytest.raises(UserError, match=message) as caught:
         plan_of(change(path, value))
     assert "\n" not in str(caught.value)
+
+
+def test_a_method_that_no_experiment_uses_is_checked_too():
+    config = change("experiments/0/methods", ["supervised", "kd"])
+    config["methods"]["fitnet"] = {"betta": 3}
+    message = r"^x.yaml: methods.fitnet: fitnet: unknown hyperparameter 'betta' \(did you mean 'beta'\?\)"
+    with pytest.raises(UserError, match=message):
+        plan_of(config)
 
 
 def test_missing_key_is_named():

@@ -211,6 +211,7 @@ def test_files_hold_the_same_graph(tmp_path: Path):
         ("g.txt", "", r"g.txt: allowed: .py, .npz, or a folder"),
         ("t/nodes.csv", "label,split\n0,train\n", "edges.csv"),
         ("t/nodes.csv", "", "t/nodes.csv: No columns"),
+        ("t/nodes.csv", "label,split\n0,1,train\n1,0,test\n", "t/nodes.csv: rows have more fields than the header"),
     ],
 )
 def test_a_file_that_is_none_is_one_line(name: str, content: str, message: str, tmp_path: Path):

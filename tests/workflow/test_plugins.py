@@ -191,7 +191,7 @@ def test_a_loader_of_ones_own_may_name_its_keys_of_data(lab: Path) -> None:
     file.write_text(file.read_text().replace("SETTINGS = ()", 'SETTINGS = ("my_root",)'))
     config = read(lab, data={"my_root": "/raw/mine", "tu_root": "/raw/tu"})
     run = Run(config, str(lab.parent / "mine.yaml"))
-    assert run.data_settings("mine") == '{"my_root": "/raw/mine"}'
+    assert run.data_settings("mine") == {"my_root": "/raw/mine"}
     with pytest.raises(UserError, match=r"mine.yaml: data.my_rot: unknown key \(did you mean 'my_root'\?\); .*tu_root"):
         read(lab, data={"my_rot": "/raw/mine"})
     with pytest.raises(UserError, match=r"mine.yaml: data.my_root: must be a string, not 3"):

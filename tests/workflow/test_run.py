@@ -26,9 +26,9 @@ from workflow.steps import new
 def test_a_folder_of_raw_files_concerns_its_own_loader():
     run = Run.__new__(Run)
     run.config = complete(change("data", {"ogb_root": "here", "planetoid_root": "there"}), "x.yaml")
-    assert run.data_settings("ace-sim") == "{}"
-    assert run.data_settings("cora") == '{"planetoid_root": "there"}'
-    assert run.data_settings("ogbg-molhiv") == run.data_settings("ogbn-mag") == '{"ogb_root": "here"}'
+    assert run.data_settings("ace-sim") == {}
+    assert run.data_settings("cora") == {"planetoid_root": "there"}
+    assert run.data_settings("ogbg-molhiv") == run.data_settings("ogbn-mag") == {"ogb_root": "here"}
 
 
 def test_titles_tell_variants_apart(tmp_path, monkeypatch):

@@ -222,6 +222,29 @@ def _kinds(cls: type[Model]) -> dict[str, str]:
     return found
 
 
+def check(spec: Network) -> dict[str, Any]:
+    """The options that are stated of a network, but for its positions.
+
+    Raises:
+        OptionError: one of them is unknown, or of another type than it must be.
+        UserError: unknown model.
+    """
+    cls = load(str(spec["model"]))
+    known, kinds = options(cls), _kinds(cls)
+    stated = {key: value for key, value in spec.items() if key not in ("model", POSITIONS)}
+    for key, value in stated.items():
+        if key not in known:
+            allowed = [*known, *([POSITIONS] if Kind.NODE in cls.kinds else [])]
+            what = f"unknown option of model '{spec['model']}'{suggest(key, allowed)}"
+            raise OptionError(f"{key}: {what}; allowed: {', '.join(allowed)}")
+        allowed_types, words = TYPES.get(kinds[key], ((object,), ""))
+        if not isinstance(value, allowed_types) or (isinstance(value, bool) and kinds[key] in ("int", "float")):
+            number = isinstance(value, str) and number_in(value) is not None and kinds[key] in ("int", "float")
+            hint = as_number(str(value)) if number else ""
+            raise OptionError(f"{key}: must be {words}, not {value!r}{hint}")
+    return stated
+
+
 def create(spec: Network, facts: Facts) -> Model:
     """Builds a network for a dataset. Its first pass raises PromiseError where it gives no `Signals` of its shape.
 
@@ -232,21 +255,11 @@ def create(spec: Network, facts: Facts) -> Model:
         OptionError: unknown option, or a value that the model refuses.
         UserError: unknown model, or a kind of task it cannot serve.
     """
-    stated = {key: value for key, value in spec.items() if key not in ("model", POSITIONS)}
     cls = load(str(spec["model"]))
     if facts.kind not in cls.kinds:
         raise UserError(f"model '{spec['model']}' serves {', '.join(sorted(cls.kinds))} tasks, not {facts.kind} tasks")
     facts = positions.widened(facts, spec)
-    known, kinds = options(cls), _kinds(cls)
-    for key, value in stated.items():
-        if key not in known:
-            allowed = [*known, *([POSITIONS] if facts.kind == Kind.NODE else [])]
-            what = f"unknown option of model '{spec['model']}'{suggest(key, allowed)}"
-            raise OptionError(f"{key}: {what}; allowed: {', '.join(allowed)}")
-        allowed_types, words = TYPES.get(kinds[key], ((object,), ""))
-        if not isinstance(value, allowed_types) or (isinstance(value, bool) and kinds[key] in ("int", "float")):
-            hint = as_number(value) if number_in(value) is not None and kinds[key] in ("int", "float") else ""
-            raise OptionError(f"{key}: must be {words}, not {value!r}{hint}")
+    stated = check(spec)
     try:
         model = cls(facts, **stated)
     except (ValueError, TypeError) as error:

@@ -11,7 +11,7 @@ rule prepare:
         preparing=1,
         mem_mb=lambda wildcards, attempt: RUN.memory_mb(wildcards.dataset, attempt, MEMORY_MB),
     params:
-        settings=lambda wildcards: RUN.data_settings(wildcards.dataset),
+        settings=lambda wildcards: json.dumps(RUN.data_settings(wildcards.dataset)),
         code=lambda wildcards: RUN.loader_code(wildcards.dataset),
     message:
         "preparing {wildcards.dataset}"

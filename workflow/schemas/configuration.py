@@ -16,8 +16,10 @@ from workflow.specs import POSITIONS, Hyperparameters, Network, Strict, Training
 
 TUNED = "-tuned"
 """Behind the label of a method at its tuned values."""
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{0,99}$")]
+PATTERNS = (r"^[a-z0-9][a-z0-9.-]{0,99}$", r"^[a-z0-9][a-z0-9+.-]{0,99}$")
+"""Of the names of networks, and of the labels of methods, which stand in the names of files."""
+Name = Annotated[str, StringConstraints(pattern=PATTERNS[0])]
+Label = Annotated[str, StringConstraints(pattern=PATTERNS[1])]
 
 
 class SeedsPerJob(Strict):

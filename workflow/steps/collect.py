@@ -24,7 +24,7 @@ from reports.rows import (
     TERM_COLUMNS,
     Measurement,
 )
-from workflow.config import complete, without_places
+from workflow.config import again, without_places
 from workflow.errors import UserError, command
 from workflow.files import code_digest, read_json, replacing, write_json
 from workflow.ledger import Ledger, Training
@@ -47,7 +47,7 @@ def main() -> None:
     if arguments.unfinished:
         arguments.config.unlink()  # is written anew by the next run, which then collects anew
     stated = told["value"]
-    run = Run(complete(stated["config"], stated["where"]), stated["where"])
+    run = Run(again(stated["config"], stated["where"]), stated["where"])
     collect(run, arguments.unfinished, told["written"])
     if arguments.unfinished:  # once more: whoever has looked at the run meanwhile has written it, before these tables
         arguments.config.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from typing import Protocol
 from methods.vocabulary import Objective
 from reports.printing import duration
 from reports.rows import Status
-from workflow import catalog, overrides, prepared
+from workflow import catalog, overrides
 from workflow import config as configuration
 from workflow.errors import UserError
 from workflow.ledger import Ledger
@@ -118,7 +118,7 @@ def estimate(run: Run, calibration: Measure, extrapolated: Extrapolated) -> list
     for dataset in run.datasets:
         specs = [spec for spec in run.plan.specs if spec.dataset == dataset]
         count = sum(left[spec.key] for spec in specs)
-        ready = prepared.is_by(Path(run.task(dataset)).parent, run.loader_code(dataset))
+        ready = bool(run.prepared(dataset))
         size = None
         if count and _sampled(specs):
             size = of_task(Task.load(Path(run.task(dataset)).parent)) if ready else stated(dataset)

@@ -236,12 +236,12 @@ def _from_csv(folder: Path, into: Import, objective: Objective | None) -> Task:
     nodes.csv has the columns label, or several label_NAME, and split (train, valid, test or empty); every other one is
     a feature; row k is node k. edges.csv has source and target.
     """
-    import pandas as pd
+    from reports.reading import read_csv
 
     tables = []
     for file, needed in ((NODES, ("split",)), (EDGES, ("source", "target"))):
         try:
-            tables.append(pd.read_csv(folder / file))
+            tables.append(read_csv(folder / file))
         except (OSError, ValueError) as error:
             raise UserError(f"{folder / file}: {' '.join(str(error).split())}") from error
         if missing := [name for name in needed if name not in tables[-1]]:

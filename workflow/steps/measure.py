@@ -22,11 +22,14 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    from workflow.training import device as devices
     from workflow.training.measuring import measure
 
     networks = Plan.model_validate(read_json(arguments.plan)).networks(arguments.task.name)
+    device = devices.choose(arguments.device, arguments.threads)
     rows = measure(networks, arguments.task, arguments.device, arguments.threads)
-    told = Measured(data=read_json(arguments.task / "task.json")["fingerprint"], rows=rows)
+    data = read_json(arguments.task / "task.json")["fingerprint"]
+    told = Measured(data=data, device=device.type, rows=rows)
     write_json(arguments.output, told.sealed().model_dump(mode="json"))
     for row in rows:
         said = f"{row.latency_ms_median:.2f} ms" if row.status == Status.OK else f"{row.status}: {row.reason}"

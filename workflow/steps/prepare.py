@@ -25,7 +25,7 @@ def main() -> None:
     task = catalog.build(arguments.dataset, arguments.settings)
     loader = catalog.loader(arguments.dataset)
     unwatched.refuse(arguments.dataset, {"data": [loader]}, set(sys.modules) - before)
-    prepared.save(task, arguments.folder, code)
+    prepared.save(task, arguments.folder, code, arguments.settings)
     print(
         f"{task.name}: {len(task.labels)} items, {task.num_edges} edges, {time.perf_counter() - started:.1f} s, "
         f"fingerprint {task.fingerprint[:16]}"

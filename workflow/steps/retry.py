@@ -13,7 +13,7 @@ from workflow import config as configuration
 from workflow import overrides, prepared
 from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
-from workflow.run import Run
+from workflow.run import NOT_TUNED, Run
 from workflow.specs import CellSpec
 
 TUNE = "tune"
@@ -21,8 +21,11 @@ TUNE = "tune"
 MEASUREMENT = "measurement"
 
 
-def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
+def forget(run: Run, statuses: tuple[str, ...], dry: bool = False) -> Counter[str]:
     """Drops the records of these statuses, the markers of every block that lacks a record, and wrong measurements.
+
+    Args:
+        dry: whether they are counted alone.
 
     Returns:
         how many trainings will be trained, by their status now; those without a record count as "missing", and so do
@@ -31,22 +34,30 @@ def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     ledger = Ledger(run)
-    for dataset in run.datasets:
-        file = Path(run.measurement(dataset))
-        if file.exists() and ledger.measured(dataset)[1]:
-            counts[MEASUREMENT] += 1
-            file.unlink()
     trainings = list(ledger)  # before anything is dropped
+    measurements = []
     for dataset in run.datasets:
-        folder = Path(run.task(dataset)).parent
-        if not prepared.told(folder, run.loader_code(dataset)):
-            prepared.forget(folder)
+        file, (rows, trouble) = Path(run.measurement(dataset)), ledger.measured(dataset)
+        if file.exists() and (trouble or any(row.status in statuses for row in rows)):
+            measurements.append(file)
     again = [(t, t.row.status) for t in trainings if t.row.status == Status.MISSING or t.row.status in statuses]
     taught_by = {(t.spec.taught_by, t.seed) for t, _ in again if isinstance(t.spec, CellSpec)}
     needed = [t for t in trainings if t.record and t.record.knowledge and (t.spec.key, t.seed) in taught_by]
-    purged = [(t, Status.MISSING) for t in needed if t.records.purged(t.seed)]
-    for training, status in [*again, *purged]:
-        counts[str(status)] += 1
+    again += [(t, Status.MISSING) for t in needed if t.records.purged(t.seed)]
+    counts.update(str(status) for _, status in again)
+    counts.update(MEASUREMENT for _ in measurements)
+    if not dry:
+        _drop(run, [training for training, _ in again], measurements)
+    return counts
+
+
+def _drop(run: Run, again: list[Training], measurements: list[Path]) -> None:
+    for file in measurements:
+        file.unlink()
+    for dataset in run.datasets:
+        if not run.prepared(dataset):
+            prepared.forget(Path(run.task(dataset)).parent)
+    for training in again:
         # Of a stale one the job sees itself whether it is good; it may be, once the data are there.
         if training.record or training.trouble.startswith("damaged"):
             training.records.forget(training.seed)
@@ -54,7 +65,6 @@ def forget(run: Run, statuses: tuple[str, ...]) -> Counter[str]:
             if training.seed in configuration.parse_seeds(marker.stem.removeprefix("seeds~")):
                 marker.unlink()
         _forget_students_marks(run, training)
-    return counts
 
 
 def _forget_students_marks(run: Run, training: Training) -> None:
@@ -83,21 +93,34 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str], changes: li
     run = Run(overrides.load(file, changes), str(file))
     if told := overrides.remark(run):
         print(told, file=sys.stderr)
-    tunes = TUNE in options and run.tuning is not None
+    tunes = TUNE in options
+    if tunes and run.tuning is None:
+        raise UserError(f"{file}: {NOT_TUNED}")
     if not tunes:
         run.check()
     wanted = run.tuning if tunes and run.tuning else run
     run.lock()
-    counts = forget(wanted, statuses)
+    dry = _is_dry(options)
+    counts = forget(wanted, statuses, dry)
     run.unlock()
     if not counts:
         raise UserError(f"{run.results}: nothing is missing, stale or {' or '.join(statuses)}")
+    if dry:
+        print("would train again: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+        return 0
     print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
     # Snakemake does not ask for files behind a finished result: what reads them must be asked for. The configuration
     # stands last: behind it, a target would be taken for a second one.
     changed = ["--config", *changes] if changes else []
     asked = ["--forcerun", TUNE if tunes else "collect", *changed, "--configfile", str(file)]
     return subprocess.run([sys.executable, "-m", "snakemake", *options, *asked], check=False).returncode
+
+
+def _is_dry(options: list[str]) -> bool:
+    """Whether Snakemake would be asked for its plan alone."""
+    from snakemake.cli import get_argument_parser  # takes a second
+
+    return bool(get_argument_parser().parse_known_args(options)[0].dryrun)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from reports.metrics import Metric, metric
 from reports.rows import Row, Status
 from workflow import choices, tuned
 from workflow.choices import Choice, Trial, Tuned
-from workflow.config import complete
+from workflow.config import again
 from workflow.errors import UserError, command
 from workflow.files import read_json
 from workflow.ledger import Ledger
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="config/tuned/NAME.yaml")
     arguments = parser.parse_args()
     asked = read_json(arguments.config)["value"]
-    run = Run(complete(asked["config"], asked["where"]), asked["where"])
+    run = Run(again(asked["config"], asked["where"]), asked["where"])
     found = choose(run)
     told = [*lines(found, run.kept.groups), *remarks(run, found, arguments.output)]
     choices.write(arguments.output, found)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from reports.results import read_runs
-from reports.rows import CELL, SCORES, Status
-from workflow.config import complete
+from reports.rows import CELL, FIDELITY, SCORES, Status
+from workflow.config import again
 from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
 from workflow.specs import CellSpec
+
+MOST_THREADS = 1024
+"""As of a configuration."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Agreement:
     """A published row beside the same training made anew.
 
     Attributes:
-        difference: the largest difference between their scores.
+        difference: the largest difference between their scores, or what they say of fidelity and calibration.
     """
 
     name: str
@@ -51,13 +56,16 @@ def run_of(folder: Path) -> Run:
         stated = {key: value for key, value in told["config"].items() if value is not None}
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder / 'provenance.json'}: cannot be read ({error}); run snakemake first") from error
-    return Run(complete(stated, where), where)
+    return Run(again(stated, where), where)
 
 
-def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> list[Agreement]:
+def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> tuple[list[Agreement], list[str]]:
     """Trains `sample` of the published rows anew, in a folder that is then removed.
 
     A cell learns from the teacher of the run; teachers are sampled as cells are.
+
+    Returns:
+        what was trained anew; and the published rows that no record of today's code and data stands behind.
 
     Args:
         seed: of the choice.
@@ -74,6 +82,8 @@ def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> 
         raise UserError(str(error)) from error
     published = published[published["status"] == Status.OK].set_index(CELL)
     trainings = [t for t in Ledger(run) if t.record and t.record.row.status == Status.OK]
+    known = {_named(t.row.cell) for t in trainings}
+    left = [name for name in map(_named, published.index) if name not in known]
     if not trainings:
         raise UserError(f"{folder}: no training of this run was made by the code and data that are here now")
     chosen = random.Random(seed).sample(trainings, min(sample, len(trainings)))
@@ -82,7 +92,12 @@ def verify(folder: Path, sample: int, seed: int, threads: int | None = None) -> 
         one = _anew(run, training, published, threads or run.threads)
         found.append(one)
         print(f"{number}/{len(chosen)} {one.name}: {'same' if one.same else f'differs by {one.difference:g}'}")
-    return found
+    return found, left
+
+
+def _named(cell: tuple[Any, ...]) -> str:
+    """What names a row, for messages."""
+    return ", ".join(f"{name} {value}" for name, value in zip(CELL, cell, strict=True) if not pd.isna(value))
 
 
 def _anew(run: Run, training: Training, published: pd.DataFrame, threads: int) -> Agreement:
@@ -105,8 +120,16 @@ def _anew(run: Run, training: Training, published: pd.DataFrame, threads: int) -
         )
         (record,) = Block(spec, place).run(f"{training.seed}-{training.seed}", [training.seed])
     new = record.row
-    scores = [abs(float(row[s]) - value) for s in SCORES if (value := getattr(new, s)) is not None]
-    return Agreement(training.name, str(row["status"]), str(new.status), max(scores, default=float("nan")))
+    numbers = [(float(row[name]), getattr(new, name)) for name in (*SCORES, *FIDELITY)]
+    differences = [_difference(before, math.nan if now is None else float(now)) for before, now in numbers]
+    return Agreement(training.name, str(row["status"]), str(new.status), max(differences))
+
+
+def _difference(before: float, now: float) -> float:
+    """None between two that are absent; without bounds where one is."""
+    if math.isnan(before) or math.isnan(now):
+        return 0.0 if math.isnan(before) and math.isnan(now) else math.inf
+    return abs(before - now)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,12 +143,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> None:
     """Raises UserError where rows differ by more than the tolerance, or an option is out of bounds."""
-    for option, least in (("sample", 1), ("threads", 1), ("tolerance", 0)):
-        if (value := getattr(arguments, option)) is not None and not value >= least:
-            raise UserError(f"--{option}: must be at least {least}, not {value}")
-    found = verify(arguments.folder, arguments.sample, arguments.seed, arguments.threads)
+    for option, least, most in (("sample", 1, math.inf), ("threads", 1, MOST_THREADS), ("tolerance", 0, math.inf)):
+        value = getattr(arguments, option)
+        if value is not None and not least <= value <= most:
+            bound = f"at least {least}" if most == math.inf else f"{least} to {most}"
+            raise UserError(f"--{option}: must be {bound}, not {value}")
+    found, left = verify(arguments.folder, arguments.sample, arguments.seed, arguments.threads)
     worst = max(one.difference for one in found)
     print(f"{sum(one.same for one in found)} of {len(found)} rows are the same; largest difference {worst:g}")
     wrong = [one for one in found if one.published != one.anew or not one.difference <= arguments.tolerance]
     if wrong:
         raise UserError(f"{arguments.folder}: {len(wrong)} of {len(found)} rows differ: {wrong[0].name}")
+    if left:
+        raise UserError(
+            f"{arguments.folder}: {len(left)} published rows cannot be made again, as code, data or records are not "
+            f"those behind them: {left[0]}"
+        )

@@ -69,7 +69,7 @@ class Tiny:
             file = Path(self.run.measurement(dataset))
             rows = [measurement(dataset, network) for network in self.run.plan.networks(dataset)]
             if not file.exists():
-                told = Measured(data=read_json(self.run.task(dataset))["fingerprint"], rows=rows)
+                told = Measured(data=read_json(self.run.task(dataset))["fingerprint"], device="cpu", rows=rows)
                 write_text(file, told.sealed().model_dump_json())
 
     def collect(self, unfinished: bool = False) -> pd.DataFrame:
@@ -80,11 +80,11 @@ class Tiny:
         return pd.read_parquet(Path(self.run.results) / "runs.parquet")
 
 
-def measurement(dataset: str, network: MeasuredNetwork) -> Measurement:
-    costs = dict.fromkeys(("macs", "latency_ms_median", "latency_ms_iqr", "peak_memory_mb"))
+def measurement(dataset: str, network: MeasuredNetwork, status: Status = Status.OK) -> Measurement:
+    costs = dict.fromkeys(("macs", "latency_ms_median", "latency_ms_iqr", "peak_memory_mb"), 1)
     named = {"model": network.name, "role": network.role, "ratio_target": network.ratio_target}
     sizes = {"params": 1, "params_with_embeddings": 1}
-    return Measurement(dataset=dataset, **named, **sizes, **costs, status=Status.FAILED, reason="not timed")
+    return Measurement(dataset=dataset, **named, **sizes, **costs, status=status, reason="")
 
 
 def train(run: Run, *keys: str) -> None:
@@ -120,5 +120,5 @@ def tiny(tmp_path, monkeypatch, tiny_task):
     monkeypatch.setattr(planning, "cached", planned)
     made = Tiny()
     for task in (tiny_task, Variant(blind=True).apply(tiny_task).finish()):
-        prepared.save(task, Path(made.run.task(task.name)).parent, made.run.loader_code("tiny"))
+        prepared.save(task, Path(made.run.task(task.name)).parent, made.run.loader_code("tiny"), {})
     return Tiny

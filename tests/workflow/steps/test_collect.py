@@ -7,13 +7,18 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
-from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
-from workflow import prepared, sources
+from tests.workflow.steps.conftest import CONFIG, FLOOR, KD, TEACHER
+from workflow import catalog, prepared, sources
+from workflow.config import load
 from workflow.errors import UserError
+from workflow.files import write_text
 from workflow.ledger import Measured
-from workflow.steps import collect
+from workflow.run import Run
+from workflow.steps import collect, retry
 
 
 @pytest.fixture
@@ -65,7 +70,7 @@ def test_rows_of_other_data_are_refused(trained, tiny_task):
 def test_a_task_prepared_by_other_code_is_refused(trained, monkeypatch):
     real = sources.digest
     monkeypatch.setattr(sources, "digest", lambda *a: real(*a) + "x" * (a[0] == "data"))
-    with pytest.raises(UserError, match="tiny is not prepared, or by other code than is here now"):
+    with pytest.raises(UserError, match="tiny is not prepared, or by other code or from other files than now"):
         trained.collect()
 
 
@@ -151,6 +156,7 @@ HARM = {
         "stale: holds other networks than this run",
     ),
     "another dataset": (of_another_dataset, "stale: holds other networks than this run"),
+    "another device": (lambda told: measured(told, device="cuda"), "stale: rests on another device than this run"),
     "other data": (lambda told: measured(told, data="0"), "stale: rests on another data than this run"),
 }
 
@@ -220,3 +226,34 @@ def test_controls_are_rows_beside_the_methods(tiny):
     }
     teachers = rows[rows["method"] == "teacher"]
     assert set(teachers["teacher"]) == {"big", "smallx4.own"}
+
+
+def test_what_an_included_file_states_is_read_once(tiny, monkeypatch):
+    """Its texts were once read as YAML when the rows were collected, after everything was trained."""
+    stated = yaml.safe_dump(CONFIG | {"title": "ABKD: few labels"})
+    write_text("config/base.yaml", stated)
+    write_text("config/inc.yaml", "include: base.yaml\nseeds: 2\n")
+    run = Run(load("config/inc.yaml"), "config/inc.yaml")
+    monkeypatch.setattr(sys, "argv", ["collect", run.config_file, "--unfinished"])
+    collect.main()
+    assert pd.read_parquet("results/inc/runs.parquet")["seed"].nunique() == 2
+    assert json.loads(Path("results/inc/provenance.json").read_text())["config"]["title"] == "ABKD: few labels"
+
+
+def test_data_from_another_folder_are_not_those_that_were_prepared(tiny, tiny_task, monkeypatch):
+    """Whatever Snakemake remembers; a published configuration names the last part of a path alone."""
+    monkeypatch.setattr(catalog, "settings", lambda name: ("planetoid_root",))
+    here, there = ({"data": {"planetoid_root": place}} for place in ("/raw/here", "/raw/there"))
+    run = tiny(**here)
+    folder = Path(run.run.task("tiny")).parent
+    prepared.save(tiny_task, folder, run.run.loader_code("tiny"), run.run.data_settings("tiny"))
+    run.train()
+    assert (run.collect()["status"] == "ok").all()
+    with pytest.raises(UserError, match="tiny is not prepared, or by other code or from other files than now"):
+        tiny(**there).collect()
+    told = json.loads(Path("results/tiny/provenance.json").read_text())["config"]
+    assert told["data"]["planetoid_root"] == "…/here"
+    assert tiny(data=told["data"]).run.prepared("tiny")
+    assert not tiny(data={"planetoid_root": "…/there"}).run.prepared("tiny")
+    retry.forget(tiny(**there).run, ())
+    assert not (folder / "task.json").exists()

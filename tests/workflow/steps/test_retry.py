@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from reports.rows import PASSING, Status
-from tests.workflow.steps.conftest import FLOOR, KD, TEACHER
+from tests.workflow.steps.conftest import FLOOR, KD, TEACHER, measurement
 from workflow import prepared
 from workflow.errors import UserError
-from workflow.ledger import Ledger
+from workflow.files import write_text
+from workflow.ledger import Ledger, Measured
 from workflow.steps import retry
 from workflow.training.block import Block
 from workflow.training.outcome import Outcome
@@ -190,3 +191,32 @@ def test_a_finished_result_keeps_nothing_from_being_trained(tiny, monkeypatch, o
 
 class Done:
     returncode = 0
+
+
+def test_a_dry_run_tells_and_drops_nothing(trained, monkeypatch, capsys):
+    fail(trained, KD, 1, Status.FAILED)
+    monkeypatch.setattr(retry.overrides, "load", lambda file, changes: trained.run.stated)
+    monkeypatch.setattr(retry.subprocess, "run", lambda *_, **__: pytest.fail("nothing is run"))
+    for option in ("-n", "--dry-run", "-np"):
+        assert retry.retry(Path("config/tiny.yaml"), PASSING, [option], []) == 0
+    assert capsys.readouterr().out.splitlines() == 3 * ["would train again: 1 failed"]
+    assert trained.records(KD).read(1).row.status == Status.FAILED
+    assert markers(trained, KD) == {"seeds~0-1.json", "seeds~2-2.json"}
+
+
+def test_trials_of_a_configuration_that_tunes_nothing_are_refused_before_anything_is_dropped(trained, monkeypatch):
+    fail(trained, KD, 1, Status.FAILED)
+    monkeypatch.setattr(retry.overrides, "load", lambda file, changes: trained.run.stated)
+    with pytest.raises(UserError, match=r"^config/tiny.yaml: tune: is missing; "):
+        retry.retry(Path("config/tiny.yaml"), PASSING, ["tune"], [])
+    assert trained.records(KD).read(1)
+
+
+def test_measurements_that_failed_are_made_again(trained):
+    """As those that the memory did not suffice for."""
+    rows = [measurement("tiny", network, Status.FAILED) for network in trained.run.plan.networks("tiny")]
+    told = Measured(data=Ledger(trained.run).fingerprints["tiny"], device="cpu", rows=rows).sealed()
+    write_text(trained.run.measurement("tiny"), told.model_dump_json())
+    assert retry.forget(trained.run, (Status.OOM,)) == {}
+    assert retry.forget(trained.run, (Status.FAILED,)) == {"measurement": 1}
+    assert not Path(trained.run.measurement("tiny")).exists()
