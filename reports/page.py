@@ -63,7 +63,6 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
     families, script = results.families, inlined.script()
     environment = _environment(families, latex)
     without_score = troubles.of(results, settings)
-    without, lacking = _without_reference(findings)
     return environment.get_template("page.html.j2").render(
         settings=settings,
         css=Markup(inlined.style()),
@@ -72,8 +71,7 @@ def render(findings: Findings, sections: Iterable[Section], latex: Mapping[str, 
         data=Markup(details.embedded({**details.data(findings), "latex": dict(latex)})),
         answers=answers.answers(findings),
         reference=settings.method_title(settings.reference),
-        without=without,
-        lacking=lacking,
+        **_without_reference(findings),
         unpaired=_unpaired(findings),
         counts=sentences.counts(results),
         duration=printing.duration(costs.total_seconds(results)),
@@ -202,8 +200,8 @@ def _comparisons(findings: Findings) -> list[dict[str, Any]]:
     return shown
 
 
-def _without_reference(findings: Findings) -> tuple[str, str]:
-    """`failed`, of a reference that no student has whole; `1 of 2 students, for which it failed`, where some lack it.
+def _without_reference(findings: Findings) -> dict[str, str]:
+    """`without`: `failed`, of a reference that no student has whole; `lacking`: `1 of 2 students, for which it failed`.
 
     Each is "" where the other is told, and both where every student has it.
     """
@@ -211,8 +209,8 @@ def _without_reference(findings: Findings) -> tuple[str, str]:
     lacking = [each.trouble[0].clause if each and each.trouble else "was not run" for each in own if not _whole(each)]
     told = " or ".join(dict.fromkeys(lacking))
     if not told or len(lacking) == len(own):
-        return told, ""
-    return "", f"{len(lacking)} of {len(own)} students, for which it {told}"
+        return {"without": told, "lacking": ""}
+    return {"without": "", "lacking": f"{len(lacking)} of {len(own)} students, for which it {told}"}
 
 
 def _whole(own: Attempts | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reports.rows import FIDELITY, SCORES, Measurement, Row, Status
-from workflow import catalog
+from workflow import catalog, prepared
 from workflow.config import parse_seeds
 from workflow.run import Run
 from workflow.sealed import Sealed
@@ -84,6 +84,11 @@ class Measured(Sealed):
     rows: list[Measurement]
 
 
+def prepared_task(run: Run, dataset: str) -> dict[str, Any]:
+    """What the file of a prepared task says; {} where it is not whole, or by other code or from other files."""
+    return prepared.told(Path(run.task(dataset)).parent, run.loader_code(dataset), run.data_settings(dataset))
+
+
 class Ledger:
     """Every training of a run's plan, held against what lies on disk.
 
@@ -145,7 +150,7 @@ class Ledger:
         return {each.record.basis.device for each in self if each.record and each.spec.dataset == dataset}
 
     def _fingerprint(self, dataset: str) -> str:
-        return str(self.run.prepared(dataset).get("fingerprint", ""))
+        return str(prepared_task(self.run, dataset).get("fingerprint", ""))
 
     def _find(self, spec: TeacherSpec | CellSpec, records: Records, seed: int) -> tuple[Record | None, str]:
         """The record of a training, or why there is none."""

@@ -145,11 +145,6 @@ class Run:
         stated = self.config.data.model_dump(exclude_none=True)
         return {key: value for key, value in sorted(stated.items()) if key in catalog.settings(dataset)}
 
-    def prepared(self, dataset: str) -> dict[str, Any]:
-        """What the file of a prepared task says; {} where it is not whole, or by other code or from other files."""
-        folder = Path(self.task(dataset)).parent
-        return prepared.told(folder, self.loader_code(dataset), self.data_settings(dataset))
-
     def memory_mb(self, dataset: str, attempt: int = 1, most: int | None = None) -> int:
         """MiB to ask for one job: twice as much after it has failed, and no more than there is."""
         wanted = catalog.facts(dataset).memory_mb << (attempt - 1)

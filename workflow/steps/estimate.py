@@ -19,7 +19,7 @@ from reports.rows import Status
 from workflow import catalog, overrides
 from workflow import config as configuration
 from workflow.errors import UserError
-from workflow.ledger import Ledger
+from workflow.ledger import Ledger, prepared_task
 from workflow.run import Run
 from workflow.specs import CellSpec, TeacherSpec
 from workflow.stated import STATED, GraphSize, of_task, stated
@@ -118,7 +118,7 @@ def estimate(run: Run, calibration: Measure, extrapolated: Extrapolated) -> list
     for dataset in run.datasets:
         specs = [spec for spec in run.plan.specs if spec.dataset == dataset]
         count = sum(left[spec.key] for spec in specs)
-        ready = bool(run.prepared(dataset))
+        ready = bool(prepared_task(run, dataset))
         size = None
         if count and _sampled(specs):
             size = of_task(Task.load(Path(run.task(dataset)).parent)) if ready else stated(dataset)

@@ -12,7 +12,7 @@ from reports.rows import PASSING, Status
 from workflow import config as configuration
 from workflow import overrides, prepared
 from workflow.errors import UserError
-from workflow.ledger import Ledger, Training
+from workflow.ledger import Ledger, Training, prepared_task
 from workflow.run import NOT_TUNED, Run
 from workflow.specs import CellSpec
 
@@ -55,7 +55,7 @@ def _drop(run: Run, again: list[Training], measurements: list[Path]) -> None:
     for file in measurements:
         file.unlink()
     for dataset in run.datasets:
-        if not run.prepared(dataset):
+        if not prepared_task(run, dataset):
             prepared.forget(Path(run.task(dataset)).parent)
     for training in again:
         # Of a stale one the job sees itself whether it is good; it may be, once the data are there.

@@ -16,7 +16,7 @@ from workflow import catalog, prepared, sources
 from workflow.config import load
 from workflow.errors import UserError
 from workflow.files import write_text
-from workflow.ledger import Measured
+from workflow.ledger import Measured, prepared_task
 from workflow.run import Run
 from workflow.steps import collect, retry
 
@@ -253,7 +253,7 @@ def test_data_from_another_folder_are_not_those_that_were_prepared(tiny, tiny_ta
         tiny(**there).collect()
     told = json.loads(Path("results/tiny/provenance.json").read_text())["config"]
     assert told["data"]["planetoid_root"] == "…/here"
-    assert tiny(data=told["data"]).run.prepared("tiny")
-    assert not tiny(data={"planetoid_root": "…/there"}).run.prepared("tiny")
+    assert prepared_task(tiny(data=told["data"]).run, "tiny")
+    assert not prepared_task(tiny(data={"planetoid_root": "…/there"}).run, "tiny")
     retry.forget(tiny(**there).run, ())
     assert not (folder / "task.json").exists()

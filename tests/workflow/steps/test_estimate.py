@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.samples import GOOD, change
-from workflow import prepared
 from workflow.config import complete
 from workflow.errors import UserError
 from workflow.run import Run
@@ -104,7 +103,7 @@ def test_sums_are_over_what_is_left(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(prepared, "is_by", lambda folder, code: True)
+    monkeypatch.setattr(estimate, "prepared_task", lambda run, dataset: {"name": dataset})
     measured = Measured()
     (one,) = estimate.estimate(run, measured, never)
     assert capsys.readouterr().err == "measured 5 of 5 kinds of trainings on ace-sim-mini\n"
