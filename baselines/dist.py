@@ -17,7 +17,8 @@ class StrongerTeacher(Method):
     """tau^2 * (beta * mean_n (1 - rho(p_S[n, :], p_T[n, :])) + gamma * mean_c (1 - rho(p_S[:, c], p_T[:, c]))).
 
     p = softmax(z / tau) and rho the Pearson correlation: the order of the classes on every row (inter-class relations)
-    and of the rows in every class (intra-class relations) is matched, not the probabilities themselves.
+    and of the rows in every class (intra-class relations) is matched, not the probabilities themselves. Of two
+    classes the first is constant: two numbers have one order or the other.
 
     Args:
         beta, gamma: weights of the two. Default 2.

@@ -17,7 +17,8 @@ class StandardisedTargets(Method):
     """beta * tau^2 * mean_n KL(softmax(Z(z_T) / tau) || softmax(Z(z_S) / tau)), Z(z) = (z - mean z) / std z.
 
     Z standardises each row: mean and std are over its C classes (divisor C). The student may choose the scale of its
-    logits; only their relations are matched.
+    logits; only their relations are matched. Of two classes nothing is left to match: two numbers standardised are
+    always 1 and -1, so that the method does not apply.
 
     Args:
         beta: weight. Default 9 (Sun et al., beside a cross-entropy weight of 0.1).
@@ -45,6 +46,12 @@ class StandardisedTargets(Method):
         at_least(self, 0, above=True, temperature=temperature)
         self.beta, self.temperature = beta, temperature
         self.ce_weight = label_weight
+
+    @classmethod
+    def skip(cls, task: object, teacher: Shape, student: Shape) -> str | None:
+        if student.out < 3:
+            return "needs at least three classes"
+        return super().skip(task, teacher, student)  # type: ignore[arg-type]
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)

@@ -28,8 +28,8 @@ class ReliableDistillation(Method):
     Departures. delta_j is the entropy of the teacher's own prediction over the largest of all rows, as in the paper's
     ablation by entropy; theirs is how much that entropy changes under noise on the features, which would take a
     second pass of the teacher. Agreement is that of the student as it trains, with dropout; theirs, of an evaluation.
-    Least squares are taken over a fixed grid of exponents, which asks nothing of the host. Bins without a row take no
-    part, and where all bins agree q stays.
+    Least squares are taken over a fixed grid of exponents, which asks nothing of the host. Bins count by
+    their middles (theirs, a little above); those without a row take no part, and where all bins agree q stays.
 
     Args:
         alpha: weight of the teacher, in [0, 1]. Default 0.9; published 0.5 to 1, tuned by dataset (their lambda is

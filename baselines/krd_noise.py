@@ -17,8 +17,8 @@ class NoiseReliability(ReliableDistillation):
     """krd with delta_j = |H(p_T(x_j + e)) - H(p_T(x_j))| over the largest of all distilled rows, e ~ N(0, 1).
 
     H is the entropy of a row of the teacher's prediction p_T = softmax(z_T): a row whose certainty changes under noise
-    on all features is not to be relied on. The noise is drawn once for a teacher, as by the authors. Everything else is
-    as in `krd`, whose least squares over a grid of exponents are the one departure left.
+    on all features is not to be relied on. The noise is drawn once for a teacher, as by the authors, who divide by the
+    largest of all nodes. Everything else is as in `krd`, with its departures but the first, which is this.
     """
 
     title = "KRD"

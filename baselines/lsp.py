@@ -16,9 +16,9 @@ from methods.spaces import LogRange
 class LocalStructure(Method):
     """beta * mean_i KL(s^T_i || s^S_i), where s_i is the softmax of k(h_i, h_j) over the neighbours j -> i.
 
-    Equations 4 to 6 of Yang et al. The mean is over all nodes of the batch (where neighbours are drawn, over those that
-    the step is about): a node with no neighbour or one neighbour has nothing to preserve and contributes 0. No heads,
-    so the two widths may differ.
+    Equations 4 to 6 of Yang et al.; their equation 5 has student and teacher exchanged, their code is as here. The mean
+    is over all nodes of the batch (where neighbours are drawn, over those that the step is about): a node with no
+    neighbour or one neighbour has nothing to preserve and contributes 0. No heads, so the two widths may differ.
 
     Args:
         beta: weight of the term.

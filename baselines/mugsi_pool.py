@@ -16,8 +16,8 @@ class PooledEmbeddings(Method):
     """beta * mean_g || u(W pool(h_S)[g]) - u(pool(h_T)[g]) ||^2, u to length one.
 
     pool is the mean over a graph's nodes. The coarsest of the three granularities of MuGSI: embeddings of whole graphs.
-    `mugsi` has their matches of clusters and of random walks, too. `kd+mugsi-pool` adds their soft targets. Lengths are
-    left out, as in fitnet, so that one weight goes with every teacher; theirs is 0.01.
+    `mugsi` has their matches of clusters and of random walks, too. `kd+mugsi-pool` adds their soft targets. They
+    pool by a sum or attention, and take the mean over columns of unit vectors: their weight of 0.01 is 0.01 / d here.
 
     Args:
         beta: weight. Default 1, this project's.

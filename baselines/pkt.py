@@ -12,7 +12,7 @@ from methods.spaces import LogRange
 from methods.streaming import blocks, streamed_sum
 
 SMALLEST = 1e-7
-"""Affinities are kept above this, as in the authors' code, so that their logarithm exists."""
+"""Affinities are kept above this, so that their logarithm exists; the authors add it to their shares."""
 
 
 class ProbabilisticTransfer(Method):

@@ -30,7 +30,7 @@ def contrastive(weights: Tensor, student: Tensor, teacher: Tensor, tau2: float, 
         weights: A [L_t, L_s].
         student, teacher: projections [L_s, m, d] and [L_t, m, d] of m sampled rows.
         tau2: temperature.
-        drawn: `draw_pairs` [m / DRAWN_ROWS, k], the pairs that each block of rows is contrasted on in place of all.
+        drawn: `draw_pairs` [m / DRAWN_ROWS, k + 1], the pairs that each block of rows is contrasted on in place of all.
     """
     rows = teacher.shape[1]
     teacher, student = unit_rows(teacher), unit_rows(student).transpose(0, 1) / tau2
@@ -44,15 +44,17 @@ def contrastive(weights: Tensor, student: Tensor, teacher: Tensor, tau2: float, 
 
 
 def draw_pairs(weights: Tensor, rows: int, count: int, generator: torch.Generator) -> Tensor:
-    """Pairs of layers in proportion to their weight, as places in the flattened A: [blocks of DRAWN_ROWS rows, count].
+    """Pairs of layers in proportion to their weight, places in the flattened A: [blocks of DRAWN_ROWS rows, count + 1].
 
     Systematic sampling: a block draws one number, and the others follow at equal distances, so that a pair of weight w
-    comes up `count * w` times, rounded up or down. No pair of weight 0 is drawn, and no device is waited for.
+    comes up `count * w` times, rounded up or down. No pair of weight 0 is drawn, and no device is waited for. The last
+    pair is drawn alone, whatever the others are: what these are held against.
     """
     cumulative = weights.detach().flatten().double().cumsum(0)
-    start = torch.rand(-(-rows // DRAWN_ROWS), 1, generator=generator, device=generator.device)
+    start = torch.rand(-(-rows // DRAWN_ROWS), 2, generator=generator, device=generator.device).to(weights.device)
     steps = torch.arange(count, device=weights.device, dtype=torch.float64)
-    return torch.searchsorted(cumulative, (start.to(weights.device) + steps) / count * cumulative[-1], right=True)
+    shares = torch.cat([(start[:, :1] + steps) / count, start[:, 1:].double()], 1)
+    return torch.searchsorted(cumulative, shares * cumulative[-1], right=True)
 
 
 def _cross_entropy(rows: slice, student: Tensor, own: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
@@ -70,15 +72,19 @@ def _drawn_cross_entropy(
 ) -> Tensor:
     """The same over a block's drawn pairs, each of the share 1 / k, which leaves all expectations as they are.
 
-    A's own gradient comes by A / A of the drawn entries, whose value is one.
+    A's own gradient comes by A / A of the drawn entries, whose value is one: times how far a pair's cross-entropy lies
+    above that of the last pair, which is drawn apart. What pairs have in common says nothing of A, whose sum is fixed,
+    and is most of the value: without such a baseline (Williams 1992) the gradient is all noise.
     """
     pairs = drawn[0]
     layers = weights.shape[1]
-    chosen = student.transpose(0, 1).index_select(0, pairs % layers)  # [k, b, d]
-    logits = chosen @ teacher.index_select(0, pairs // layers).transpose(1, 2)  # [k, b, m]
+    chosen = student.transpose(0, 1).index_select(0, pairs % layers)  # [k + 1, b, d]
+    logits = chosen @ teacher.index_select(0, pairs // layers).transpose(1, 2)  # [k + 1, b, m]
     right = logits.take_along_dim(own[None, :, None], 2).squeeze(2)
-    weight = weights.flatten().index_select(0, pairs)
-    return ((logits.logsumexp(2) - right).sum(1) * (weight / weight.detach())).mean()
+    entropies = (logits.logsumexp(2) - right).sum(1)
+    weight = weights.flatten().index_select(0, pairs[:-1])
+    above = entropies[:-1] - entropies[-1]
+    return (entropies[:-1] + (weight / weight.detach() - 1) * above.detach()).mean()
 
 
 def global_structure(weights: Tensor, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 import methods
 from abkd.parts import dissimilarity as compare
-from abkd.parts import structure as structures
 from abkd.parts.heads import PairRegressors
 from methods.contract import Shape
 from methods.testing import make_batch, make_signals
@@ -203,40 +202,6 @@ def test_memory_of_the_alignment_is_linear_in_the_layers() -> None:
         with LargestTensor() as largest:
             sum(method(s, t, batch).values()).backward()  # type: ignore[union-attr]
         assert largest.elements <= n * 8 * 65
-
-
-def test_drawn_pairs_come_up_in_proportion_to_the_attention() -> None:
-    generator = torch.Generator().manual_seed(5)
-    weights = torch.rand(6, 4, generator=generator).pow(4)
-    weights[2, 1] = 0
-    weights /= weights.sum()
-    drawn = structures.draw_pairs(weights, 64 * 4000 - 3, 5, generator)
-    assert drawn.shape == (4000, 5)
-    counts = torch.stack([row.bincount(minlength=24) for row in drawn])
-    expected = 5 * weights.flatten().double()
-    assert ((counts >= (expected - 1e-9).floor()) & (counts <= (expected + 1e-9).ceil())).all()
-    assert not counts[:, 9].any()
-    torch.testing.assert_close(counts.double().mean(0), expected, rtol=0, atol=0.03)
-
-
-def test_drawing_pairs_keeps_the_expected_loss_and_gradients() -> None:
-    """Of STRIDE's contrast, for the attention and for the student: means over many draws against all pairs."""
-    generator = torch.Generator().manual_seed(6)
-    scores = (0.5 * torch.randn(5, 4, generator=generator, dtype=torch.float64)).requires_grad_()
-    student = torch.randn(4, 70, 3, generator=generator, dtype=torch.float64).requires_grad_()
-    teacher = torch.randn(5, 70, 3, generator=generator, dtype=torch.float64)
-
-    def run(drawn: bool) -> tuple[Tensor, ...]:
-        weights = scores.flatten().softmax(0).view_as(scores)
-        pairs = structures.draw_pairs(weights, 70, 3, generator) if drawn else None
-        value = structures.contrastive(weights, student, teacher, 0.5, pairs)
-        return value.detach(), *torch.autograd.grad(value, [scores, student])
-
-    draws = [torch.stack(found) for found in zip(*(run(drawn=True) for _ in range(600)), strict=True)]
-    for found, exact in zip(draws, run(drawn=False), strict=True):
-        error = found.std(0) / len(found) ** 0.5
-        assert (error > 0).any()
-        assert ((found.mean(0) - exact).abs() <= 5 * error + 1e-9).all()
 
 
 def test_all_pairs_are_contrasted_where_they_are_few() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import methods
+from baselines import tined_energy
+from baselines.parts.neighbours import neighbourhood
 from methods.contract import Batch, Shape
+from methods.kernels import unit_rows
 from methods.rehearsal import ToyStudent, begun
 from methods.testing import make_batch, make_signals
 from methods.vocabulary import Objective
@@ -139,3 +144,25 @@ def test_walks_stay_where_there_is_no_edge() -> None:
     s, t = make_signals(3, STUDENT, 1, graphs=2), make_signals(3, TEACHER, 2, graphs=2)
     terms = begun(methods.create("mugsi", teacher=TEACHER, student=STUDENT), 2, 3)(s, t, batch)
     assert terms["walks"].item() == pytest.approx(0, abs=1e-6), "all steps of a walk at one node"
+
+
+def test_standardised_logits_of_two_classes_say_nothing() -> None:
+    """They are always 1 and -1: the term would be a constant, and the row one of the labels alone."""
+    two, three = Shape((4,), 2), Shape((4,), 3)
+    facts = SimpleNamespace(kind="node", objective="multiclass", num_edges=1)
+    assert methods.skip("kd-standardised", facts, two, two) == "kd-standardised: needs at least three classes"
+    assert methods.skip("kd-standardised", facts, three, three) is None
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-3, 1e-4])
+def test_energies_of_rows_that_are_nearly_the_same(spread: float) -> None:
+    """As under an oversmoothed teacher, in float32, against differences in float64."""
+    generator = torch.Generator().manual_seed(3)
+    rows = 1 + spread * torch.randn(500, 16, generator=generator, dtype=torch.float64)
+    batch = make_batch([0] * 500, torch.randint(500, (2, 2000), generator=generator).tolist())
+    edges = neighbourhood(batch)
+    unit = rows / rows.norm(dim=1, keepdim=True)
+    ends = torch.repeat_interleave(edges.pointers.diff())
+    exact = (unit[ends] - unit[edges.columns]).square().sum(1).mean()
+    found = tined_energy._energy(unit_rows(rows.float()), edges)
+    torch.testing.assert_close(found.double(), exact, rtol=1e-2, atol=0)
