@@ -119,14 +119,3 @@ def test_the_limits_of_the_bayesian_signed_rank_test():
     worse, same, better = resampling.bayesian_signed_rank(DRUG_2 - DRUG_1, 1.0)
     assert resampling.bayesian_signed_rank(DRUG_1 - DRUG_2, 1.0) == pytest.approx((better, same, worse))
     assert np.isnan(resampling.bayesian_signed_rank(np.ones(1), 0.1)).all()
-
-
-def test_methods_are_read_at_the_same_draws():
-    """The interval of a constant difference has no width."""
-    random = np.random.default_rng(1)
-    scores = [random.normal(size=10), random.normal(size=12)]
-    draws = resampling.stratified_draws([10, 12], 200)
-    for index in range(200):
-        drawn = [task[draw[index]] for task, draw in zip(scores, draws, strict=True)]
-        shifted = [(task + 1)[draw[index]] for task, draw in zip(scores, draws, strict=True)]
-        assert np.mean(np.concatenate(shifted)) - np.mean(np.concatenate(drawn)) == pytest.approx(1)

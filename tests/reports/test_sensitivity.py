@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from reports import formats, latex, sensitivity, statistics, tables
 from tests.reports import samples
@@ -55,11 +57,55 @@ def test_a_verdict_that_hangs_on_the_correction():
     assert row.detectable == pytest.approx(0.01 * 0.9997, rel=0.01)
 
 
+def spread(seed: int) -> np.ndarray:
+    """[10] of mean 0 and sample standard deviation .01."""
+    drawn = np.random.default_rng(seed).normal(size=10)
+    return 0.01 * (drawn - drawn.mean()) / drawn.std(ddof=1)
+
+
 def test_a_failed_method_counts_in_every_correction_and_has_no_row():
-    parts = [samples.cell(BASE), samples.cell(BASE + 0.05 + OTHER, method="abkd")]
+    parts = [samples.cell(BASE), samples.cell(BASE + 0.0082 + spread(1), method="abkd")]
+    assert 0.025 < statistics.paired_t(BASE + 0.0082 + spread(1), BASE).p < 0.05
+    alone = rows(*parts)["abkd"]
+    assert (alone.main, alone.hochberg) == ("+", "+")
     failed = samples.cell(BASE, method="at")
     failed[0] |= {"status": "diverged", "reason": "a loss", "test": None}
-    assert list(rows(*parts, failed)) == ["abkd"]
+    beside = rows(*parts, failed)
+    assert list(beside) == ["abkd"]
+    assert (beside["abkd"].main, beside["abkd"].raw, beside["abkd"].hochberg) == ("0", "+", "0")
+
+
+def test_every_column_is_its_own_test_and_correction():
+    """Five methods around the level, each verdict by scipy and statsmodels; seeds left out one by one."""
+    effects = {"abkd": 0.0125, "at": 0.0102, "fitnet": 0.0085, "gcrd": 0.0079, "lsp-rbf": -0.006}
+    scores = {name: BASE + effect + spread(place) for place, (name, effect) in enumerate(effects.items())}
+    found = rows(samples.cell(BASE), *(samples.cell(own, method=name) for name, own in scores.items()))
+    differences = np.round([own - BASE for own in scores.values()], 12)
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 10)).reshape(10, -1)
+
+    def flipped(own: np.ndarray) -> float:
+        return float(np.mean(np.round(np.abs(own @ signs), 10) >= np.round(abs(own.sum()), 10)))
+
+    def said(p: list[float], method: str) -> list[str]:
+        adjusted = multipletests(p, method=method)[1] if method else np.array(p)
+        return ["0" if p > 0.05 else "−+"[int(own.mean() > 0)] for p, own in zip(adjusted, differences, strict=True)]
+
+    t = [stats.ttest_1samp(own, 0).pvalue for own in differences]
+    expected = {
+        "main": said(t, "holm"),
+        "raw": said(t, ""),
+        "hochberg": said(t, "fdr_bh"),
+        "wilcoxon": said([stats.wilcoxon(own, method="exact").pvalue for own in differences], "holm"),
+        "flips": said([flipped(own) for own in differences], "holm"),
+    }
+    for column, signs_of_all in expected.items():
+        assert [getattr(found[name], column) for name in effects] == signs_of_all, column
+    assert len({tuple(column) for column in expected.values()}) >= 3, "columns that say the same are told by no test"
+    kept = [np.delete(differences, seed, axis=1) for seed in range(10)]
+    without = [multipletests(stats.ttest_1samp(each, 0, axis=1).pvalue, method="holm")[1] <= 0.05 for each in kept]
+    same = np.sum([each == (np.array(expected["main"]) != "0") for each in without], axis=0)
+    assert [found[name].left_out for name in effects] == same.tolist()
+    assert min(same) < 10
 
 
 def test_a_test_that_can_find_nothing_says_so():

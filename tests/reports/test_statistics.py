@@ -125,6 +125,13 @@ def test_wilcoxon_is_scipys(seed):
     assert statistics.wilcoxon(differences, np.zeros(len(differences))) == pytest.approx(expected)
 
 
+def test_wilcoxon_of_many_pairs_ranks_zeros_too():
+    """Beyond the exact table, by the normal approximation; without Pratt's zeros p would be .0144."""
+    differences = np.array([0.0, 0, 0, 1, -2, 3, 4, -5, 6, 7, 8, 9, -1, 10, 11, 12])
+    assert len(differences) > statistics.MOST_EXACT
+    assert statistics.wilcoxon(differences, np.zeros(16)) == pytest.approx(0.01807, abs=5e-6)
+
+
 def test_wilcoxon_cannot_go_below_its_floor():
     assert statistics.wilcoxon(np.arange(1.0, 6), np.zeros(5)) == pytest.approx(0.0625)
     assert statistics.wilcoxon(-np.arange(1.0, 6), np.zeros(5)) == pytest.approx(0.0625)

@@ -60,7 +60,8 @@ def taught(bench):
     return bench
 
 
-NUMBERS = ("train", "valid", "test", "best_epoch", "epochs", "status")
+NUMBERS = ("train", "valid", "test", "nll", "ece", "best_epoch", "epochs", "status")
+"""nll and ece among them: many of these short trainings have the same accuracies."""
 
 
 def numbers(rows):

@@ -254,6 +254,7 @@ def test_inductive_trainings_never_see_a_test_node(name):
         feed = feed_of(task, needs_of(network))
         outcome = fit(network, feed, Streams(0, "teacher", CPU), SETTINGS)
         found.append((network.state_dict(), feed.knowledge(network), outcome.curve))
+        assert not set(feed.taught.tolist()) & set(task.split("test").tolist()), "nor is one distilled on"
     (weights, knowledge, curve), (other_weights, other, other_curve) = found
     assert curve == other_curve
     assert all(torch.equal(weights[key], other_weights[key]) for key in weights)
