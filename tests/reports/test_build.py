@@ -192,7 +192,7 @@ def test_a_mistake_is_told_in_one_line(tmp_path):
     command = [sys.executable, "-m", "reports.build", str(tmp_path), "--settings", str(tmp_path / "settings.json")]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 1
-    assert ran.stderr == "error: report settings: alpha must lie between 0 and 1, not 2\n"
+    assert ran.stderr == "error: report settings: alpha must lie between 0 and 0.5, not 2\n"
 
 
 def test_one_seed_and_nothing_else_still_makes_a_page(tmp_path):
