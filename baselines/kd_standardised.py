@@ -49,9 +49,8 @@ class StandardisedTargets(Method):
 
     @classmethod
     def skip(cls, task: object, teacher: Shape, student: Shape) -> str | None:
-        if student.out < 3:
-            return "needs at least three classes"
-        return super().skip(task, teacher, student)  # type: ignore[arg-type]
+        reason = super().skip(task, teacher, student)  # type: ignore[arg-type]
+        return reason or ("needs at least three classes" if student.out < 3 else None)
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> dict[str, Tensor]:
         z_student, z_teacher = logits_of(self, student, teacher)
