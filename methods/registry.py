@@ -267,15 +267,16 @@ def create(method: str, *, teacher: Shape, student: Shape, **hyperparameters: An
             {n: create(n, teacher=teacher, student=student, **hyperparameters.get(n, {})) for n in names},
         )
     cls = load(method)
+    known = settable(cls)
     for key, value in hyperparameters.items():
         if key in cls.fixed:
             why = f"this variant fixes '{key}' to {cls.fixed[key]!r}"
-            raise ValueError(f"{method}: {why}; allowed: {_list(settable(cls))}")
-        if key not in settable(cls):
-            what = f"unknown hyperparameter '{key}'{suggest(key, settable(cls))}"
-            raise ValueError(f"{method}: {what}; allowed: {_list(settable(cls))}")
-        if value is None and settable(cls)[key] is not None:
-            raise ValueError(f"{method}: {key} has no value; the default is {settable(cls)[key]!r}")
+            raise ValueError(f"{method}: {why}; allowed: {_list(known)}")
+        if key not in known:
+            what = f"unknown hyperparameter '{key}'{suggest(key, known)}"
+            raise ValueError(f"{method}: {what}; allowed: {_list(known)}")
+        if value is None and known[key] is not None:
+            raise ValueError(f"{method}: {key} has no value; the default is {known[key]!r}")
     return cls(teacher, student, **cls.fixed, **hyperparameters)
 
 

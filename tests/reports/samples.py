@@ -133,6 +133,12 @@ def teacher_rows(scores: Iterable[float], **changes: Any) -> list[dict[str, Any]
     return cell(scores, **{**fixed, **changes})
 
 
+def spread(seed: int) -> np.ndarray:
+    """[10] of mean 0 and sample standard deviation .01."""
+    drawn = np.random.default_rng(seed).normal(size=10)
+    return 0.01 * (drawn - drawn.mean()) / drawn.std(ddof=1)
+
+
 def frame(*cells: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([each for rows in cells for each in rows], columns=RUN_COLUMNS)
 
@@ -218,8 +224,7 @@ def curves(runs: pd.DataFrame, epochs: int = 60) -> pd.DataFrame:
     """Learning curves that end at each run's validation score."""
     key = ["dataset", "teacher", "student", "ratio_target", "method", "seed"]
     ran = runs[(runs["status"] == "ok") & (runs["method"] != "teacher")]
-    steps = np.arange(epochs)
-    parts = []
+    steps, parts = np.arange(epochs), []
     for each in ran.to_dict("records"):
         part = pd.DataFrame({"epoch": steps, "loss": np.exp(-steps / 10)})
         part["valid"] = each["test"] * (1 - np.exp(-(steps + 3) / (8 + each["seed"] % 3)))
@@ -283,16 +288,13 @@ def save(folder: Path, runs: pd.DataFrame, everything: bool = True) -> Path:
         terms(runs).to_parquet(folder / "terms.parquet", index=False)
         attention(runs).to_parquet(folder / "attention.parquet", index=False)
         layers(runs).to_parquet(folder / "layers.parquet", index=False)
-        (folder / "provenance.json").write_text(
-            json.dumps(
-                {
-                    "commit": "0123456",
-                    "versions": {"torch": "2.9", "python": "3.11"},
-                    "hardware": {"cpu": "an example processor", "cores": 2},
-                    "threads": 2,
-                    "config": {"seeds": 10, "datasets": sorted(set(runs["dataset"]))},
-                    "fingerprints": dict.fromkeys(sorted(set(runs["dataset"])), "sha256:0"),
-                }
-            )
-        )
+        told = {
+            "commit": "0123456",
+            "versions": {"torch": "2.9", "python": "3.11"},
+            "hardware": {"cpu": "an example processor", "cores": 2},
+            "threads": 2,
+            "config": {"seeds": 10, "datasets": sorted(set(runs["dataset"]))},
+            "fingerprints": dict.fromkeys(sorted(set(runs["dataset"])), "sha256:0"),
+        }
+        (folder / "provenance.json").write_text(json.dumps(told))
     return folder

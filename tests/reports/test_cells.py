@@ -88,9 +88,7 @@ def test_where_the_reference_is_the_best_its_arrows_decide():
 
 def test_a_failed_method_makes_no_other_less_bold():
     """Of two that differ by p = .03 one is bold; beside one that failed there are three pairs, and p is .09."""
-    spread = np.random.default_rng(1).normal(size=10)
-    spread = 0.01 * (spread - spread.mean()) / spread.std(ddof=1)
-    two = {"best": BASE + 0.0082 + spread, "other": BASE}
+    two = {"best": BASE + 0.0082 + samples.spread(1), "other": BASE}
     scores = {name: attempts(dict(enumerate(own))) for name, own in two.items()}
     assert 0.025 < statistics.paired_t(two["best"], two["other"]).p < 0.035
     assert cells.bold(scores, 1, SETTINGS) == {"best"}

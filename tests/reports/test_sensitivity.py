@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 
 from reports import formats, latex, sensitivity, statistics, tables
 from tests.reports import samples
-from tests.reports.samples import BASE, NOISE, OTHER
+from tests.reports.samples import BASE, NOISE, OTHER, spread
 
 
 def rows(*parts, **changes) -> dict[str, sensitivity.Row]:
@@ -43,24 +43,15 @@ def test_a_difference_of_one_seed_is_told():
 
 def test_a_verdict_that_hangs_on_the_correction():
     """Raw p of about .02 in a family of four: Holm says no, no correction says yes."""
-    random = np.random.default_rng(4)
-    spread = random.normal(0, 1, 10)
-    spread = 0.01 * (spread - spread.mean()) / spread.std(ddof=1)
-    parts = [samples.cell(BASE), samples.cell(BASE + 0.0088 + spread, method="abkd")]
+    parts = [samples.cell(BASE), samples.cell(BASE + 0.0088 + spread(4), method="abkd")]
     parts += [samples.cell(BASE + OTHER * sign, method=label) for label, sign in (("at", 1), ("fitnet", -1))]
     parts += [samples.cell(BASE + NOISE, method="gcrd")]
     row = rows(*parts)["abkd"]
-    p = statistics.paired_t(BASE + 0.0088 + spread, BASE).p
+    p = statistics.paired_t(BASE + 0.0088 + spread(4), BASE).p
     assert 0.0125 < p < 0.05
     assert (row.main, row.raw) == ("0", "+")
     assert not row.stable
     assert row.detectable == pytest.approx(0.01 * 0.9997, rel=0.01)
-
-
-def spread(seed: int) -> np.ndarray:
-    """[10] of mean 0 and sample standard deviation .01."""
-    drawn = np.random.default_rng(seed).normal(size=10)
-    return 0.01 * (drawn - drawn.mean()) / drawn.std(ddof=1)
 
 
 def test_a_failed_method_counts_in_every_correction_and_has_no_row():
@@ -170,12 +161,9 @@ def test_other_numbers_of_seeds_are_counted_for_each_method():
 
 def test_seeds_of_ones_own_count_with_their_own_p():
     """Not with p = 1, under which Benjamini and Hochberg's correction said something else than the main test."""
-    random = np.random.default_rng(4)
-    spread = random.normal(0, 1, 10)
-    spread = 0.01 * (spread - spread.mean()) / spread.std(ddof=1)
-    parts = samples.cell(BASE), samples.cell(BASE + 0.0084 + spread, method="abkd")
+    parts = samples.cell(BASE), samples.cell(BASE + 0.0084 + spread(4), method="abkd")
     row = rows(*parts, samples.cell(BASE + 0.15, method="added"), unpaired=["added"])["abkd"]
-    p = statistics.paired_t(BASE + 0.0084 + spread, BASE).p
+    p = statistics.paired_t(BASE + 0.0084 + spread(4), BASE).p
     assert 0.025 < p < 0.05
     assert (row.main, row.hochberg) == ("+", "+")
 

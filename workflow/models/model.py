@@ -237,10 +237,10 @@ def check(spec: Network) -> dict[str, Any]:
             allowed = [*known, *([POSITIONS] if Kind.NODE in cls.kinds else [])]
             what = f"unknown option of model '{spec['model']}'{suggest(key, allowed)}"
             raise OptionError(f"{key}: {what}; allowed: {', '.join(allowed)}")
-        allowed_types, words = TYPES.get(kinds[key], ((object,), ""))
-        if not isinstance(value, allowed_types) or (isinstance(value, bool) and kinds[key] in ("int", "float")):
-            number = isinstance(value, str) and number_in(value) is not None and kinds[key] in ("int", "float")
-            hint = as_number(str(value)) if number else ""
+        types, words = TYPES.get(kinds[key], ((object,), ""))
+        numeric = kinds[key] in ("int", "float")
+        if not isinstance(value, types) or (numeric and isinstance(value, bool)):
+            hint = as_number(value) if numeric and isinstance(value, str) and number_in(value) is not None else ""
             raise OptionError(f"{key}: must be {words}, not {value!r}{hint}")
     return stated
 

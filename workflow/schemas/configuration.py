@@ -16,6 +16,7 @@ from workflow.specs import POSITIONS, Hyperparameters, Network, Strict, Training
 
 TUNED = "-tuned"
 """Behind the label of a method at its tuned values."""
+MOST_THREADS = 1024
 PATTERNS = (r"^[a-z0-9][a-z0-9.-]{0,99}$", r"^[a-z0-9][a-z0-9+.-]{0,99}$")
 """Of the names of networks, and of the labels of methods, which stand in the names of files."""
 Name = Annotated[str, StringConstraints(pattern=PATTERNS[0])]
@@ -118,7 +119,7 @@ class Configuration(Strict):
     threads: int = Field(
         1,
         ge=1,
-        le=1024,
+        le=MOST_THREADS,
         description="CPU threads of one training process; numbers repeat bit for bit only at the same number",
     )
     time_limit: float | None = Field(

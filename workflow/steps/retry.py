@@ -32,7 +32,6 @@ def forget(run: Run, statuses: tuple[str, ...], dry: bool = False) -> Counter[st
         teachers of which neither weights nor knowledge is left for a student that will be trained. Files of
         measurements count as "measurement".
     """
-    counts: Counter[str] = Counter()
     ledger = Ledger(run)
     trainings = list(ledger)  # before anything is dropped
     measurements = []
@@ -44,11 +43,9 @@ def forget(run: Run, statuses: tuple[str, ...], dry: bool = False) -> Counter[st
     taught_by = {(t.spec.taught_by, t.seed) for t, _ in again if isinstance(t.spec, CellSpec)}
     needed = [t for t in trainings if t.record and t.record.knowledge and (t.spec.key, t.seed) in taught_by]
     again += [(t, Status.MISSING) for t in needed if t.records.purged(t.seed)]
-    counts.update(str(status) for _, status in again)
-    counts.update(MEASUREMENT for _ in measurements)
     if not dry:
         _drop(run, [training for training, _ in again], measurements)
-    return counts
+    return Counter([*(str(status) for _, status in again), *(MEASUREMENT for _ in measurements)])
 
 
 def _drop(run: Run, again: list[Training], measurements: list[Path]) -> None:
@@ -105,10 +102,10 @@ def retry(file: Path, statuses: tuple[str, ...], options: list[str], changes: li
     run.unlock()
     if not counts:
         raise UserError(f"{run.results}: nothing is missing, stale or {' or '.join(statuses)}")
+    told = ", ".join(f"{number} {status}" for status, number in counts.items())
+    print(f"{'would train' if dry else 'training'} again: {told}", flush=True)
     if dry:
-        print("would train again: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
         return 0
-    print("training again: " + ", ".join(f"{number} {status}" for status, number in counts.items()), flush=True)
     # Snakemake does not ask for files behind a finished result: what reads them must be asked for. The configuration
     # stands last: behind it, a target would be taken for a second one.
     changed = ["--config", *changes] if changes else []

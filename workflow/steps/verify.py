@@ -19,10 +19,8 @@ from workflow.config import again
 from workflow.errors import UserError
 from workflow.ledger import Ledger, Training
 from workflow.run import Run
+from workflow.schemas.configuration import MOST_THREADS
 from workflow.specs import CellSpec
-
-MOST_THREADS = 1024
-"""As of a configuration."""
 
 
 @dataclass(frozen=True)

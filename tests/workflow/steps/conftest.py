@@ -120,5 +120,5 @@ def tiny(tmp_path, monkeypatch, tiny_task):
     monkeypatch.setattr(planning, "cached", planned)
     made = Tiny()
     for task in (tiny_task, Variant(blind=True).apply(tiny_task).finish()):
-        prepared.save(task, Path(made.run.task(task.name)).parent, made.run.loader_code("tiny"), {})
+        prepared.save(task, Path(made.run.task(task.name)).parent, made.run.loader_code("tiny"))
     return Tiny
