@@ -69,7 +69,7 @@ def rebuild(folder: Path) -> Findings:
     Raises:
         FileNotFoundError, ValueError: as `write`.
     """
-    return write(folder, _settings(folder))
+    return write(folder, settings_of(folder))
 
 
 def add_results(folder: Path, file: Path, label: str) -> Findings:
@@ -78,7 +78,7 @@ def add_results(folder: Path, file: Path, label: str) -> Findings:
     Raises:
         FileNotFoundError, ValueError: as `write`, or see `reports.adding.named`.
     """
-    settings = _settings(folder)
+    settings = settings_of(folder)
     runs = results.read_runs(folder)
     added = adding.named(file, label, runs, folder)
     results.prepare(pd.concat([runs[RUN_COLUMNS], added[RUN_COLUMNS]], ignore_index=True), str(file))
@@ -96,7 +96,7 @@ def summary(folder: Path, findings: Findings | None = None) -> str:
         FileNotFoundError, ValueError: as `write`.
     """
     folder = Path(folder)
-    findings = findings or _findings(folder, _settings(folder))
+    findings = findings or _findings(folder, settings_of(folder))
     chosen = findings.settings
     lines = [sentences.counts(findings.results)]
     for family, rows in findings.comparisons.items():
@@ -115,7 +115,13 @@ def summary(folder: Path, findings: Findings | None = None) -> str:
     return "\n".join(lines)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The settings that the last report of a run was made with.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no report was made in it.
+        ValueError: the file cannot be read.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
     if not (folder / SETTINGS_COPY).exists():

@@ -62,7 +62,7 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
         raise ValueError(f"{twice[0]}: is named twice")
     runs = {folder: read_runs(folder)[RUN_COLUMNS] for folder in folders}
     provenance = {folder: read_object(folder / "provenance.json") for folder in folders}
-    settings = _settings({folder: read_object(folder / build.SETTINGS_COPY) for folder in folders})
+    settings = _settings({folder: build.settings_of(folder) for folder in folders})
     _check_data(provenance)
     _check_configurations(runs)
     _check_families(runs)

@@ -12,6 +12,7 @@
     abkd-bench verify results/NAME     trains a sample of the rows anew and says how far they agree
     abkd-bench report results/NAME     builds tables, figures and the page anew from the rows that lie there
     abkd-bench report A B --output C   merges the results of several runs, of other machines or configurations
+    abkd-bench tally A B               counts over several runs where each method is better, and where worse
     abkd-bench add-results FILE.csv --method LABEL   brings results trained elsewhere into the tables
     abkd-bench schema                  renews the JSON schema and the table of keys
 
@@ -42,6 +43,16 @@ def _report(arguments: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     print(build.summary(output, findings))
+
+
+def _tally(arguments: argparse.Namespace) -> None:
+    from reports import formats, tally
+
+    try:
+        grid, legend = tally.grid(arguments.folders, arguments.against or ["supervised"], arguments.at_least)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    print(formats.markdown([grid], legend), end="")
 
 
 def _add_results(arguments: argparse.Namespace) -> None:
@@ -117,6 +128,12 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/NAME")
     report.add_argument("--output", type=Path, help="new folder for the report; several runs need one")
     report.add_argument("--title", default="", help="heading of the merged page")
+    counted = add("tally", _tally, "count over several runs where each method is better, and where worse")
+    counted.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/NAME")
+    counted.add_argument(
+        "--against", action="append", metavar="LABEL", help="compared with; may be repeated; supervised by default"
+    )
+    counted.add_argument("--at-least", type=int, default=1, metavar="N", help="leave out methods at fewer places")
     added = add("add-results", _add_results, "bring results trained elsewhere into the tables of a run")
     added.add_argument("file", type=Path, help="CSV: dataset, teacher, student, seed, test; see docs/runs.md")
     added.add_argument("--method", required=True, help="label of the method; must not be one of the run's own")

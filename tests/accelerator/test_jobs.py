@@ -38,7 +38,7 @@ def test_teach_distill_and_measure(kind, name, gpu, tiny_tasks, tmp_path, monkey
     assert (found.row.status, found.row.reason) == ("ok", "")
     assert found.row.agreement is not None
     network = MeasuredNetwork(name=name, role=Role.STUDENT, ratio_target=None, model=student)
-    (row,) = measuring.measure([network], tmp_path / "task", "cuda", 1)
+    (row,) = measuring.measure([network], tmp_path / "task", measuring.devices.choose("cuda", 1))
     assert (row.status, row.reason) == ("ok", "")
     assert row.macs > 0
 

@@ -35,7 +35,7 @@ def test_a_networks_peak_begins_when_its_matrices_stand(gpu, tiny_task, tmp_path
     tiny_task.save(tmp_path / "task")
     model = {"model": "gcn", "layers": 2, "width": 4}
     network = MeasuredNetwork(name="gcn", role=Role.STUDENT, ratio_target=None, model=model)
-    (row,) = measuring.measure([network], tmp_path / "task", "cuda", 1)
+    (row,) = measuring.measure([network], tmp_path / "task", measuring.devices.choose("cuda", 1))
     assert (row.status, row.peak_memory_mb) == ("ok", 1)
     assert row.latency_ms_median > 0
     assert gpu.asked["Event"] == 2 * measuring.REPEATS

@@ -27,7 +27,7 @@ def main() -> None:
 
     networks = Plan.model_validate(read_json(arguments.plan)).networks(arguments.task.name)
     device = devices.choose(arguments.device, arguments.threads)
-    rows = measure(networks, arguments.task, arguments.device, arguments.threads)
+    rows = measure(networks, arguments.task, device)
     data = read_json(arguments.task / "task.json")["fingerprint"]
     told = Measured(data=data, device=device.type, rows=rows)
     write_json(arguments.output, told.sealed().model_dump(mode="json"))

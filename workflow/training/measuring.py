@@ -122,7 +122,7 @@ class MacCounter(FlopCounterMode):
         return int(self.get_total_flops()) // 2
 
 
-def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, threads: int) -> list[Row]:
+def measure(networks: list[MeasuredNetwork], folder: Path, device: torch.device) -> list[Row]:
     """One row per network, the columns of measurements.csv; what cannot be measured has a status and a reason.
 
     Latency is that of answering for every node (or graph) of the task at once, from the features on: nothing of the
@@ -130,7 +130,6 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device_name: str, thr
     synchronised; median and interquartile range. The weights are those of an untrained network, which changes no size
     and no time. In inductive tasks, too, the answer is one pass over the whole graph.
     """
-    device = devices.choose(device_name, threads)
     task = Task.load(folder, verified=True)
     facts = catalog.facts(task.name)
     feeds: dict[int, Feed] = {}

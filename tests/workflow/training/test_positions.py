@@ -26,7 +26,7 @@ def test_they_count_as_inputs(taught) -> None:
     plain, wide = sizes.measure(MLP, TINY), sizes.measure(WITH, TINY)
     assert wide.params == plain.params + 3 * 4
     networks = [MeasuredNetwork(name="n", role=Role.STUDENT, ratio_target=None, model=spec) for spec in (MLP, WITH)]
-    one, other = measuring.measure(networks, taught.folder / "task", "cpu", 1)
+    one, other = measuring.measure(networks, taught.folder / "task", torch.device("cpu"))
     assert (one.status, other.status) == ("ok", "ok")
     assert (other.params, other.macs) == (wide.params, one.macs + 60 * 3 * 4)
 

@@ -142,7 +142,7 @@ def test_measuring_answers_for_all_graphs(taught, monkeypatch):
     monkeypatch.setattr("workflow.training.measuring.REPEATS", 2)
     monkeypatch.setattr(catalog, "facts", lambda name: FACTS)
     network = MeasuredNetwork(name="n", role=Role.STUDENT, ratio_target=2.0, model=specs()[1].model)
-    (row,) = measure([network], taught / "task", "cpu", 1)
+    (row,) = measure([network], taught / "task", torch.device("cpu"))
     collection = Collection(make_task().arrays, np.arange(3))
     encoder, layers, head = len(collection.atoms.rows) * 3 * 4, collection.nodes * 2 * (4 * 4 + 4 * 4), GRAPHS * 4 * 2
     sums = (2 * make_task().arrays["edge_index"].shape[1] + collection.nodes) * 4  # over edges twice, over nodes once

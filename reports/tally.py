@@ -1,0 +1,151 @@
+"""Several runs beside each other, none merged: where a method is better than another one, where worse, where neither.
+
+A place is one student under one teacher in one run. Every verdict is that of the run's own table with this reference:
+paired over seeds, corrected over the methods of the place. So runs of any settings can stand here, where a merge needs
+the same ones; but places that share data, teachers or seeds are no independent samples: nothing is tested over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from reports import attempts, build, comparisons, printing, results
+from reports.attempts import TESTED, Verdict
+from reports.comparisons import Comparison
+from reports.grid import Entry, Grid, Group
+from reports.metrics import Metric
+from reports.printing import ABSENT
+from reports.results import Results
+from reports.settings import Settings
+
+Place = tuple[Metric, list[Comparison]]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One method over all places where it and the reference were asked for.
+
+    Attributes:
+        places: number of them, those where it failed or does not apply among them.
+        counts: verdict of a test -> number of places; their sum is below `places` where there are others.
+        difference: median over the tested places, in the printed unit and positive where better; NaN where there is
+            none, or units differ.
+    """
+
+    method: str
+    places: int
+    counts: Mapping[Verdict, int]
+    difference: float
+    decimals: int
+
+    @property
+    def balance(self) -> float:
+        """Share of tested places where it is better, less that where it is worse."""
+        tested = sum(self.counts.values())
+        return (self.counts[Verdict.BETTER] - self.counts[Verdict.WORSE]) / tested if tested else float("-inf")
+
+    @property
+    def texts(self) -> list[str]:
+        """Cells of its row: places, `better / not significant / worse`, median difference."""
+        counts = [self.counts[verdict] for verdict in (Verdict.BETTER, Verdict.NOT_SIGNIFICANT, Verdict.WORSE)]
+        counted = " / ".join(map(str, counts)) if any(counts) else ABSENT
+        return [str(self.places), counted, printing.signed(self.difference, self.decimals)]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The rows of one folder, and what its report was made with."""
+
+    folder: Path
+    found: Results
+    settings: Settings
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """Raises FileNotFoundError, ValueError: it has no runs, was never reported, or contradicts itself."""
+        settings = Settings.parse(build.settings_of(folder))
+        found = results.load(folder, settings)
+        return cls(folder, found, settings.with_labels(found.runs["method"]))
+
+    def against(self, reference: str) -> list[Place]:
+        """Every place of the run that holds the reference, with its comparisons."""
+        chosen = self.settings.model_copy(update={"reference": reference})
+        places = []
+        for family in self.found.families:
+            own, metric = attempts.of_family(self.found, family, chosen), self.found.metric(family.dataset)
+            if reference in own:
+                places.append((metric, comparisons.compare(own, metric.sign, chosen)))
+        return places
+
+
+def tally(places: Iterable[Place]) -> dict[str, Tally]:
+    """Label -> its tally over places that have one reference, which itself is left out."""
+    rows: dict[str, list[tuple[Metric, Comparison]]] = {}
+    for metric, compared in places:
+        for row in compared:
+            if row.method != row.reference:
+                rows.setdefault(row.method, []).append((metric, row))
+    return {label: _tally(label, own) for label, own in rows.items()}
+
+
+def _tally(label: str, rows: Sequence[tuple[Metric, Comparison]]) -> Tally:
+    tested = [(metric, row) for metric, row in rows if row.verdict in TESTED]
+    counts = {verdict: sum(row.verdict == verdict for _, row in tested) for verdict in TESTED}
+    units = {metric.unit for metric, _ in tested}
+    difference = median(metric.scale * row.difference for metric, row in tested) if len(units) == 1 else float("nan")
+    return Tally(label, len(rows), counts, difference, max((metric.decimals for metric, _ in tested), default=0))
+
+
+def grid(folders: Sequence[Path], references: Sequence[str], fewest: int = 1) -> tuple[Grid, str]:
+    """One row per method, the best balance against the first reference first, and how to read them.
+
+    Args:
+        folders: each with runs and report.json, as `results/NAME` holds them.
+        references: labels that every method is compared with, from left to right.
+        fewest: places that a method needs against the first reference to have a row.
+
+    Raises:
+        FileNotFoundError: a folder has no runs or was never reported.
+        ValueError: a folder is named twice, or no run has the reference.
+    """
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ValueError("tally: a folder is named twice: its places would count twice")
+    runs = [Run.read(folder) for folder in folders]
+    titles = {label: run.settings.method_title(label) for run in reversed(runs) for label in run.settings.methods}
+    labels = {label for run in runs for label in run.found.runs["method"] if label != run.settings.ceiling}
+    columns, without = [], []
+    for reference in references:
+        if reference not in labels:
+            raise ValueError(f"tally: no run has the reference {reference}; there are: {', '.join(sorted(labels))}")
+        places = {run.folder: run.against(reference) for run in runs}
+        lacking = [folder.name for folder, own in places.items() if not own]
+        columns.append(tally(place for own in places.values() for place in own))
+        if lacking:
+            without.append(f" {titles[reference]} is not in {printing.listed(lacking)}.")
+    first = {label: own for label, own in columns[0].items() if own.places >= fewest}
+    order = sorted(first, key=lambda label: (-first[label].balance, -first[label].places, titles[label]))
+    rows: list[list[Entry]] = [
+        [titles[label], *(text for own in columns for text in (own[label].texts if label in own else [ABSENT] * 3))]
+        for label in order
+    ]
+    named = [f"than {titles[reference]}" for reference in references]
+    headings = [
+        ["", *(name for name in named for _ in range(3))],
+        ["Method", *(text for _ in named for text in ("places", "better / neither / worse", "median"))],
+    ]
+    title = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} beside each other"
+    return Grid("tally", title, headings, [Group("", rows)]), _legend(len(columns[0]) - len(first), fewest, without)
+
+
+def _legend(few: int, fewest: int, without: Sequence[str]) -> str:
+    which = "1 method at fewer than {} places is" if few == 1 else f"{few} methods at fewer than {{}} places are"
+    left = f" {which.format(fewest)} left out." if few else ""
+    return (
+        "A place is one student under one teacher in one run, a verdict that of the run's own table. Where the three "
+        "counts are fewer than the places, the others have no verdict: a method failed there, does not apply, or has "
+        "too few seeds. Median: of the differences of the tested places. Methods stand at different places, which may "
+        f"share data and teachers: nothing is tested over them.{left}{''.join(without)}"
+    )

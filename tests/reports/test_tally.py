@@ -1,0 +1,118 @@
+"""Verdicts counted over several runs: against what the runs' own tables say, and against counts made by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import formats, tally
+from tests.reports import samples
+
+STORED = Path(__file__).resolve().parents[2] / "docs" / "results"
+GAIN = {"supervised": 0.0, "kd": 0.04, "gcrd": 0.04, "at": -0.03}
+
+
+def save(folder: Path, *parts: list[dict], **changes: object) -> Path:
+    samples.save(folder, samples.frame(*parts), everything=False)
+    (folder / "report.json").write_text(json.dumps(samples.settings(**changes)))
+    return folder
+
+
+def place(sign: int = 1, gains: dict[str, float] = GAIN, **changes: object) -> list[dict]:
+    """One student: gains over the floor with noise of their own, seeds paired."""
+    return [
+        row
+        for number, (method, gain) in enumerate(gains.items())
+        for row in samples.cell(
+            0.7 + sign * gain + samples.spread(1) + samples.spread(number) / 5, method=method, **changes
+        )
+    ]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Two like students in one run; in the other one where KD failed on a seed, and one scored by error, without KD."""
+    failed = place(gains={"supervised": 0.0, "kd": 0.04, "gcrd": 0.06})
+    broken = next(row for row in failed if row["method"] == "kd" and row["seed"] == 3)
+    broken |= {"status": "diverged", "reason": "loss is NaN", "test": None}
+    errors = place(-1, {"supervised": 0.0, "gcrd": 0.2}, dataset="sol", metric="rmse")
+    return [
+        save(tmp_path / "a", place(), place(student="gcn-2x8", ratio_target=80.0)),
+        save(tmp_path / "b", failed, errors, reference="gcrd"),
+    ]
+
+
+def counted(folders: list[Path], reference: str) -> dict[str, tuple[int, list[int], float]]:
+    found = tally.tally(each for folder in folders for each in tally.Run.read(folder).against(reference))
+    return {label: (own.places, list(own.counts.values()), own.difference) for label, own in found.items()}
+
+
+def test_places_are_counted_by_verdict(runs: list[Path]):
+    """Better, worse, not significant; a method that failed has a place and no verdict; errors are turned."""
+    found = counted(runs[:1], "supervised")
+    assert {label: own[:2] for label, own in found.items()} == {
+        "kd": (2, [2, 0, 0]),
+        "gcrd": (2, [2, 0, 0]),
+        "at": (2, [0, 2, 0]),
+    }
+    assert found["at"][2] == pytest.approx(-3.0, abs=1e-9)
+    found = counted(runs, "supervised")
+    assert found["kd"][:2] == (3, [2, 0, 0])
+    assert found["gcrd"][:2] == (4, [4, 0, 0])
+    assert np.isnan(found["gcrd"][2]), "points and an error have no median together"
+    assert counted(runs[:1], "kd")["gcrd"][:2] == (2, [0, 0, 2])
+
+
+def test_a_reference_that_failed_gives_no_verdict(runs: list[Path]):
+    assert counted(runs, "kd")["gcrd"][:2] == (3, [0, 0, 2])
+    assert counted(runs[1:], "kd")["gcrd"][:2] == (1, [0, 0, 0])
+
+
+@pytest.mark.parametrize(("run", "reference"), [("quick", "kd-tuned"), ("deep", "kd-tuned"), ("ablations", "abkd")])
+def test_counts_are_those_of_the_stored_table(run: str, reference: str):
+    """Each verdict was worked out by the report of its run; here rows are counted, and nothing else."""
+    stored = pd.read_csv(STORED / run / "comparisons.csv")
+    stored = stored[stored["method"] != reference]
+    found = counted([STORED / run], reference)
+    assert set(found) == set(stored["method"])
+    for label, rows in stored.groupby("method"):
+        words = rows["verdict"].str.partition(":")[0]
+        told = [int((words == word).sum()) for word in ("better", "worse", "not significant")]
+        assert found[label] == (len(rows), told, pytest.approx(100 * rows["difference"].median())), label
+
+
+def test_the_table_is_ordered_and_says_what_it_lacks(runs: list[Path]):
+    grid, legend = tally.grid(runs, ["supervised", "kd"], fewest=3)
+    assert [row[:4] for row in grid.rows] == [
+        ["G-CRD", "4", "4 / 0 / 0", "—"],
+        ["KD", "3", "2 / 0 / 0", "+4.00"],
+    ]
+    assert grid.rows[1][4:] == ["—"] * 3, "a method is not counted against itself"
+    assert grid.rows[0][4:6] == ["3", "0 / 2 / 0"]
+    assert "1 method at fewer than 3 places is left out" in legend
+    lines = formats.markdown([grid], legend).splitlines()
+    assert "than KD, better / neither / worse" in lines[2]
+    _, legend = tally.grid([*runs, save(runs[0].parent / "c", place(gains={"supervised": 0.0, "at": 0.1}))], ["kd"])
+    assert legend.endswith("KD is not in c.")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda folders: tally.grid([*folders, folders[0] / ".." / "a"], ["kd"]), "tally: a folder is named twice"),
+        (
+            lambda folders: tally.grid(folders, ["kdd"]),
+            "no run has the reference kdd; there are: at, gcrd, kd, supervised$",
+        ),
+        (lambda folders: tally.grid(folders, ["teacher"]), "no run has the reference teacher"),
+        (lambda folders: tally.grid([folders[0].parent], ["kd"]), "report.json is missing"),
+        (lambda folders: tally.grid([folders[0] / "none"], ["kd"]), "none: no such folder"),
+    ],
+)
+def test_what_is_refused(runs: list[Path], change, told: str):
+    with pytest.raises((ValueError, FileNotFoundError), match=told):
+        change(runs)
