@@ -7,7 +7,8 @@ A number of that page stands before a comment that says where it is from, `<!--=
 STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets, and `TEACHER:STUDENT` where it
 has several teachers. WHAT is a column of `comparisons.csv` (against the run's reference), the same against another
 method (`difference@gcrd-tuned`), or `gain` (mean paired difference to the floor). Of METHOD `teacher` there are `mean`
-and `std`. `published@N` is what the Nth source prints of it (`reports/published.yaml`).
+and `std`. `published@N` is what the Nth source prints of it (`reports/published.yaml`). Of the RUN `all` STUDENT is a
+reference, and WHAT of `abkd-bench tally` over all runs: `places`, `better`, `neither`, `worse` or `median`.
 Everything is worked out anew from `runs.csv`, so that no stored table can be older than its rows.
 """
 
@@ -21,13 +22,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import comparisons, published, results
+from reports import comparisons, published, results, tally
 from reports.attempts import Verdict
 from reports.comparisons import Comparison
 from reports.findings import Findings
 from reports.reading import read_object
 from reports.results import Family
 from reports.settings import Settings
+from workflow import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = ROOT / "docs" / "results"
@@ -94,7 +96,21 @@ def lines() -> list[str]:
     return (ROOT / "docs" / "findings.md").read_text(encoding="utf-8").splitlines()
 
 
+@cache
+def tallied(reference: str) -> dict[str, tally.Tally]:
+    return tally.tally(place for run in RUNS for place in tally.Run.read(STORED / run).against(reference))
+
+
+def counted(reference: str, method: str, what: str) -> float:
+    own = tallied(reference)[method]
+    verdicts = {"better": Verdict.BETTER, "neither": Verdict.NOT_SIGNIFICANT, "worse": Verdict.WORSE}
+    others = {"places": own.places, "median": own.difference}
+    return own.counts[verdicts[what]] if what in verdicts else others[what]
+
+
 def value(run: str, student: str, method: str, what: str) -> float:
+    if run == "all":
+        return counted(student, method, what)
     what, _, reference = what.partition("@")
     dataset, _, student = student.rpartition("/")
     teacher, _, student = student.rpartition(":")
@@ -130,5 +146,19 @@ def test_every_number_of_the_findings_is_that_of_the_rows():
 def test_no_measured_number_of_the_findings_is_without_its_rows():
     """Every number with a decimal point has a source; whole numbers are counts and settings."""
     for line in lines():
+        if line.startswith("|"):  # the table of all runs, which has a test of its own
+            continue
         bare = re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "", TOLD.sub("", line))
         assert not re.search(r"\d\.\d", bare), line
+
+
+def test_the_table_of_all_runs_is_what_its_command_prints(capsys, monkeypatch):
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    (abkd-bench tally docs/results/\*/ .*)$", page, re.MULTILINE)
+    _, _, _, *options = command.split()
+    monkeypatch.setattr("sys.argv", ["abkd-bench", "tally", *(str(STORED / run) for run in RUNS), *options])
+    cli.main()
+    _, table, legend = capsys.readouterr().out.strip().split("\n\n")
+    assert f"\n{table}\n" in page
+    assert legend in " ".join(page.split())
+    assert page.count("\n|") == table.count("\n") + 1, "no table without a test"
