@@ -8,9 +8,12 @@ the same ones; but places that share data, teachers or seeds are no independent 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+import pandas as pd
 
 from reports import attempts, build, comparisons, printing, results
 from reports.attempts import TESTED, Verdict
@@ -18,10 +21,23 @@ from reports.comparisons import Comparison
 from reports.grid import Entry, Grid, Group
 from reports.metrics import Metric
 from reports.printing import ABSENT
-from reports.results import Results
+from reports.results import Family, Results
 from reports.settings import Settings
 
-Place = tuple[Metric, list[Comparison]]
+
+@dataclass(frozen=True)
+class Place:
+    """One student under one teacher in one run, and every method there against one reference."""
+
+    family: Family
+    metric: Metric
+    compared: list[Comparison]
+    trainings: Mapping[str, frozenset[tuple[Any, ...]]]
+    """Label -> what tells its trainings from others."""
+
+    def key(self, row: Comparison) -> tuple[Any, ...]:
+        """The same for the comparison of the same trainings in another run."""
+        return self.family, row.method, row.reference, self.trainings[row.method], self.trainings[row.reference]
 
 
 @dataclass(frozen=True)
@@ -71,23 +87,46 @@ class Run:
         return cls(folder, found, settings.with_labels(found.runs["method"]))
 
     def against(self, reference: str) -> list[Place]:
-        """Every place of the run that holds the reference, with its comparisons."""
+        """Every place of the run that holds the reference."""
         chosen = self.settings.model_copy(update={"reference": reference})
         places = []
         for family in self.found.families:
             own, metric = attempts.of_family(self.found, family, chosen), self.found.metric(family.dataset)
             if reference in own:
-                places.append((metric, comparisons.compare(own, metric.sign, chosen)))
+                rows = family.rows(self.found.runs)
+                trainings = {str(label): _identities(each) for label, each in rows.groupby("method")}
+                places.append(Place(family, metric, comparisons.compare(own, metric.sign, chosen), trainings))
         return places
+
+
+def _identities(rows: pd.DataFrame) -> frozenset[tuple[Any, ...]]:
+    """Seed, status and configuration; what was trained elsewhere has no configuration, and is told by its scores."""
+    named = rows[["seed", "status", "config_hash", "test"]].itertuples(index=False)
+    return frozenset((seed, status, hashed or score) for seed, status, hashed, score in named)
+
+
+def once(places: Iterable[Place]) -> tuple[list[Place], int]:
+    """Places without the comparisons of the same trainings that stand in an earlier one, and how many these were.
+
+    Two runs may share a student, one may be part of another, or both lie merged in a third.
+    """
+    seen: set[tuple[Any, ...]] = set()
+    found, again = [], 0
+    for place in places:
+        kept = [row for row in place.compared if row.method != row.reference and place.key(row) not in seen]
+        again += sum(row.method != row.reference for row in place.compared) - len(kept)
+        seen |= {place.key(row) for row in kept}
+        found.append(replace(place, compared=kept))
+    return found, again
 
 
 def tally(places: Iterable[Place]) -> dict[str, Tally]:
     """Label -> its tally over places that have one reference, which itself is left out."""
     rows: dict[str, list[tuple[Metric, Comparison]]] = {}
-    for metric, compared in places:
-        for row in compared:
+    for place in places:
+        for row in place.compared:
             if row.method != row.reference:
-                rows.setdefault(row.method, []).append((metric, row))
+                rows.setdefault(row.method, []).append((place.metric, row))
     return {label: _tally(label, own) for label, own in rows.items()}
 
 
@@ -116,13 +155,15 @@ def grid(folders: Sequence[Path], references: Sequence[str], fewest: int = 1) ->
     runs = [Run.read(folder) for folder in folders]
     titles = {label: run.settings.method_title(label) for run in reversed(runs) for label in run.settings.methods}
     labels = {label for run in runs for label in run.found.runs["method"] if label != run.settings.ceiling}
-    columns, without = [], []
+    columns, without, repeated = [], [], 0
     for reference in references:
         if reference not in labels:
             raise ValueError(f"tally: no run has the reference {reference}; there are: {', '.join(sorted(labels))}")
         places = {run.folder: run.against(reference) for run in runs}
         lacking = [folder.name for folder, own in places.items() if not own]
-        columns.append(tally(place for own in places.values() for place in own))
+        own, again = once(place for own in places.values() for place in own)
+        columns.append(tally(own))
+        repeated = max(repeated, again)
         if lacking:
             without.append(f" {titles[reference]} is not in {printing.listed(lacking)}.")
     first = {label: own for label, own in columns[0].items() if own.places >= fewest}
@@ -137,15 +178,17 @@ def grid(folders: Sequence[Path], references: Sequence[str], fewest: int = 1) ->
         ["Method", *(text for _ in named for text in ("places", "better / neither / worse", "median"))],
     ]
     title = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} beside each other"
-    return Grid("tally", title, headings, [Group("", rows)]), _legend(len(columns[0]) - len(first), fewest, without)
+    legend = _legend(len(columns[0]) - len(first), fewest, repeated, without)
+    return Grid("tally", title, headings, [Group("", rows)]), legend
 
 
-def _legend(few: int, fewest: int, without: Sequence[str]) -> str:
+def _legend(few: int, fewest: int, repeated: int, without: Sequence[str]) -> str:
     which = "1 method at fewer than {} places is" if few == 1 else f"{few} methods at fewer than {{}} places are"
+    same = " What compares the same trainings in several runs counts once." if repeated else ""
     left = f" {which.format(fewest)} left out." if few else ""
     return (
         "A place is one student under one teacher in one run, a verdict that of the run's own table. Where the three "
         "counts are fewer than the places, the others have no verdict: a method failed there, does not apply, or has "
         "too few seeds. Median: of the differences of the tested places. Methods stand at different places, which may "
-        f"share data and teachers: nothing is tested over them.{left}{''.join(without)}"
+        f"share data and teachers: nothing is tested over them.{same}{left}{''.join(without)}"
     )

@@ -98,7 +98,8 @@ def lines() -> list[str]:
 
 @cache
 def tallied(reference: str) -> dict[str, tally.Tally]:
-    return tally.tally(place for run in RUNS for place in tally.Run.read(STORED / run).against(reference))
+    places = (place for run in RUNS for place in tally.Run.read(STORED / run).against(reference))
+    return tally.tally(tally.once(places)[0])
 
 
 def counted(reference: str, method: str, what: str) -> float:

@@ -14,6 +14,7 @@ from tests.reports import samples
 
 STORED = Path(__file__).resolve().parents[2] / "docs" / "results"
 GAIN = {"supervised": 0.0, "kd": 0.04, "gcrd": 0.04, "at": -0.03}
+NEW = {"new": 0.02}
 
 
 def save(folder: Path, *parts: list[dict], **changes: object) -> Path:
@@ -36,7 +37,7 @@ def place(sign: int = 1, gains: dict[str, float] = GAIN, **changes: object) -> l
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Path]:
     """Two like students in one run; in the other one where KD failed on a seed, and one scored by error, without KD."""
-    failed = place(gains={"supervised": 0.0, "kd": 0.04, "gcrd": 0.06})
+    failed = place(gains={"supervised": 0.0, "kd": 0.04, "gcrd": 0.06}, config_hash="b")
     broken = next(row for row in failed if row["method"] == "kd" and row["seed"] == 3)
     broken |= {"status": "diverged", "reason": "loss is NaN", "test": None}
     errors = place(-1, {"supervised": 0.0, "gcrd": 0.2}, dataset="sol", metric="rmse")
@@ -47,7 +48,7 @@ def runs(tmp_path: Path) -> list[Path]:
 
 
 def counted(folders: list[Path], reference: str) -> dict[str, tuple[int, list[int], float]]:
-    found = tally.tally(each for folder in folders for each in tally.Run.read(folder).against(reference))
+    found = tally.tally(tally.once(each for folder in folders for each in tally.Run.read(folder).against(reference))[0])
     return {label: (own.places, list(own.counts.values()), own.difference) for label, own in found.items()}
 
 
@@ -70,6 +71,22 @@ def test_places_are_counted_by_verdict(runs: list[Path]):
 def test_a_reference_that_failed_gives_no_verdict(runs: list[Path]):
     assert counted(runs, "kd")["gcrd"][:2] == (3, [0, 0, 2])
     assert counted(runs[1:], "kd")["gcrd"][:2] == (1, [0, 0, 0])
+
+
+def test_the_same_trainings_count_once(runs: list[Path], tmp_path: Path):
+    """In a copy, in a merge, and where two runs share a student; other seeds or another configuration are others."""
+    copy = save(tmp_path / "copy", place(), reference="supervised")
+    assert counted([*runs[:1], copy], "supervised") == counted(runs[:1], "supervised")
+    shared = save(tmp_path / "shared", place(gains={"supervised": 0.0, "kd": 0.04}), place(gains=NEW))
+    own = counted([*runs[:1], shared], "supervised")
+    assert (own["kd"][0], own["new"][0]) == (2, 1)
+    _, legend = tally.grid([*runs[:1], copy], ["supervised"])
+    assert "counts once" in legend
+    assert "counts once" not in tally.grid(runs, ["supervised"])[1]
+    other = save(tmp_path / "other", place(config_hash="another"))
+    assert counted([*runs[:1], other], "supervised")["kd"][0] == 3
+    unfinished = [row for row in place() if row["method"] != "kd"] + samples.missing(10, method="kd")
+    assert counted([save(tmp_path / "unfinished", unfinished), *runs[:1]], "supervised")["kd"][:2] == (3, [2, 0, 0])
 
 
 @pytest.mark.parametrize(("run", "reference"), [("quick", "kd-tuned"), ("deep", "kd-tuned"), ("ablations", "abkd")])
