@@ -138,8 +138,17 @@ def _tally(label: str, rows: Sequence[tuple[Metric, Comparison]]) -> Tally:
     return Tally(label, len(rows), counts, difference, max((metric.decimals for metric, _ in tested), default=0))
 
 
-def grid(folders: Sequence[Path], references: Sequence[str], fewest: int = 1) -> tuple[Grid, str]:
-    """One row per method, the best balance against the first reference first, and how to read them.
+@dataclass(frozen=True)
+class Table:
+    """What is printed, how to read it, and the numbers: a row per method and reference, as tally.csv holds them."""
+
+    grid: Grid
+    legend: str
+    numbers: pd.DataFrame
+
+
+def table(folders: Sequence[Path], references: Sequence[str], fewest: int = 1) -> Table:
+    """One row per method, the best balance against the first reference first.
 
     Args:
         folders: each with runs and report.json, as `results/NAME` holds them.
@@ -155,31 +164,46 @@ def grid(folders: Sequence[Path], references: Sequence[str], fewest: int = 1) ->
     runs = [Run.read(folder) for folder in folders]
     titles = {label: run.settings.method_title(label) for run in reversed(runs) for label in run.settings.methods}
     labels = {label for run in runs for label in run.found.runs["method"] if label != run.settings.ceiling}
-    columns, without, repeated = [], [], 0
+    columns, without, repeated = {}, [], 0
     for reference in references:
         if reference not in labels:
             raise ValueError(f"tally: no run has the reference {reference}; there are: {', '.join(sorted(labels))}")
         places = {run.folder: run.against(reference) for run in runs}
-        lacking = [folder.name for folder, own in places.items() if not own]
         own, again = once(place for own in places.values() for place in own)
-        columns.append(tally(own))
-        repeated = max(repeated, again)
-        if lacking:
+        columns[reference], repeated = tally(own), max(repeated, again)
+        if lacking := [folder.name for folder, own in places.items() if not own]:
             without.append(f" {titles[reference]} is not in {printing.listed(lacking)}.")
-    first = {label: own for label, own in columns[0].items() if own.places >= fewest}
+    every = columns[references[0]]
+    first = {label: own for label, own in every.items() if own.places >= fewest}
     order = sorted(first, key=lambda label: (-first[label].balance, -first[label].places, titles[label]))
-    rows: list[list[Entry]] = [
-        [titles[label], *(text for own in columns for text in (own[label].texts if label in own else [ABSENT] * 3))]
-        for label in order
-    ]
-    named = [f"than {titles[reference]}" for reference in references]
+    title = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} beside each other"
+    legend = _legend(len(every) - len(first), fewest, repeated, without)
+    return Table(_grid(title, order, columns, titles), legend, _numbers(order, columns))
+
+
+def _grid(
+    title: str, order: Sequence[str], columns: Mapping[str, Mapping[str, Tally]], titles: Mapping[str, str]
+) -> Grid:
+    rows: list[list[Entry]] = []
+    for label in order:
+        parts = (own[label].texts if label in own else [ABSENT] * 3 for own in columns.values())
+        rows.append([titles[label], *(text for texts in parts for text in texts)])
+    named = [f"than {titles[reference]}" for reference in columns]
     headings = [
         ["", *(name for name in named for _ in range(3))],
         ["Method", *(text for _ in named for text in ("places", "better / neither / worse", "median"))],
     ]
-    title = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} beside each other"
-    legend = _legend(len(columns[0]) - len(first), fewest, repeated, without)
-    return Grid("tally", title, headings, [Group("", rows)]), legend
+    return Grid("tally", title, headings, [Group("", rows)])
+
+
+def _numbers(order: Sequence[str], columns: Mapping[str, Mapping[str, Tally]]) -> pd.DataFrame:
+    found = [(label, reference, own[label]) for label in order for reference, own in columns.items() if label in own]
+    return pd.DataFrame(
+        {"method": label, "reference": reference, "places": own.places}
+        | {str(verdict).replace(" ", "_"): count for verdict, count in own.counts.items()}
+        | {"median_difference": own.difference}
+        for label, reference, own in found
+    )
 
 
 def _legend(few: int, fewest: int, repeated: int, without: Sequence[str]) -> str:

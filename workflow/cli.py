@@ -49,10 +49,12 @@ def _tally(arguments: argparse.Namespace) -> None:
     from reports import formats, tally
 
     try:
-        grid, legend = tally.grid(arguments.folders, arguments.against or ["supervised"], arguments.at_least)
+        made = tally.table(arguments.folders, arguments.against or ["supervised"], arguments.at_least)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
-    print(formats.markdown([grid], legend), end="")
+    if arguments.output:
+        formats.write(arguments.output, "tally", [made.grid], made.legend, made.numbers)
+    print(formats.markdown([made.grid], made.legend), end="")
 
 
 def _add_results(arguments: argparse.Namespace) -> None:
@@ -133,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     counted.add_argument(
         "--against", action="append", metavar="LABEL", help="compared with; may be repeated; supervised by default"
     )
+    counted.add_argument("--output", type=Path, metavar="FOLDER", help="for tally.tex, .md, .html and .csv")
     counted.add_argument("--at-least", type=int, default=1, metavar="N", help="leave out methods at fewer places")
     added = add("add-results", _add_results, "bring results trained elsewhere into the tables of a run")
     added.add_argument("file", type=Path, help="CSV: dataset, teacher, student, seed, test; see docs/runs.md")

@@ -11,6 +11,7 @@ import pytest
 
 from reports import formats, tally
 from tests.reports import samples
+from workflow import cli
 
 STORED = Path(__file__).resolve().parents[2] / "docs" / "results"
 GAIN = {"supervised": 0.0, "kd": 0.04, "gcrd": 0.04, "at": -0.03}
@@ -80,9 +81,8 @@ def test_the_same_trainings_count_once(runs: list[Path], tmp_path: Path):
     shared = save(tmp_path / "shared", place(gains={"supervised": 0.0, "kd": 0.04}), place(gains=NEW))
     own = counted([*runs[:1], shared], "supervised")
     assert (own["kd"][0], own["new"][0]) == (2, 1)
-    _, legend = tally.grid([*runs[:1], copy], ["supervised"])
-    assert "counts once" in legend
-    assert "counts once" not in tally.grid(runs, ["supervised"])[1]
+    assert "counts once" in tally.table([*runs[:1], copy], ["supervised"]).legend
+    assert "counts once" not in tally.table(runs, ["supervised"]).legend
     other = save(tmp_path / "other", place(config_hash="another"))
     assert counted([*runs[:1], other], "supervised")["kd"][0] == 3
     unfinished = [row for row in place() if row["method"] != "kd"] + samples.missing(10, method="kd")
@@ -103,33 +103,59 @@ def test_counts_are_those_of_the_stored_table(run: str, reference: str):
 
 
 def test_the_table_is_ordered_and_says_what_it_lacks(runs: list[Path]):
-    grid, legend = tally.grid(runs, ["supervised", "kd"], fewest=3)
-    assert [row[:4] for row in grid.rows] == [
+    made = tally.table(runs, ["supervised", "kd"], fewest=3)
+    rows = made.grid.rows
+    assert [row[:4] for row in rows] == [
         ["G-CRD", "4", "4 / 0 / 0", "—"],
         ["KD", "3", "2 / 0 / 0", "+4.00"],
     ]
-    assert grid.rows[1][4:] == ["—"] * 3, "a method is not counted against itself"
-    assert grid.rows[0][4:6] == ["3", "0 / 2 / 0"]
-    assert "1 method at fewer than 3 places is left out" in legend
-    lines = formats.markdown([grid], legend).splitlines()
+    assert rows[1][4:] == ["—"] * 3, "a method is not counted against itself"
+    assert rows[0][4:6] == ["3", "0 / 2 / 0"]
+    assert "1 method at fewer than 3 places is left out" in made.legend
+    lines = formats.markdown([made.grid], made.legend).splitlines()
     assert "than KD, better / neither / worse" in lines[2]
-    _, legend = tally.grid([*runs, save(runs[0].parent / "c", place(gains={"supervised": 0.0, "at": 0.1}))], ["kd"])
-    assert legend.endswith("KD is not in c.")
+    without = save(runs[0].parent / "c", place(gains={"supervised": 0.0, "at": 0.1}))
+    assert tally.table([*runs, without], ["kd"]).legend.endswith("KD is not in c.")
+    assert made.numbers.to_dict("list") == {
+        "method": ["gcrd", "gcrd", "kd"],
+        "reference": ["supervised", "kd", "supervised"],
+        "places": [4, 3, 3],
+        "better": [4, 0, 2],
+        "worse": [0, 0, 0],
+        "not_significant": [0, 2, 0],
+        "median_difference": [
+            pytest.approx(float("nan"), nan_ok=True),
+            pytest.approx(0.0, abs=1e-9),
+            pytest.approx(4.0),
+        ],
+    }
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda folders: tally.grid([*folders, folders[0] / ".." / "a"], ["kd"]), "tally: a folder is named twice"),
+        (lambda folders: tally.table([*folders, folders[0] / ".." / "a"], ["kd"]), "tally: a folder is named twice"),
         (
-            lambda folders: tally.grid(folders, ["kdd"]),
+            lambda folders: tally.table(folders, ["kdd"]),
             "no run has the reference kdd; there are: at, gcrd, kd, supervised$",
         ),
-        (lambda folders: tally.grid(folders, ["teacher"]), "no run has the reference teacher"),
-        (lambda folders: tally.grid([folders[0].parent], ["kd"]), "report.json is missing"),
-        (lambda folders: tally.grid([folders[0] / "none"], ["kd"]), "none: no such folder"),
+        (lambda folders: tally.table(folders, ["teacher"]), "no run has the reference teacher"),
+        (lambda folders: tally.table([folders[0].parent], ["kd"]), "report.json is missing"),
+        (lambda folders: tally.table([folders[0] / "none"], ["kd"]), "none: no such folder"),
     ],
 )
 def test_what_is_refused(runs: list[Path], change, told: str):
     with pytest.raises((ValueError, FileNotFoundError), match=told):
         change(runs)
+
+
+def test_the_command_writes_the_table_for_a_paper(runs: list[Path], tmp_path: Path, monkeypatch, capsys):
+    words = ["tally", *map(str, runs), "--against", "kd", "--output", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["abkd-bench", *words])
+    cli.main()
+    assert capsys.readouterr().out == (tmp_path / "out" / "tally.md").read_text(encoding="utf-8")
+    assert {file.suffix for file in (tmp_path / "out").iterdir()} == set(formats.SUFFIXES)
+    assert list(pd.read_csv(tmp_path / "out" / "tally.csv").columns[:3]) == ["method", "reference", "places"]
+    monkeypatch.setattr("sys.argv", ["abkd-bench", "tally", str(tmp_path / "none")])
+    with pytest.raises(SystemExit, match=r"^error: .*none: no such folder$"):
+        cli.main()
