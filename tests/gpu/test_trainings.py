@@ -89,7 +89,7 @@ def test_jobs_teach_distil_and_measure(tmp_path: Path, tiny_task: Task) -> None:
         assert row["device"] == devices.describe(DEVICE)
         assert row["peak_memory_mb"] > 0
     network = MeasuredNetwork(name="gcn-3x12", role=Role.TEACHER, ratio_target=None, model=TEACHER.model)
-    (measured,) = measure([network], tmp_path / "task", "auto", 1)
+    (measured,) = measure([network], tmp_path / "task", devices.choose("auto", 1))
     assert measured.status == "ok", measured.reason
     assert measured.latency_ms_median is not None
     assert measured.latency_ms_median > 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.workflow.training.conftest import bench, cell, taught  # noqa: F401 (fixtures)
 from workflow.errors import UserError
@@ -25,7 +26,7 @@ def test_a_job_refuses_an_array_that_was_changed_by_hand(taught) -> None:  # noq
     with pytest.raises(UserError, match=told):
         taught.distill(cell("kd"))
     with pytest.raises(UserError, match=told):
-        measuring.measure([], taught.folder / "task", "cpu", 1)
+        measuring.measure([], taught.folder / "task", torch.device("cpu"))
     assert not (taught.folder / "cell" / "trainings").exists()
 
 

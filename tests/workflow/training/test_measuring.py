@@ -110,7 +110,7 @@ def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught,
         )
         for width in (4, 5)
     ]
-    first, second = measuring.measure(networks, taught.folder / "task", "cpu", 1)
+    first, second = measuring.measure(networks, taught.folder / "task", torch.device("cpu"))
     assert (first.status, first.reason) == ("oom", "OutOfMemoryError: too much")
     assert first.params > 0
     assert first.macs is first.latency_ms_median is first.peak_memory_mb is None
@@ -125,7 +125,7 @@ def test_an_inductive_task_costs_what_the_plain_one_does(tiny_task, tmp_path, mo
     macs = []
     for number, task in enumerate((tiny_task, Variant(inductive=True).apply(tiny_task).finish())):
         task.save(tmp_path / str(number))
-        (row,) = measuring.measure([network], tmp_path / str(number), "cpu", 1)
+        (row,) = measuring.measure([network], tmp_path / str(number), torch.device("cpu"))
         macs.append(row.macs)
     assert macs[0] == macs[1]
 

@@ -101,7 +101,7 @@ def test_measurements_count_embeddings_apart(task, tmp_path, monkeypatch):
     monkeypatch.setattr("workflow.training.measuring.REPEATS", 2)
     task.save(tmp_path / "task")
     entry = MeasuredNetwork(name="rgcn-2x8", role=Role.STUDENT, ratio_target=4.0, model=SPEC)
-    (row,) = measure([entry], tmp_path / "task", "cpu", 1)
+    (row,) = measure([entry], tmp_path / "task", torch.device("cpu"))
     assert row.params_with_embeddings - row.params == 6 * (COUNTS["author"] + COUNTS["topic"])
     assert row.macs > 0
     assert row.latency_ms_median > 0
