@@ -19,7 +19,7 @@ from reports import adding, build
 from reports.files import replacing, write_text
 from reports.findings import Findings
 from reports.provenance import fingerprints
-from reports.reading import read_object
+from reports.reading import named_twice, read_object
 from reports.results import HISTORIES, read_beside, read_runs
 from reports.rows import CELL, FAMILY, FIDELITY, RUN_COLUMNS, SCORES, Status
 
@@ -57,9 +57,8 @@ def merge(folders: Sequence[Path], output: Path, title: str = "") -> Findings:
     """
     if (output / "runs.parquet").exists():
         raise ValueError(f"{output}: holds runs already; what is written goes into a new folder")
-    places = [folder.resolve() for folder in folders]
-    if twice := [folder for number, folder in enumerate(folders) if places[number] in places[:number]]:
-        raise ValueError(f"{twice[0]}: is named twice")
+    if twice := named_twice(folders):
+        raise ValueError(f"{twice}: is named twice")
     runs = {folder: read_runs(folder)[RUN_COLUMNS] for folder in folders}
     provenance = {folder: read_object(folder / "provenance.json") for folder in folders}
     settings = _settings({folder: build.settings_of(folder) for folder in folders})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType
@@ -57,6 +57,12 @@ CURVES = {name: _HISTORY[name] for name in CURVE_COLUMNS}
 TERMS = {name: _HISTORY[name] for name in TERM_COLUMNS}
 ATTENTION = {name: _HISTORY[name] for name in ATTENTION_COLUMNS}
 LAYERS = {name: _HISTORY[name] for name in LAYER_COLUMNS}
+
+
+def named_twice(folders: Sequence[Path]) -> Path | None:
+    """The first folder that an earlier one leads to, too, by whatever path; None where all are different."""
+    places = [folder.resolve() for folder in folders]
+    return next((folder for number, folder in enumerate(folders) if places[number] in places[:number]), None)
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -16,24 +16,29 @@ from typing import Any
 import pandas as pd
 
 from reports import attempts, build, comparisons, printing, results
-from reports.attempts import TESTED, Verdict
+from reports.attempts import TESTED, Attempts, Verdict
 from reports.comparisons import Comparison
 from reports.grid import Entry, Grid, Group
 from reports.metrics import Metric
 from reports.printing import ABSENT
+from reports.reading import named_twice
 from reports.results import Family, Results
 from reports.settings import Settings
 
 
 @dataclass(frozen=True)
 class Place:
-    """One student under one teacher in one run, and every method there against one reference."""
+    """One student under one teacher in one run.
+
+    Attributes:
+        compared: its methods against one reference, which itself is left out.
+        trainings: label -> what tells its trainings from others.
+    """
 
     family: Family
     metric: Metric
     compared: list[Comparison]
     trainings: Mapping[str, frozenset[tuple[Any, ...]]]
-    """Label -> what tells its trainings from others."""
 
     def key(self, row: Comparison) -> tuple[Any, ...]:
         """The same for the comparison of the same trainings in another run."""
@@ -51,7 +56,6 @@ class Tally:
             none, or units differ.
     """
 
-    method: str
     places: int
     counts: Mapping[Verdict, int]
     difference: float
@@ -73,29 +77,46 @@ class Tally:
 
 @dataclass(frozen=True)
 class Run:
-    """The rows of one folder, and what its report was made with."""
+    """The rows of one folder, and what its report was made with.
 
-    folder: Path
-    found: Results
+    Attributes:
+        attempts: family -> label -> what became of the trainings, whatever they are compared with.
+        trainings: the same -> what tells them from others.
+    """
+
+    name: str
+    results: Results
     settings: Settings
+    attempts: Mapping[Family, Mapping[str, Attempts]]
+    trainings: Mapping[Family, Mapping[str, frozenset[tuple[Any, ...]]]]
 
     @classmethod
     def read(cls, folder: Path) -> Run:
         """Raises FileNotFoundError, ValueError: it has no runs, was never reported, or contradicts itself."""
         settings = Settings.parse(build.settings_of(folder))
         found = results.load(folder, settings)
-        return cls(folder, found, settings.with_labels(found.runs["method"]))
+        settings = settings.with_labels(found.runs["method"])
+        attempted = {family: attempts.of_family(found, family, settings) for family in found.families}
+        trainings = {
+            family: {str(label): _identities(rows) for label, rows in family.rows(found.runs).groupby("method")}
+            for family in found.families
+        }
+        return cls(folder.name, found, settings, attempted, trainings)
+
+    @property
+    def labels(self) -> set[str]:
+        """Everything that was run on a student."""
+        return {label for own in self.trainings.values() for label in own}
 
     def against(self, reference: str) -> list[Place]:
         """Every place of the run that holds the reference."""
         chosen = self.settings.model_copy(update={"reference": reference})
         places = []
-        for family in self.found.families:
-            own, metric = attempts.of_family(self.found, family, chosen), self.found.metric(family.dataset)
+        for family, own in self.attempts.items():
             if reference in own:
-                rows = family.rows(self.found.runs)
-                trainings = {str(label): _identities(each) for label, each in rows.groupby("method")}
-                places.append(Place(family, metric, comparisons.compare(own, metric.sign, chosen), trainings))
+                metric = self.results.metric(family.dataset)
+                compared = [row for row in comparisons.compare(own, metric.sign, chosen) if row.method != reference]
+                places.append(Place(family, metric, compared, self.trainings[family]))
         return places
 
 
@@ -113,29 +134,28 @@ def once(places: Iterable[Place]) -> tuple[list[Place], int]:
     seen: set[tuple[Any, ...]] = set()
     found, again = [], 0
     for place in places:
-        kept = [row for row in place.compared if row.method != row.reference and place.key(row) not in seen]
-        again += sum(row.method != row.reference for row in place.compared) - len(kept)
+        kept = [row for row in place.compared if place.key(row) not in seen]
+        again += len(place.compared) - len(kept)
         seen |= {place.key(row) for row in kept}
         found.append(replace(place, compared=kept))
     return found, again
 
 
 def tally(places: Iterable[Place]) -> dict[str, Tally]:
-    """Label -> its tally over places that have one reference, which itself is left out."""
+    """Label -> its tally over places that have one reference."""
     rows: dict[str, list[tuple[Metric, Comparison]]] = {}
     for place in places:
         for row in place.compared:
-            if row.method != row.reference:
-                rows.setdefault(row.method, []).append((place.metric, row))
-    return {label: _tally(label, own) for label, own in rows.items()}
+            rows.setdefault(row.method, []).append((place.metric, row))
+    return {label: _tally(own) for label, own in rows.items()}
 
 
-def _tally(label: str, rows: Sequence[tuple[Metric, Comparison]]) -> Tally:
+def _tally(rows: Sequence[tuple[Metric, Comparison]]) -> Tally:
     tested = [(metric, row) for metric, row in rows if row.verdict in TESTED]
     counts = {verdict: sum(row.verdict == verdict for _, row in tested) for verdict in TESTED}
     units = {metric.unit for metric, _ in tested}
     difference = median(metric.scale * row.difference for metric, row in tested) if len(units) == 1 else float("nan")
-    return Tally(label, len(rows), counts, difference, max((metric.decimals for metric, _ in tested), default=0))
+    return Tally(len(rows), counts, difference, max((metric.decimals for metric, _ in tested), default=0))
 
 
 @dataclass(frozen=True)
@@ -159,19 +179,18 @@ def table(folders: Sequence[Path], references: Sequence[str], fewest: int = 1) -
         FileNotFoundError: a folder has no runs or was never reported.
         ValueError: a folder is named twice, or no run has the reference.
     """
-    if len({folder.resolve() for folder in folders}) < len(folders):
-        raise ValueError("tally: a folder is named twice: its places would count twice")
+    if twice := named_twice(folders):
+        raise ValueError(f"tally: a folder is named twice: {twice}")
     runs = [Run.read(folder) for folder in folders]
     titles = {label: run.settings.method_title(label) for run in reversed(runs) for label in run.settings.methods}
-    labels = {label for run in runs for label in run.found.runs["method"] if label != run.settings.ceiling}
+    labels = set().union(*(run.labels for run in runs))
     columns, without, repeated = {}, [], 0
     for reference in references:
         if reference not in labels:
             raise ValueError(f"tally: no run has the reference {reference}; there are: {', '.join(sorted(labels))}")
-        places = {run.folder: run.against(reference) for run in runs}
-        own, again = once(place for own in places.values() for place in own)
-        columns[reference], repeated = tally(own), max(repeated, again)
-        if lacking := [folder.name for folder, own in places.items() if not own]:
+        places, again = once(place for run in runs for place in run.against(reference))
+        columns[reference], repeated = tally(places), max(repeated, again)
+        if lacking := [run.name for run in runs if reference not in run.labels]:
             without.append(f" {titles[reference]} is not in {printing.listed(lacking)}.")
     every = columns[references[0]]
     first = {label: own for label, own in every.items() if own.places >= fewest}
@@ -197,19 +216,20 @@ def _grid(
 
 
 def _numbers(order: Sequence[str], columns: Mapping[str, Mapping[str, Tally]]) -> pd.DataFrame:
-    found = [(label, reference, own[label]) for label in order for reference, own in columns.items() if label in own]
     return pd.DataFrame(
-        {"method": label, "reference": reference, "places": own.places}
-        | {str(verdict).replace(" ", "_"): count for verdict, count in own.counts.items()}
-        | {"median_difference": own.difference}
-        for label, reference, own in found
+        {"method": label, "reference": reference, "places": own[label].places}
+        | {str(verdict).replace(" ", "_"): count for verdict, count in own[label].counts.items()}
+        | {"median_difference": own[label].difference}
+        for label in order
+        for reference, own in columns.items()
+        if label in own
     )
 
 
 def _legend(few: int, fewest: int, repeated: int, without: Sequence[str]) -> str:
-    which = "1 method at fewer than {} places is" if few == 1 else f"{few} methods at fewer than {{}} places are"
     same = " What compares the same trainings in several runs counts once." if repeated else ""
-    left = f" {which.format(fewest)} left out." if few else ""
+    methods, are = ("method", "is") if few == 1 else ("methods", "are")
+    left = f" {few} {methods} at fewer than {fewest} places {are} left out." if few else ""
     return (
         "A place is one student under one teacher in one run, a verdict that of the run's own table. Where the three "
         "counts are fewer than the places, the others have no verdict: a method failed there, does not apply, or has "

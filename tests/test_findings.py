@@ -97,8 +97,13 @@ def lines() -> list[str]:
 
 
 @cache
+def read(run: str) -> tally.Run:
+    return tally.Run.read(STORED / run)
+
+
+@cache
 def tallied(reference: str) -> dict[str, tally.Tally]:
-    places = (place for run in RUNS for place in tally.Run.read(STORED / run).against(reference))
+    places = (place for run in RUNS for place in read(run).against(reference))
     return tally.tally(tally.once(places)[0])
 
 

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 
 from workflow import overrides
-from workflow.errors import UserError, command
+from workflow.errors import UserError, command, reported
 from workflow.steps import check, estimate, import_data, lists, new, retry, verify
 
 
@@ -37,21 +37,17 @@ def _report(arguments: argparse.Namespace) -> None:
     output = arguments.output or one
     if others and not arguments.output:
         raise UserError("report: several folders need --output, a new folder such as results/merged")
-    try:
+    with reported():
         # With an output, one folder is merged, too: it may belong to a repository.
         findings = merging.merge(arguments.folders, output, arguments.title) if arguments.output else build.rebuild(one)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
     print(build.summary(output, findings))
 
 
 def _tally(arguments: argparse.Namespace) -> None:
     from reports import formats, tally
 
-    try:
+    with reported():
         made = tally.table(arguments.folders, arguments.against or ["supervised"], arguments.at_least)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
     if arguments.output:
         formats.write(arguments.output, "tally", [made.grid], made.legend, made.numbers)
     print(formats.markdown([made.grid], made.legend), end="")
@@ -61,10 +57,8 @@ def _add_results(arguments: argparse.Namespace) -> None:
     from reports import build
 
     folder = arguments.results or _only_results()
-    try:
+    with reported():
         findings = build.add_results(folder, arguments.file, arguments.method)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
     print(build.summary(folder, findings))
 
 

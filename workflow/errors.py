@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 
 from reports.terminal import tolerate, unread
@@ -12,6 +13,15 @@ from reports.terminal import tolerate, unread
 
 class UserError(Exception):
     """What is wrong, where (file and key), and what is allowed, in one line."""
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """What `reports`, which knows no UserError, refuses in one line is told as one."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
 
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}

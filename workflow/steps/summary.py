@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from reports import build
-from workflow.errors import UserError, command
+from workflow.errors import command, reported
 
 
 @command
@@ -25,10 +25,8 @@ def main() -> None:
     if not (folder / build.SETTINGS_COPY).exists():
         print("no tables or page yet: the run stopped before `report`")
         return
-    try:
+    with reported():
         print(build.summary(folder))
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
     if arguments.goes_on:
         print(f"to go on: snakemake --configfile {arguments.goes_on}; to train failed rows again, too: ", end="")
         print(f"abkd-bench retry {arguments.goes_on}")
