@@ -1,53 +1,22 @@
-"""The stored results of docs/results/: what they must show of the pipeline, and every number of docs/findings.md.
-
-A number of that page stands before a comment that says where it is from, `<!--=RUN STUDENT METHOD WHAT-->`:
-
-    kd gains 3.1 <!--=quick mlp-2x67 kd-tuned gain--> points
-
-STUDENT is `DATASET/STUDENT` where a student of this name stands on several data sets, and `TEACHER:STUDENT` where it
-has several teachers. WHAT is a column of `comparisons.csv` (against the run's reference), the same against another
-method (`difference@gcrd-tuned`), or `gain` (mean paired difference to the floor). Of METHOD `teacher` there are `mean`
-and `std`. `published@N` is what the Nth source prints of it (`reports/published.yaml`). Of the RUN `all` STUDENT is a
-reference, and WHAT of `abkd-bench tally` over all runs: `places`, `better`, `neither`, `worse` or `median`.
-Everything is worked out anew from `runs.csv`, so that no stored table can be older than its rows.
-"""
+"""The stored results of docs/results/: what they must show of the pipeline, and every number of docs/findings.md."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from io import StringIO
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from reports import comparisons, published, results, tally
+from reports import comparisons
 from reports.attempts import Verdict
-from reports.comparisons import Comparison
-from reports.findings import Findings
-from reports.reading import read_object
-from reports.results import Family
-from reports.settings import Settings
-from workflow import cli
+from tests.findings import PAGE, RUNS, STORED, TOLD, against_floor, findings, retold, table_and_legend, text_of, value
 
-ROOT = Path(__file__).resolve().parents[1]
-STORED = ROOT / "docs" / "results"
-RUNS = sorted(folder.name for folder in STORED.iterdir() if (folder / "runs.csv").exists())
-TOLD = re.compile(r"([+−-]?\d+(?:\.\d+)?)( %)? <!--=(\S+) (\S+) (\S+) (\S+)-->")
 MOST_BYTES = 6_000_000
 
 
-@cache
-def findings(run: str, reference: str = "") -> Findings:
-    stated = read_object(STORED / run / "report.json")
-    settings = Settings.parse(stated | ({"reference": reference} if reference else {}))
-    return Findings.of(results.load(STORED / run, settings), settings)
-
-
-def against_floor(run: str) -> dict[Family, dict[str, Comparison]]:
-    found = findings(run)
-    return {family: {row.method: row for row in rows} for family, rows in found.gains.items()}
+def page() -> str:
+    return PAGE.read_text(encoding="utf-8")
 
 
 def test_some_runs_are_stored_and_small():
@@ -58,8 +27,7 @@ def test_some_runs_are_stored_and_small():
 
 def test_every_stored_figure_is_shown():
     """The others are left to `abkd-bench report`, which draws all of them from the rows."""
-    told = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
-    unshown = [str(file.relative_to(STORED)) for file in STORED.rglob("figures/*") if file.name not in told]
+    unshown = [str(file.relative_to(STORED)) for file in STORED.rglob("figures/*") if file.name not in page()]
     assert not unshown, unshown
 
 
@@ -92,79 +60,32 @@ def test_negative_control(run):
             assert rows[label].verdict in (Verdict.WORSE, Verdict.NOT_SIGNIFICANT)
 
 
-def lines() -> list[str]:
-    return (ROOT / "docs" / "findings.md").read_text(encoding="utf-8").splitlines()
-
-
-@cache
-def read(run: str) -> tally.Run:
-    return tally.Run.read(STORED / run)
-
-
-@cache
-def tallied(reference: str) -> dict[str, tally.Tally]:
-    places = (place for run in RUNS for place in read(run).against(reference))
-    return tally.tally(tally.once(places)[0])
-
-
-def counted(reference: str, method: str, what: str) -> float:
-    own = tallied(reference)[method]
-    verdicts = {"better": Verdict.BETTER, "neither": Verdict.NOT_SIGNIFICANT, "worse": Verdict.WORSE}
-    others = {"places": own.places, "median": own.difference}
-    return own.counts[verdicts[what]] if what in verdicts else others[what]
-
-
-def value(run: str, student: str, method: str, what: str) -> float:
-    if run == "all":
-        return counted(student, method, what)
-    what, _, reference = what.partition("@")
-    dataset, _, student = student.rpartition("/")
-    teacher, _, student = student.rpartition(":")
-    stated = {"dataset": dataset, "teacher": teacher, "student": student}
-    place = {part: name for part, name in stated.items() if name}
-    if what == "published":
-        printed = place | {"method": method}
-        rows = [row for row in published.rows(findings(run)) if printed.items() <= vars(row).items()]
-        return rows[int(reference) - 1].published_mean
-    compared = findings(run, reference).comparisons
-    (family,) = (family for family in compared if place.items() <= family._asdict().items())
-    if method == "teacher":
-        rows = findings(run).results.runs.query("method == 'teacher'")
-        scores = rows[(rows["dataset"] == family.dataset) & (rows["teacher"] == family.teacher)]["test"]
-        return float({"mean": scores.mean(), "std": scores.std()}[what]) * findings(run).metric(family).scale
-    found = against_floor(run)[family] if what == "gain" else {r.method: r for r in compared[family]}
-    row = found[method]
-    scale = findings(run).metric(family).scale if what in ("mean", "std", "difference", "gain") else 1.0
-    return float(getattr(row, "difference" if what == "gain" else what)) * scale
-
-
 def test_every_number_of_the_findings_is_that_of_the_rows():
-    told = 0
-    for line in lines():
-        for text, _, run, student, method, what in TOLD.findall(line):
-            decimals = len(text.partition(".")[2])
-            found = value(run, student, method, what)
-            assert f"{found:+.{decimals}f}".lstrip("+") == text.replace("−", "-").lstrip("+"), (line, found)
-            told += 1
-    assert told >= 10
+    told = TOLD.findall(page())
+    assert len(told) >= 10
+    wrong = [source for text, _, *source in told if text_of(value(*source), text) != text]
+    assert not wrong, "python -m tests.findings writes them anew"
 
 
 def test_no_measured_number_of_the_findings_is_without_its_rows():
     """Every number with a decimal point has a source; whole numbers are counts and settings."""
-    for line in lines():
+    for line in page().splitlines():
         if line.startswith("|"):  # the table of all runs, which has a test of its own
             continue
         bare = re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "", TOLD.sub("", line))
         assert not re.search(r"\d\.\d", bare), line
 
 
-def test_the_table_of_all_runs_is_what_its_command_prints(capsys, monkeypatch):
-    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^    (abkd-bench tally docs/results/\*/ .*)$", page, re.MULTILINE)
-    _, _, _, *options = command.split()
-    monkeypatch.setattr("sys.argv", ["abkd-bench", "tally", *(str(STORED / run) for run in RUNS), *options])
-    cli.main()
-    _, table, legend = capsys.readouterr().out.strip().split("\n\n")
-    assert f"\n{table}\n" in page
-    assert legend in " ".join(page.split())
-    assert page.count("\n|") == table.count("\n") + 1, "no table without a test"
+def test_the_table_of_all_runs_is_what_its_command_prints():
+    table, legend = table_and_legend(page())
+    assert f"\n{table}\n" in page()
+    assert legend in " ".join(page().split())
+    assert page().count("\n|") == table.count("\n") + 1, "no table without a test"
+
+
+def test_numbers_are_written_anew(capsys):
+    """From rows that say otherwise: a number, its sign, and the table."""
+    told = next(found for found in TOLD.finditer(page()) if found[1].startswith("+"))
+    planted = page().replace(told[0], told[0].replace(told[1], "−999.99", 1), 1)
+    assert retold(planted.replace("\n| KD (tuned) ", "\n| KD (old) ", 1)) == page()
+    assert "−999.99 is" in capsys.readouterr().out
