@@ -65,12 +65,13 @@ class Decoupled(Method):
         return {"target": self.alpha * of_target, "others": self.beta * of_others}
 
     def _split(self, z: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Log (p_c, 1 - p_c) [n, 2], and log probabilities among the other classes [n, C - 1]."""
+        """Log (p_c, 1 - p_c) [n, 2], and log probabilities among the other classes [n, C], 0 for the own one."""
         z = z / self.temperature
-        others = torch.arange(z.shape[1] - 1, device=z.device).expand(len(z), -1)
-        others = z.gather(1, others + (others >= labels))
+        own = torch.arange(z.shape[1], device=z.device) == labels
+        # Not a gather of the others, which a GPU that repeats itself would sort to go back through.
+        others = z.masked_fill(own, -torch.inf)
         pair = torch.cat([z.gather(1, labels), others.logsumexp(1, keepdim=True)], 1)
-        return functional.log_softmax(pair, 1), functional.log_softmax(others, 1)
+        return functional.log_softmax(pair, 1), functional.log_softmax(others, 1).masked_fill(own, 0)
 
     @classmethod
     def skip(cls, task: object, teacher: Shape, student: Shape) -> str | None:

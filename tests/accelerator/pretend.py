@@ -34,11 +34,14 @@ class Seen:
     Attributes:
         waits: (why, file:line) -> how often the host waited for the GPU; copies that wait are among them.
         copies: (which way, file:line) -> how often tensors of more than 0 dimensions were copied.
+        sorts: (what, file:line) -> how often entries are added up by an index, which a GPU that repeats itself sorts at
+            every call, and then takes those of an index one after the other.
         kernels: operations on the GPU, but for those that only look at a tensor in another way.
     """
 
     waits: Counter[tuple[str, str]] = field(default_factory=Counter)
     copies: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sorts: Counter[tuple[str, str]] = field(default_factory=Counter)
     kernels: int = 0
 
 
@@ -108,12 +111,7 @@ class Pretend(TorchDispatchMode):
         self._refuse_mixed(name, args, tensors, ours)
         self._refuse_generator(name, leaves, on_gpu(wanted) or any(ours))
         if any(ours):
-            for seen in self.seen:
-                seen.kernels += not rules.is_view(func)
-            for fault in rules.faults(name, args):
-                raise RuntimeError(f"CUDA error: {fault}, at {_place()}")
-            if why := rules.waits(name, args, kwargs):
-                self.wait(why)
+            self._run(func, name, args, kwargs)
         result = func(*args, **kwargs)
         if name == "copy_" and ours[0] != ours[1]:
             if tensors[1].dim() or ours[1]:
@@ -125,6 +123,17 @@ class Pretend(TorchDispatchMode):
                 if isinstance(x, Tensor):
                     self.tags.add(x)
         return result
+
+    def _run(self, func: Any, name: str, args: Any, kwargs: dict[str, Any]) -> None:
+        """Notes an operation on the GPU."""
+        for seen in self.seen:
+            seen.kernels += not rules.is_view(func)
+            if rules.sorts(name, args, kwargs):
+                seen.sorts[name, _place()] += 1
+        for fault in rules.faults(name, args):
+            raise RuntimeError(f"CUDA error: {fault}, at {_place()}")
+        if why := rules.waits(name, args, kwargs):
+            self.wait(why)
 
     @staticmethod
     def _stays(wanted: Any, ours: bool, has_tensors: bool) -> bool:

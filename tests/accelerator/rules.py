@@ -11,7 +11,7 @@ from torch import Tensor
 WAITS = frozenset(
     """_local_scalar_dense nonzero _unique _unique2 unique_consecutive unique_dim bincount masked_select histc
     multinomial is_nonzero equal _to_sparse _to_sparse_csr _coalesce _linalg_eigh _linalg_svd linalg_qr
-    linalg_lstsq""".split()  # noqa: SIM905 (one line each would be twenty)
+    linalg_lstsq _linalg_check_errors""".split()  # noqa: SIM905 (one line each would be twenty)
 )
 """Operations whose result's size, or whose check, the GPU has to tell the host."""
 CROSSING = frozenset(["copy_", "_to_copy", "set_", "set_data", "lift_fresh", "lift_fresh_copy", "_pin_memory"])
@@ -30,6 +30,12 @@ def waits(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
     if name == "repeat_interleave" and kwargs.get("output_size") is None:
         return "repeat_interleave without output_size"
     return ""
+
+
+def sorts(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether an operation on the GPU sorts its index where sums must repeat."""
+    accumulates = kwargs.get("accumulate", len(args) > 3 and args[3])
+    return name.rstrip("_") in ("index_add", "scatter_add") or (name in INDEXING and bool(accumulates))
 
 
 def faults(name: str, args: Sequence[Any]) -> Iterator[str]:

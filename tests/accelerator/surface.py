@@ -60,6 +60,8 @@ def _of_tensors(gpu: Pretend) -> dict[str, Any]:
     true_to, true_numpy, true_tolist = Tensor.to, Tensor.numpy, Tensor.tolist
 
     def to(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if args and isinstance(args[0], Tensor):  # to the device and type of another, of which torch sees the host's
+            args = (torch.device(CUDA if args[0] in gpu.tags else "cpu"), args[0].dtype, *args[1:])
         device, dtype, non_blocking, memory_format = torch._C._nn._parse_to(*args, **kwargs)
         if device is not None and torch.device(device).type == "meta":
             return true_to(x, *args, **kwargs)

@@ -96,6 +96,8 @@ WAITS: dict[str, tuple[str, Callable[[Tensor], object]]] = {
     "to the host": ("copy, device to host", lambda x: x.to("cpu", torch.float64)),
     "copy_ to the host": ("copy, device to host", lambda x: torch.empty(6, 4).copy_(x)),
     "copy to the GPU": ("copy, host to device", lambda x: x + torch.ones(4).to(x.device)),
+    "copy to where another is": ("copy, host to device", lambda x: x + torch.ones(4).to(x)),
+    "a checked factorisation": ("_linalg_check_errors", lambda x: torch.linalg.cholesky(x.T @ x)),
     "a tensor built for the GPU": ("copy, host to device", lambda x: torch.tensor([1.0, 2.0], device=x.device)),
     "an index of the host": ("copy, host to device", lambda x: x[torch.tensor([1, 2])]),
     "a list as an index": ("copy, host to device", lambda x: x[[1, 2]]),
@@ -115,6 +117,26 @@ def test_waits_are_counted_with_their_place(mistake, gpu):
     assert all(place.startswith(HERE) for _, place in seen.waits)
 
 
+SORTS: dict[str, Callable[[Tensor], object]] = {
+    "index_add": lambda x: x.new_zeros(4, 4).index_add(0, x.argmax(1), x),
+    "index_add_": lambda x: x.new_zeros(4, 4).index_add_(0, x.argmax(1), x),
+    "scatter_add": lambda x: x.new_zeros(6, 4).scatter_add(1, x.argsort(1), x),
+    "index_put": lambda x: x.index_put((x.argmax(1),), x, accumulate=True),
+    "the way back of index_select": lambda x: x.requires_grad_().index_select(0, x.argmax(1)).sum().backward(),
+    "the way back of gather": lambda x: x.requires_grad_().gather(1, x.argsort(1)).sum().backward(),
+    "the way back of an index": lambda x: x.requires_grad_()[x.argmax(1)].sum().backward(),
+}
+
+
+@pytest.mark.parametrize("call", SORTS.values(), ids=SORTS)
+def test_sums_by_an_index_are_counted(call, gpu):
+    x = made(6, 4)
+    with gpu.watched() as seen:
+        call(x)
+        x.detach().cumsum(0).index_put((x.argmax(1),), x.detach())
+    assert seen.sorts.total() == 1
+
+
 @pytest.mark.parametrize("read", [lambda x: x.tolist(), lambda x: x.numpy(), lambda x: x + 1, float])
 def test_what_is_on_its_way_to_the_host_is_not_read(read, gpu):
     x = made(1).to("cpu", non_blocking=True)
@@ -126,6 +148,7 @@ def test_what_is_on_its_way_to_the_host_is_not_read(read, gpu):
 
 FREE: dict[str, Callable[[Tensor], object]] = {
     "a scalar of the host": lambda x: x * torch.tensor(2.0) + 1,
+    "where it is already": lambda x: x.argmax(1).to(x) + x.to(x).sum(1),
     "a new tensor beside it": lambda x: x + x.new_zeros(4) + torch.zeros_like(x) + torch.ones(4, device=x.device),
     "an index of the GPU": lambda x: x[x.argmax(1)],
     "a slice": lambda x: x[1:3],

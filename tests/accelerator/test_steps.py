@@ -36,6 +36,8 @@ WAITING = {"_unique2", "bincount", "nonzero", "_linalg_eigh"}
 """What a mini-batch step may wait for, and by whom: pairs of neighbours, an eigendecomposition, labels of some rows."""
 WAITING_TOO = {"g2mlp": {"_local_scalar_dense"}}
 """By method: for the number of paths of two edges, among which it finds the triangles."""
+SORTING = {"rgcn": 1}
+"""By network, how often an epoch of it sorts: on the way back from the rows that its last layer answers for."""
 EVERY_STEP = {"saint": TrainingSettings(steps_per_epoch=1), "graph": TrainingSettings(batch_size=10)}
 
 
@@ -126,6 +128,13 @@ def test_a_mini_batch_step_waits_for_little(kind, method, gpu):
     assert {why for why, _ in seen.waits} <= WAITING | WAITING_TOO.get(method, set()), seen.waits
     assert seen.waits.total() <= MOST_WAITS * steps, seen.waits
     assert {way for way, _ in seen.copies} == {"host to device"}  # of the batch, through pinned memory
+
+
+@pytest.mark.parametrize(("kind", "name"), networks((*FULL_GRAPH, *MINI_BATCH)))
+def test_a_network_adds_up_without_sorting(kind, name, gpu):
+    """As a GPU would at every `index_add`, and at every gather's way back: all bonds of a kind, one after the other."""
+    seen, _ = second_epoch(gpu, Trainer(kind, None, {"model": name, "layers": 3, "width": 8, "dropout": 0.3}))
+    assert seen.sorts.total() <= SORTING.get(name, 0), seen.sorts
 
 
 @pytest.mark.parametrize(("kind", "name"), networks(FULL_GRAPH))

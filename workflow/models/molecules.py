@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from methods.segments import at_columns, at_rows
 from methods.sparse import Pattern, pointers_of, rows_of
 from workflow.moving import moved_together
 
@@ -29,6 +30,15 @@ class Categories:
 
     rows: Tensor
     code: Tensor
+
+    def spread(self, x: Tensor) -> Tensor:
+        """[U, d] of the distinct rows -> [N, d]: that of every node's or edge's row."""
+        return at_columns(x, self._pattern)
+
+    @cached_property
+    def _pattern(self) -> Pattern:
+        """[N, U], an entry in each row: by what a GPU goes back from all bonds of a kind without a queue for each."""
+        return Pattern(torch.arange(len(self.code) + 1, device=self.code.device), self.code, len(self.rows))
 
     @staticmethod
     def of(columns: np.ndarray) -> Categories:
@@ -105,6 +115,23 @@ class Molecules:
     def edge_index(self) -> Tensor:
         """[2, E] int64, sources and targets."""
         return torch.stack([self.sources, self.targets])
+
+    def at_sources(self, x: Tensor) -> Tensor:
+        """[N, d] -> [E, d]: the row of j of every edge j -> i."""
+        return at_columns(x, self.edges)
+
+    def at_targets(self, x: Tensor) -> Tensor:
+        """[N, d] -> [E, d]: the row of i of every edge j -> i."""
+        return at_rows(x, self.edges)
+
+    def at_nodes(self, x: Tensor) -> Tensor:
+        """[G, d] -> [N, d]: the row of every node's graph."""
+        return at_rows(x, self._members)
+
+    @cached_property
+    def _members(self) -> Pattern:
+        """[G, N]: row g holds the nodes of graph g."""
+        return Pattern(self.begins, torch.arange(self.nodes, device=self.graph.device), self.nodes)
 
     def to(self, device: torch.device) -> Molecules:
         if device == self.graph.device:

@@ -132,17 +132,14 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device: torch.device)
     """
     task = Task.load(folder, verified=True)
     facts = catalog.facts(task.name)
-    feeds: dict[int, Feed] = {}
     rows = []
     for network in networks:
         size = sizes.measure(network.model, facts)
         status, reason = Status.OK, ""
         costs: dict[str, Any] = dict.fromkeys(COSTS)
         try:
-            columns = positions.columns_of(network.model)
-            if columns not in feeds:
-                feeds[columns] = choose.create(whole(positions.added(task, network.model, folder)), device, "all")
-            costs = _cost(network.model, facts, feeds[columns], device)
+            seen = whole(positions.added(task, network.model, folder))
+            costs = _cost(network.model, facts, seen, device)
         except Exception as error:  # such as a lack of memory: the other networks and all trainings still count
             status, reason = devices.trouble(error)
             devices.end_if_lost(device, reason)
@@ -162,8 +159,9 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device: torch.device)
     return rows
 
 
-def _cost(spec: Network, facts: catalog.Facts, feed: Feed, device: torch.device) -> dict[str, Any]:
-    """The COSTS of one network."""
+def _cost(spec: Network, facts: catalog.Facts, task: Task, device: torch.device) -> dict[str, Any]:
+    """The COSTS of one network, by a feed of its own: another's would hold matrices that this one has no use for."""
+    feed = choose.create(task, device, "all")
     with Streams(0, "student", device).globally("network"):
         model = create(spec, facts).to(device).eval()
     with MacCounter() as counter:

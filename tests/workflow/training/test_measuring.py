@@ -36,8 +36,7 @@ def test_latency_counts_the_first_layer_every_time(model, tiny_task):
 
 def test_milliseconds_are_told(tiny_task, monkeypatch):
     monkeypatch.setattr(measuring, "latency", lambda call: SimpleNamespace(median=0.002, iqr=0.0005))
-    feed = choose.create(tiny_task, CPU, "all")
-    costs = measuring._cost({"model": "gcn", "width": 4}, TINY, feed, CPU)
+    costs = measuring._cost({"model": "gcn", "width": 4}, TINY, tiny_task, CPU)
     assert (costs["latency_ms_median"], costs["latency_ms_iqr"]) == pytest.approx((2.0, 0.5))
 
 
@@ -116,6 +115,22 @@ def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught,
     assert first.macs is first.latency_ms_median is first.peak_memory_mb is None
     assert second.status == "ok"
     assert second.latency_ms_median > 0
+
+
+def test_a_network_is_measured_without_what_others_have_built(taught, monkeypatch):
+    """A GCN's matrices would count as memory of the MLP that comes after it."""
+    found = []
+    monkeypatch.setattr(measuring, "latency", lambda call: SimpleNamespace(median=1, iqr=0))
+    monkeypatch.setattr(
+        measuring, "answer", lambda feed, model: (found.append(dict(feed.graph._structure)), answer(feed, model))
+    )
+    monkeypatch.setattr(measuring.catalog, "facts", lambda name: TINY)
+    networks = [
+        MeasuredNetwork(name=model, role=Role.STUDENT, ratio_target=None, model={"model": model, "width": 4})
+        for model in ("gcn", "mlp")
+    ]
+    measuring.measure(networks, taught.folder / "task", CPU)
+    assert len(found) == 2 and not found[1]
 
 
 def test_an_inductive_task_costs_what_the_plain_one_does(tiny_task, tmp_path, monkeypatch):

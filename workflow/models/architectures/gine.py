@@ -18,7 +18,7 @@ class _Convolution(nn.Module):
         self.bonds = CategoryEncoder(facts.info["edge_vocabulary"], width)
 
     def forward(self, x: Tensor, graph: Molecules) -> Tensor:
-        messages = (x.index_select(0, graph.sources) + self.bonds(graph.bonds)).relu()
+        messages = (graph.at_sources(x) + self.bonds(graph.bonds)).relu()
         out: Tensor = self.perceptron((1 + self.epsilon) * x + sum_edges(messages, graph))
         return out
 

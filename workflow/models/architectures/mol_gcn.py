@@ -20,7 +20,7 @@ class _Convolution(nn.Module):
     def forward(self, x: Tensor, graph: Molecules) -> Tensor:
         x = self.linear(x)
         scale = (graph.degree + 1).to(x.dtype).pow(-0.5)[:, None]
-        messages = (x.index_select(0, graph.sources) + self.bonds(graph.bonds)).relu()
+        messages = (graph.at_sources(x) + self.bonds(graph.bonds)).relu()
         messages = messages * scale.index_select(0, graph.sources)
         return scale * (sum_edges(messages, graph) + scale * (x + self.loop).relu())
 

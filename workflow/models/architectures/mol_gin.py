@@ -15,7 +15,7 @@ class _Convolution(nn.Module):
         self.perceptron = perceptron(width, width, width, norm=False)
 
     def forward(self, x: Tensor, graph: Molecules) -> Tensor:
-        out: Tensor = self.perceptron(x + sum_edges(x.index_select(0, graph.sources), graph))
+        out: Tensor = self.perceptron(x + sum_edges(graph.at_sources(x), graph))
         return out
 
 

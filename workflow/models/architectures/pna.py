@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from methods.sparse import Pattern
 from workflow.catalog import Facts
 from workflow.models.molecules import Molecules
-from workflow.models.parts.molecular import CategoryEncoder, Molecular, sum_edges
+from workflow.models.parts.molecular import CategoryEncoder, Molecular, row_sums, sum_edges
 
 SMALLEST_VARIANCE = 1e-5
 """A variance up to this counts as 0, where the square root has no gradient."""
@@ -44,8 +44,8 @@ class _Convolution(nn.Module):
         """[E, width]: the map of (x_i, x_j, e_ij), each part of it applied before the parts are gathered."""
         target, source, edge = torch.split(self.before.weight, x.shape[1], dim=1)
         bonds: Tensor = self.edge(self.bonds.each(graph.bonds)) @ edge.t() + self.before.bias
-        ends = (x @ target.t()).index_select(0, graph.targets) + (x @ source.t()).index_select(0, graph.sources)
-        return ends + bonds.index_select(0, graph.bonds.code)
+        ends = graph.at_targets(x @ target.t()) + graph.at_sources(x @ source.t())
+        return ends + graph.bonds.spread(bonds)
 
 
 def aggregate(messages: Tensor, graph: Molecules) -> Tensor:
@@ -82,7 +82,7 @@ class _Maximum(torch.autograd.Function):
         (equal,), rows = ctx.saved_tensors, ctx.edges.rows
         gradient = upstream[0]
         winners = equal.to(gradient.dtype)
-        shared = torch.zeros_like(gradient).index_add_(0, rows, winners).clamp_(min=1)
+        shared = row_sums(winners, rows, ctx.edges.pointers).clamp_(min=1)
         return winners.mul_((gradient / shared).index_select(0, rows)), None
 
 

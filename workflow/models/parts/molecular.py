@@ -48,7 +48,7 @@ class CategoryEncoder(nn.Module):
 
     def forward(self, categories: Categories) -> Tensor:
         """[N, width]: the vector of every node or edge."""
-        return self.each(categories).index_select(0, categories.code)
+        return categories.spread(self.each(categories))
 
 
 class LinearEncoder(nn.Module):
@@ -64,18 +64,17 @@ class LinearEncoder(nn.Module):
     def forward(self, categories: Categories) -> Tensor:
         """[N, width]: the mapped columns of every node or edge."""
         shares = (categories.rows / self.sizes).to(self.linear.weight.dtype)
-        each: Tensor = self.linear(shares)
-        return each.index_select(0, categories.code)
+        return categories.spread(self.linear(shares))
 
 
 def sum_edges(messages: Tensor, graph: Molecules) -> Tensor:
     """[E, d] messages -> [N, d] sums over the in-edges of every node."""
-    return _row_sums(messages, graph.targets, graph.edges.pointers)
+    return row_sums(messages, graph.targets, graph.edges.pointers)
 
 
 def sum_nodes(x: Tensor, graph: Molecules) -> Tensor:
     """[N, d] -> [G, d] sums over the nodes of every graph."""
-    return _row_sums(x, graph.graph, graph.begins)
+    return row_sums(x, graph.graph, graph.begins)
 
 
 def mean_nodes(x: Tensor, graph: Molecules) -> Tensor:
@@ -83,7 +82,7 @@ def mean_nodes(x: Tensor, graph: Molecules) -> Tensor:
     return sum_nodes(x, graph) / graph.sizes.clamp(min=1).to(x.dtype)[:, None]
 
 
-def _row_sums(values: Tensor, rows: Tensor, pointers: Tensor) -> Tensor:
+def row_sums(values: Tensor, rows: Tensor, pointers: Tensor) -> Tensor:
     """[E, d] entries of ascending rows [E], which begin at pointers [n + 1] -> [n, d].
 
     A GPU would sort the rows at every deterministic `index_add`; a CPU adds up one entry after another in any case.
@@ -184,7 +183,7 @@ class Molecular(Model):
         last = len(self.convolutions) - 1
         for layer, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             if state is not None:
-                x = x + state.index_select(0, graph.graph)
+                x = x + graph.at_nodes(state)
             out = norm(convolution(x, graph))
             if layer < last:
                 out = out.relu()

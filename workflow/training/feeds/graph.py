@@ -76,7 +76,7 @@ class GraphBatches:
     def _step(self, labeled: Tensor, others: Tensor, sampling: torch.Generator, teacher: Signals | None) -> Step:
         ids = torch.cat([labeled, others])
         inputs = self.collection.batch(ids).to(self.device)
-        rows = torch.arange(len(labeled), device=self.device) if len(others) else None
+        rows = slice(len(labeled)) if len(others) else None
         seen = moved(self.labels[labeled], self.device)
         if teacher is None:
             return Step(inputs, rows, seen)
