@@ -174,12 +174,14 @@ def provenance(run: Run, ledger: Ledger, runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def processor() -> str:
-    """The processor's name."""
+def processor(told: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name, family and model: two of one name may differ in their instructions, and so in roundings."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        lines = (line.partition(":") for line in told.read_text().splitlines())
+        facts = {key.strip(): value.strip() for key, _, value in lines}
+        numbers = {"family": facts.get("cpu family"), "model": facts.get("model")}
+        return ", ".join([facts["model name"], *(f"{word} {number}" for word, number in numbers.items() if number)])
+    except (OSError, KeyError):
         return platform.processor() or platform.machine()
 
 

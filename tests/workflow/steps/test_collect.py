@@ -37,6 +37,20 @@ def test_a_whole_run_is_its_rows(trained):
     assert list(provenance["fingerprints"]) == ["tiny"]
 
 
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n", "AMD EPYC, family 26, model 2"),
+        ("model name: A kind: of its own", "A kind: of its own"),
+    ],
+)
+def test_a_processor_is_told_by_its_generation(told, name, tmp_path):
+    """Whose roundings are its own, where its name is that of all."""
+    (tmp_path / "cpuinfo").write_text(told)
+    assert collect.processor(tmp_path / "cpuinfo") == name
+    assert collect.processor(tmp_path / "absent")
+
+
 def test_new_hyperparameters_never_stand_over_old_rows(trained, tiny):
     """As seen: kd's temperature changed after the run, with `.snakemake` gone."""
     trained.collect()
