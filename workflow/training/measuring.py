@@ -138,8 +138,7 @@ def measure(networks: list[MeasuredNetwork], folder: Path, device: torch.device)
         status, reason = Status.OK, ""
         costs: dict[str, Any] = dict.fromkeys(COSTS)
         try:
-            seen = whole(positions.added(task, network.model, folder))
-            costs = _cost(network.model, facts, seen, device)
+            costs = _cost(network.model, facts, whole(positions.added(task, network.model, folder)), device)
         except Exception as error:  # such as a lack of memory: the other networks and all trainings still count
             status, reason = devices.trouble(error)
             devices.end_if_lost(device, reason)

@@ -120,10 +120,13 @@ def test_a_network_that_cannot_be_measured_is_a_row_and_the_next_goes_on(taught,
 def test_a_network_is_measured_without_what_others_have_built(taught, monkeypatch):
     """A GCN's matrices would count as memory of the MLP that comes after it."""
     found = []
+
+    def watched(feed, model):
+        found.append(dict(feed.graph._structure))
+        return answer(feed, model)
+
     monkeypatch.setattr(measuring, "latency", lambda call: SimpleNamespace(median=1, iqr=0))
-    monkeypatch.setattr(
-        measuring, "answer", lambda feed, model: (found.append(dict(feed.graph._structure)), answer(feed, model))
-    )
+    monkeypatch.setattr(measuring, "answer", watched)
     monkeypatch.setattr(measuring.catalog, "facts", lambda name: TINY)
     networks = [
         MeasuredNetwork(name=model, role=Role.STUDENT, ratio_target=None, model={"model": model, "width": 4})

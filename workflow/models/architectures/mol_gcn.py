@@ -21,7 +21,7 @@ class _Convolution(nn.Module):
         x = self.linear(x)
         scale = (graph.degree + 1).to(x.dtype).pow(-0.5)[:, None]
         messages = (graph.at_sources(x) + self.bonds(graph.bonds)).relu()
-        messages = messages * scale.index_select(0, graph.sources)
+        messages = messages * graph.at_sources(scale)
         return scale * (sum_edges(messages, graph) + scale * (x + self.loop).relu())
 
 
